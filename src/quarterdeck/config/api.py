@@ -1,0 +1,153 @@
+"""The settings of one Quarterdeck: from QD_* variables, else from the TOML file that QD_CONFIG names.
+
+Everything binds to loopback until it is configured otherwise. Paths of keys and sockets derive from the data folder;
+the sealer's and the signer's folders lie beside it, so that a copy of the data folder holds no key.
+"""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class Settings(BaseSettings):
+    """Every knob, with its default; unknown keys in the TOML file are refused."""
+
+    model_config = SettingsConfigDict(env_prefix="QD_", extra="forbid")
+
+    data_dir: Path = Field(default_factory=lambda: Path.home() / ".local" / "share" / "quarterdeck")
+    database_url: str = ""
+    evidence_url: str = ""
+    sealer_dir: Path | None = None
+    signer_dir: Path | None = None
+    organisation: str = "Example Organisation"
+    time_zone: str = "UTC"
+    ledger_origin: str = "quarterdeck.example/ledger"
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(default=8600, ge=1, le=65535)
+    public_url: str = ""
+    gate_host: str = "127.0.0.1"
+    gate_port: int = Field(default=8622, ge=1, le=65535)
+    gate_address: str = "127.0.0.1"
+    gate_user: str = ""
+    url: str = "http://127.0.0.1:8600"
+    smtp_host: str = ""
+    smtp_port: int = Field(default=25, ge=1, le=65535)
+    smtp_user: str = ""
+    smtp_password_file: Path | None = None
+    smtp_starttls: bool = False
+    mail_from: str = "quarterdeck@localhost"
+    mail_grade: Literal["independent", "same_administrator"] = "same_administrator"
+    syslog_address: str = ""
+    syslog_grade: Literal["independent", "same_administrator"] = "same_administrator"
+    debug: bool = False
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the TOML file."""
+        named = os.environ.get("QD_CONFIG", "")
+        toml = (TomlConfigSettingsSource(settings_cls, toml_file=Path(named)),) if named else ()
+        return (init_settings, env_settings, *toml)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{value!r} is no IANA time zone; write for example America/New_York") from error
+        return value
+
+    @property
+    def database(self) -> str:
+        """URL of the database; SQLite in the data folder unless one is set."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'db.sqlite3'}"
+
+    @property
+    def objects_dir(self) -> Path:
+        """Folder of the artifact store."""
+        if self.evidence_url.startswith("file:"):
+            return Path(self.evidence_url.removeprefix("file:"))
+        return self.data_dir / "objects"
+
+    @property
+    def sealer_folder(self) -> Path:
+        """Folder of the sealing key and the sealer's memory; outside the data folder by default."""
+        return self.sealer_dir or self.data_dir.with_name(self.data_dir.name + "-sealer")
+
+    @property
+    def signer_folder(self) -> Path:
+        """Folder of the two certificate authorities' keys and the serial log."""
+        return self.signer_dir or self.data_dir.with_name(self.data_dir.name + "-signer")
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder of sockets and pid files, mode 0700."""
+        return self.data_dir / "run"
+
+    @property
+    def signer_socket(self) -> Path:
+        """Unix socket of the signer."""
+        return self.run_dir / "signer.sock"
+
+    @property
+    def sealer_socket(self) -> Path:
+        """Unix socket of the sealer."""
+        return self.run_dir / "sealer.sock"
+
+    @property
+    def gate_dir(self) -> Path:
+        """Folder of the gate's host key, generated configuration and socket."""
+        return self.data_dir / "gate"
+
+    @property
+    def gate_socket(self) -> Path:
+        """Unix socket that the launcher connects to; its folder has mode 0700."""
+        return self.gate_dir / "socket" / "launcher.sock"
+
+    @property
+    def recordings_dir(self) -> Path:
+        """Recordings of sessions in progress; sealed ones are artifacts."""
+        return self.data_dir / "recordings"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Logs of the processes."""
+        return self.data_dir / "logs"
+
+    @property
+    def secret_key_file(self) -> Path:
+        """Key of signed cookies, mode 0600."""
+        return self.data_dir / "secret_key"
+
+    @property
+    def factor_key_file(self) -> Path:
+        """Key that encrypts TOTP secrets, mode 0600."""
+        return self.data_dir / "factor_key"
+
+    @property
+    def base_url(self) -> str:
+        """Address under which people reach the web."""
+        return self.public_url or f"http://{self.web_host}:{self.web_port}"
+
+
+@lru_cache(maxsize=1)
+def load() -> Settings:
+    """Return the settings of this process, read once; raises pydantic's ValidationError naming the bad key."""
+    return Settings()

@@ -1,0 +1,1 @@
+"""The practices, objectives and points that maintenance evidence answers to; data only."""

@@ -1,0 +1,1 @@
+"""Ids, time, actors, decisions and strict names. Knows no Django and does no input or output."""

@@ -1,0 +1,85 @@
+"""The command `python3 -I verify.pyz PACKAGE --signers FILE --anchor FILE`: offline, reads only, always a sentence.
+
+Exit codes: 0 INTACT, 1 ALTERED, 2 wrong usage or unreadable input of the caller, 3 UNANCHORED.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from quarterdeck_verify import checkpoint, report, signers
+from quarterdeck_verify.findings import plain
+from quarterdeck_verify.signers import Signer
+from quarterdeck_verify.trust import Anchor
+from quarterdeck_verify.verification import verify
+
+USAGE = 2
+MAX_ANCHOR_BYTES = 32 << 20
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Verify one package as the arguments say, print the report, return the exit code."""
+    arguments = _parser().parse_args(argv)
+    path: Path = arguments.package
+    try:
+        pins = _read_pins(arguments.signers, path)
+        anchors = [_read_anchor(file, path) for file in arguments.anchor]
+        result = verify(path, pins, anchors)
+        render = report.as_json if arguments.json else report.as_text
+        sys.stdout.write(render(result, str(path)))
+        sys.stdout.flush()
+    except (OSError, ValueError) as problem:
+        print(f"verify: {plain(_sentence(problem), 600)}", file=sys.stderr)
+        return USAGE
+    return result.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="verify",
+        description="Verify a Quarterdeck package, offline. The verdict is about integrity alone.",
+        epilog="Exit codes: 0 INTACT, 1 ALTERED, 2 wrong usage, 3 UNANCHORED (no pin or no outside anchor).",
+    )
+    parser.add_argument("package", type=Path, help="package.zip or the unpacked folder")
+    parser.add_argument(
+        "--signers", type=Path, action="append", default=[], metavar="FILE",
+        help="allowed_signers file that you got from outside the package",
+    )  # fmt: skip
+    parser.add_argument(
+        "--anchor", type=Path, action="append", default=[], metavar="FILE",
+        help="a checkpoint that was kept outside, for example the mail that brought it",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    return parser
+
+
+def _read_pins(files: Sequence[Path], package: Path) -> list[Signer]:
+    return [line for file in files for line in signers.parse(_read(file, package, signers.MAX_BYTES))]
+
+
+def _read_anchor(file: Path, package: Path) -> Anchor:
+    found = checkpoint.find(_read(file, package, MAX_ANCHOR_BYTES))
+    if not found:
+        raise ValueError(f"{file} holds no checkpoint: three lines of origin, size and root, one after the other")
+    return Anchor(str(file), tuple(found))
+
+
+def _read(file: Path, package: Path, limit: int) -> bytes:
+    if package.is_dir() and file.resolve().is_relative_to(package.resolve()):
+        raise ValueError(f"{file} comes from inside the package and proves nothing; use a copy that you got elsewhere")
+    with file.open("rb") as stream:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"{file} is too long to be what it should be")
+    return data
+
+
+def _sentence(problem: Exception) -> str:
+    if isinstance(problem, OSError) and problem.filename is not None:
+        return f"{problem.filename} cannot be read: {problem.strerror}"
+    return str(problem)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""Canonical bytes of one ledger entry: a narrow profile of RFC 8785 (JCS), validated before it is written.
+
+Keys are `[a-z0-9_]+`, numbers are integers below 2^53, strings are valid Unicode: within this profile Python's own
+`json.dumps` writes the bytes that RFC 8785 asks for. The stored bytes are hashed, never a second serialisation.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NoReturn, TypeAlias
+
+JsonValue: TypeAlias = "str | int | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
+
+VERSION = 1
+MAX_BYTES = 65_535
+MAX_DEPTH = 12
+MAX_INTEGER = 2**53 - 1
+NO_HASH = "0" * 64
+FIELDS = frozenset(
+    ("v", "log", "seq", "prev", "event_id", "ts", "actor", "event", "ticket", "ticket_seq", "ticket_prev", "object",
+     "data", "artifacts")
+)  # fmt: skip
+
+_KEY = re.compile(r"[a-z0-9_]+", re.ASCII)
+_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_TOKEN = re.compile(r"[A-Za-z0-9._:+=@-]{1,200}", re.ASCII)
+_LOG = re.compile(r"[A-Za-z0-9._/:-]{1,200}", re.ASCII)
+_EVENT = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+)+", re.ASCII)
+_TICKET = re.compile(r"MT-[0-9]{4}-[0-9]{5}", re.ASCII)
+_TIME = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z", re.ASCII)
+_ARTIFACT_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._+=@-]{0,98}[A-Za-z0-9_])?", re.ASCII)
+
+
+def canonical(value: JsonValue) -> bytes:
+    """Return the canonical JSON of `value`; ValueError with a sentence when it is outside the narrow profile."""
+    _check_value(value, 0)
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8")
+
+
+def parse_canonical(body: bytes) -> Any:  # noqa: ANN401  the caller checks the shape
+    """Return the value of canonical JSON; ValueError unless `body` is exactly what `canonical` would write."""
+    try:
+        text = body.decode("utf-8")
+        value = json.loads(text, parse_float=_no_float, parse_constant=_no_float)
+        again = canonical(value)
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
+    except UnicodeError:
+        raise ValueError("the text is not valid UTF-8") from None
+    except json.JSONDecodeError:
+        raise ValueError("the text is not JSON") from None
+    if again != body:
+        raise ValueError("the JSON is not in its canonical form")
+    return value
+
+
+def encode(entry: Mapping[str, JsonValue]) -> bytes:
+    """Return the exact bytes of a ledger entry; ValueError when a field is missing, unknown or malformed."""
+    _check_entry(entry)
+    body = canonical(entry)
+    if len(body) > MAX_BYTES:
+        raise ValueError(f"the entry has {len(body)} bytes, more than {MAX_BYTES}")
+    return body
+
+
+def decode(body: bytes) -> dict[str, Any]:
+    """Return the fields of an entry; ValueError unless `body` is exactly what `encode` would write for them."""
+    if len(body) > MAX_BYTES:
+        raise ValueError(f"the entry has {len(body)} bytes, more than {MAX_BYTES}")
+    value = parse_canonical(body)
+    if not isinstance(value, dict):
+        raise ValueError("the entry is not a JSON object")
+    _check_entry(value)
+    return value
+
+
+def leaf_hash(body: bytes) -> bytes:
+    """Return the RFC 6962 leaf hash of an entry's bytes: SHA-256 over 0x00 and the bytes."""
+    return hashlib.sha256(b"\x00" + body).digest()
+
+
+def is_ticket_number(text: object) -> bool:
+    """True for the form `MT-2026-00014`."""
+    return isinstance(text, str) and _TICKET.fullmatch(text) is not None
+
+
+def is_sha256(text: object) -> bool:
+    """True for 64 lower-case hexadecimal digits."""
+    return isinstance(text, str) and _HASH.fullmatch(text) is not None
+
+
+def is_moment(text: object) -> bool:
+    """True for an RFC 3339 time in UTC with microseconds that stands in the calendar."""
+    if not isinstance(text, str) or _TIME.fullmatch(text) is None:
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _no_float(text: str) -> NoReturn:
+    raise ValueError(f"the number {text[:40]} is not an integer")
+
+
+def _check_value(value: object, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise ValueError("the JSON is nested too deeply")
+    if value is None or isinstance(value, bool):
+        return
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, int):
+        if abs(value) > MAX_INTEGER:
+            raise ValueError("a number is 2^53 or more")
+    elif isinstance(value, dict):
+        _check_mapping(value, depth)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _check_value(item, depth + 1)
+    else:
+        raise ValueError(f"a {type(value).__name__} has no place in an entry")
+
+
+def _check_mapping(value: dict[object, object], depth: int) -> None:
+    for key, item in value.items():
+        if not isinstance(key, str) or _KEY.fullmatch(key) is None:
+            raise ValueError(f"the key {str(key)[:40]!r} has more than a-z, 0-9 and _")
+        _check_value(item, depth + 1)
+
+
+def _check_text(value: str) -> None:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("a text holds half of a surrogate pair") from None
+
+
+def _check_entry(entry: Mapping[str, JsonValue]) -> None:
+    if set(entry) != FIELDS:
+        raise ValueError("the entry lacks or adds fields: " + ", ".join(sorted(FIELDS ^ set(entry)))[:200])
+    _require(entry["v"] == VERSION and not isinstance(entry["v"], bool), "v")
+    _require(_matches(_LOG, entry["log"]), "log")
+    _require(_is_count(entry["seq"]), "seq")
+    _require(is_sha256(entry["prev"]) and (entry["seq"] == 0) == (entry["prev"] == NO_HASH), "prev")
+    _require(_matches(_TOKEN, entry["event_id"]), "event_id")
+    _require(is_moment(entry["ts"]), "ts")
+    _require(_matches(_EVENT, entry["event"]), "event")
+    _check_tokens(entry["actor"], ("id", "kind", "auth"), "actor")
+    _check_tokens(entry["object"], ("type", "id"), "object")
+    _require(isinstance(entry["data"], dict), "data")
+    _check_ticket(entry["ticket"], entry["ticket_seq"], entry["ticket_prev"])
+    _check_artifacts(entry["artifacts"])
+
+
+def _check_ticket(ticket: object, seq: object, prev: object) -> None:
+    if ticket is None:
+        _require(seq is None and prev is None, "ticket_seq")
+        return
+    _require(is_ticket_number(ticket), "ticket")
+    _require(_is_count(seq) and seq != 0, "ticket_seq")
+    _require(is_sha256(prev) and (seq == 1) == (prev == NO_HASH), "ticket_prev")
+
+
+def _check_artifacts(artifacts: object) -> None:
+    if not isinstance(artifacts, (list, tuple)):
+        raise ValueError("the entry's field artifacts is malformed")
+    for artifact in artifacts:
+        if not isinstance(artifact, dict):
+            raise ValueError("the entry's field artifacts is malformed")
+        _require(set(artifact) == {"sha256", "size", "role", "name"}, "artifacts")
+        _require(is_sha256(artifact["sha256"]) and _is_count(artifact["size"]), "artifacts")
+        _require(_matches(_TOKEN, artifact["role"]) and _matches(_ARTIFACT_NAME, artifact["name"]), "artifacts")
+
+
+def _check_tokens(value: object, names: tuple[str, ...], field: str) -> None:
+    _require(isinstance(value, dict) and set(value) == set(names), field)
+    if isinstance(value, dict):
+        _require(all(_matches(_TOKEN, value[name]) for name in names), field)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_INTEGER
+
+
+def _matches(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _require(condition: bool, field: str) -> None:
+    if not condition:
+        raise ValueError(f"the entry's field {field} is malformed")

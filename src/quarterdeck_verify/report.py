@@ -1,0 +1,88 @@
+"""The report in words for people and as JSON for programs; all of it printable ASCII."""
+
+import json
+
+from quarterdeck_verify.contents import Completeness
+from quarterdeck_verify.findings import plain
+from quarterdeck_verify.verification import Report, State, Verdict
+
+MAX_LISTED = 20
+
+_LABELS = {
+    "intact": "Intact",
+    "signed": "Signed by a pinned key",
+    "anchored": "Outside anchor",
+    "time": "Time proven",
+}
+_MARKS = {State.PASSED: "yes", State.FAILED: "NO", State.NOT_CHECKED: "not checked"}
+_MEANING = {
+    Verdict.INTACT: "nothing was changed since the outside anchor and the pinned signature.",
+    Verdict.UNANCHORED: "nothing contradicts itself, and nothing from outside confirms it.",
+    Verdict.ALTERED: "the package is not what was exported.",
+}
+
+
+def as_text(report: Report, path: str) -> str:
+    """Return the report for people, with a final line feed."""
+    lines = [f"Package: {plain(path)}", ""]
+    for name, label in _LABELS.items():
+        check = report.checks[name]
+        lines.append(f"{label + ':':24}{_MARKS[check.state]}. {plain(check.sentence, 2000)}")
+    if report.tickets is not None:
+        lines.append(f"{'Tickets:':24}{_tickets(report.tickets)}")
+    if report.withheld:
+        lines.append(f"{'Withheld files:':24}{len(report.withheld)}")
+        lines += [
+            f"  - {plain(row.name)} ({plain(row.ticket or 'no ticket')}): {plain(row.reason)}"
+            for row in report.withheld[:MAX_LISTED]
+        ]
+    lines.append("Not checked:")
+    lines += [f"  - {plain(note, 400)}" for note in report.not_checked]
+    if report.findings:
+        lines += ["", f"What is wrong ({report.findings.total}):"]
+        lines += [f"  - {finding.where}: {finding.sentence}" for finding in report.findings]
+        hidden = report.findings.total - len(list(report.findings))
+        lines += [f"  - and {hidden} more"] if hidden else []
+    lines += ["", f"{report.verdict}: {_MEANING[report.verdict]}"]
+    return "\n".join(lines) + "\n"
+
+
+def as_json(report: Report, path: str) -> str:
+    """Return the report for programs: one JSON document with a final line feed."""
+    tickets = report.tickets
+    document = {
+        "verdict": report.verdict.value,
+        "exit_code": report.exit_code,
+        "package": path,
+        "name": report.base,
+        "files": report.files,
+        "entries": report.entries,
+        "checks": {name: {"state": c.state.value, "sentence": c.sentence} for name, c in report.checks.items()},
+        "findings": [{"code": f.code, "where": f.where, "sentence": f.sentence} for f in report.findings],
+        "findings_total": report.findings.total,
+        "tickets": None
+        if tickets is None
+        else {
+            "included": list(tickets.included),
+            "not_included": list(tickets.missing),
+            "known": tickets.known,
+            "unsealed_months": list(tickets.unsealed),
+        },
+        "withheld": [
+            {"sha256": row.sha256, "entry": row.seq, "ticket": row.ticket, "name": row.name, "reason": row.reason}
+            for row in report.withheld
+        ],
+        "not_checked": report.not_checked,
+    }
+    return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
+
+
+def _tickets(tickets: Completeness) -> str:
+    included, missing = len(tickets.included), len(tickets.missing)
+    if not tickets.known:
+        return f"{included} included; the package does not say how many there are."
+    head = f"{included} of {included + missing} tickets of the period"
+    if not missing:
+        return f"{head}, none left out."
+    names = ", ".join(tickets.missing[:MAX_LISTED]) + (", ..." if missing > MAX_LISTED else "")
+    return f"{head}, {missing} not included: {names}."

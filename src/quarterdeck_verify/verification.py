@@ -1,0 +1,195 @@
+"""Verifying one package: runs every check and draws one verdict, INTACT, UNANCHORED or ALTERED.
+
+The verdict is about integrity alone. ALTERED outranks; INTACT needs a pinned signer and a checkpoint kept outside.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from quarterdeck_verify import contents, members, package, trust
+from quarterdeck_verify.container import Container, ContainerError, open_container
+from quarterdeck_verify.findings import Findings
+from quarterdeck_verify.ledgerslice import Slice, read_slice
+from quarterdeck_verify.signers import Signer
+from quarterdeck_verify.trust import Anchor, Anchoring
+
+
+class Verdict(StrEnum):
+    """The verifier's word."""
+
+    INTACT = "INTACT"
+    UNANCHORED = "UNANCHORED"
+    ALTERED = "ALTERED"
+
+
+class State(StrEnum):
+    """The state of one of the separate checks."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_CHECKED = "not_checked"
+
+
+EXIT_CODES = {Verdict.INTACT: 0, Verdict.ALTERED: 1, Verdict.UNANCHORED: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One separate answer: intact, signed, anchored, time or complete."""
+
+    state: State
+    sentence: str
+
+
+@dataclass(slots=True)
+class Report:
+    """All that a verification says."""
+
+    findings: Findings
+    checks: dict[str, Check] = field(default_factory=dict)
+    verdict: Verdict = Verdict.ALTERED
+    base: str = ""
+    files: int = 0
+    entries: int = 0
+    tickets: contents.Completeness | None = None
+    withheld: list[package.Withheld] = field(default_factory=list)
+    not_checked: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 for INTACT, 1 for ALTERED, 3 for UNANCHORED."""
+        return EXIT_CODES[self.verdict]
+
+
+@dataclass(slots=True)
+class _Outside:
+    """What the verifying person brought, and what came of it."""
+
+    pins: Sequence[Signer]
+    anchors: Sequence[Anchor]
+    signers: list[str] = field(default_factory=list)
+    anchoring: Anchoring = field(default_factory=Anchoring)
+    slice: Slice = field(default_factory=Slice)
+
+
+def verify(path: Path, pins: Sequence[Signer] = (), anchors: Sequence[Anchor] = ()) -> Report:
+    """Return the report on the zip or folder at `path`; OSError when there is nothing to read."""
+    report = Report(Findings())
+    try:
+        container = open_container(path)
+    except ContainerError as problem:
+        report.findings.add("container", problem.member or "package", f"Not as Quarterdeck packs it: {problem}.")
+        _conclude(report, _Outside(pins, anchors))
+        return report
+    try:
+        _check(container, report, _Outside(pins, anchors))
+    except ContainerError as problem:
+        report.findings.add("member.unreadable", problem.member, f"It cannot be read: {problem}.")
+        _conclude(report, _Outside(pins, anchors))
+    finally:
+        container.close()
+    return report
+
+
+def _check(container: Container, report: Report, outside: _Outside) -> None:
+    bag = members.check_members(container, report.findings)
+    report.files = len(bag.measured)
+    head = trust.read_checkpoint(bag)
+    found = read_slice(bag, head)
+    report.entries = found.count
+    identifier = "" if head is None else f"{head.origin}@{head.size}"
+    report.base = members.check_bag_info(bag, identifier)
+    contents.check_exported(bag, found, report.base)
+    contents.check_views(bag)
+    report.tickets = contents.check_scope(bag, found, None if head is None else head.origin)
+    report.withheld = contents.check_artifacts(bag, found)
+    signed = trust.check_signatures(bag)
+    outside.signers = [item.key.fingerprint for item in signed]
+    outside.slice = found
+    if head is not None:
+        rotations = trust.read_rotations(bag, found, head.origin)
+        trust.check_retired(bag, signed, rotations, head.size)
+        if outside.pins:
+            outside.signers = trust.check_pins(bag, signed, outside.pins, rotations, _claimed_time(found))
+        steps = trust.check_consistency(bag, head)
+        outside.anchoring = trust.check_anchors(bag, head, outside.anchors, steps)
+    _conclude(report, outside)
+
+
+def _claimed_time(found: Slice) -> datetime | None:
+    return None if found.last is None else datetime.fromisoformat(found.last["ts"])
+
+
+def _conclude(report: Report, outside: _Outside) -> None:
+    report.checks["intact"] = _intact(report)
+    report.checks["signed"] = _signed(report, outside)
+    report.checks["anchored"] = _anchored(report, outside)
+    sentence = "No time stamp of an independent authority was checked; the times are the ledger's own."
+    report.checks["time"] = Check(State.NOT_CHECKED, sentence)
+    report.not_checked = _not_checked(report)
+    _judge(report)
+
+
+def _judge(report: Report) -> None:
+    if report.findings:
+        report.verdict = Verdict.ALTERED
+    elif report.checks["signed"].state is State.PASSED and report.checks["anchored"].state is State.PASSED:
+        report.verdict = Verdict.INTACT
+    else:
+        report.verdict = Verdict.UNANCHORED
+
+
+def _intact(report: Report) -> Check:
+    wrong = [finding for finding in report.findings if not finding.code.startswith(("signer.", "anchor.contradicts"))]
+    if wrong:
+        return Check(State.FAILED, "The package is not as it was made; see what is wrong.")
+    return Check(State.PASSED, f"{report.files} files and {report.entries} ledger entries agree with each other.")
+
+
+def _signed(report: Report, outside: _Outside) -> Check:
+    if report.findings.has("signer.") or report.findings.has("signature."):
+        return Check(State.FAILED, "A signature does not hold, or is not by a pinned signer; see what is wrong.")
+    shown = "; ".join(dict.fromkeys(outside.signers)) or "nobody"
+    if not outside.pins:
+        sentence = f"Signed by {shown}. Anybody can make such a key: pin the signer with --signers."
+        return Check(State.NOT_CHECKED, sentence)
+    if not outside.signers:
+        return Check(State.FAILED, "No signature could be read.")
+    return Check(State.PASSED, f"Signed by {shown}, pinned from outside the package.")
+
+
+def _anchored(report: Report, outside: _Outside) -> Check:
+    anchoring, found = outside.anchoring, outside.slice
+    if report.findings.has("anchor.contradicts"):
+        return Check(State.FAILED, "The ledger contradicts a checkpoint that was kept outside.")
+    if not outside.anchors:
+        sentence = "No checkpoint from outside was given: who holds the sealing key could have rewritten everything."
+        return Check(State.NOT_CHECKED, sentence + " Give one that was mailed with --anchor.")
+    relevant = found.ticket_seqs or found.seqs
+    if not any(seq < anchoring.covered for seq in relevant):
+        told = " ".join(anchoring.notes) or "The anchors are older than every ticket entry of this package."
+        return Check(State.NOT_CHECKED, told)
+    older = sum(seq < anchoring.covered for seq in found.seqs)
+    sentence = f"It covers {older} of {found.count} entries and agrees with them (checkpoint of {anchoring.covered})."
+    if older < found.count:
+        sentence += " What is newer rests on the signature alone."
+    return Check(State.PASSED, " ".join([sentence, *anchoring.notes]))
+
+
+def _not_checked(report: Report) -> list[str]:
+    notes = ["Whether the work was done well, and whether the people are who their accounts say."]
+    if report.withheld:
+        notes.append(f"Files that are withheld: {len(report.withheld)}.")
+    if report.tickets is not None and not report.tickets.known:
+        notes.append("How many tickets the period has: the package does not say.")
+    elif report.tickets is not None and report.tickets.missing:
+        notes.append(f"Tickets that are not included: {len(report.tickets.missing)}.")
+    if report.tickets is not None and report.tickets.known and report.tickets.unsealed:
+        unsealed = report.tickets.unsealed
+        shown = unsealed[0] if len(unsealed) == 1 else f"{unsealed[0]} to {unsealed[-1]}"
+        notes.append(f"Whether there are tickets that the exporter does not name: {shown} is not sealed in this slice.")
+    notes.append("Receipts of anchors and witness signatures inside the package: they do not count.")
+    return notes
