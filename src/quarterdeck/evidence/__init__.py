@@ -1,0 +1,1 @@
+"""The append-only ledger, the facts and the artifact store: the writer's side of the evidence."""

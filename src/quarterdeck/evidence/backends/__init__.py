@@ -1,0 +1,1 @@
+"""Database backends that refuse unrecorded writes; see guard.py."""

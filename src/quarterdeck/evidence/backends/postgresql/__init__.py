@@ -1,0 +1,1 @@
+"""Backend package named in DATABASES; Django looks for base.DatabaseWrapper."""

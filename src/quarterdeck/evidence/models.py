@@ -1,0 +1,147 @@
+"""Rows of the ledger and what hangs on it; the canonical bytes of an entry are the truth, columns are projections."""
+
+from django.db import models
+
+
+class LedgerEntry(models.Model):
+    """One appended act; update and delete are refused by trigger."""
+
+    seq = models.BigIntegerField(primary_key=True)
+    event_id = models.CharField(max_length=64, unique=True)
+    body = models.BinaryField()
+    leaf = models.BinaryField(max_length=32)
+    at = models.DateTimeField()
+    event = models.CharField(max_length=64)
+    ticket = models.CharField(max_length=32, null=True)
+    ticket_seq = models.BigIntegerField(null=True)
+    actor_id = models.CharField(max_length=64)
+    object_type = models.CharField(max_length=32)
+    object_id = models.CharField(max_length=64)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["event", "seq"], name="entry_by_event"),
+            models.Index(fields=["object_type", "object_id", "seq"], name="entry_by_object"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["ticket", "ticket_seq"], name="one_entry_per_ticket_seq"),
+            models.CheckConstraint(
+                condition=models.Q(ticket__isnull=True, ticket_seq__isnull=True)
+                | models.Q(ticket__isnull=False, ticket_seq__isnull=False),
+                name="ticket_and_its_seq",
+            ),
+        ]
+
+
+class LedgerHead(models.Model):
+    """The single head, locked once and last in an act."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True)
+    size = models.BigIntegerField()
+    tip = models.BinaryField(max_length=32)
+    frontier = models.BinaryField()
+    last_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_ledger_head")]
+
+
+class LedgerTile(models.Model):
+    """256 hashes of one level of the tree (C2SP tlog-tiles), full tiles only; can be rebuilt from the entries."""
+
+    level = models.PositiveSmallIntegerField()
+    number = models.BigIntegerField()
+    data = models.BinaryField(max_length=8192)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["level", "number"], name="one_tile_per_place")]
+
+
+class Artifact(models.Model):
+    """A content-addressed file; the file is on disk before this row exists."""
+
+    sha256 = models.CharField(max_length=64, primary_key=True)
+    size = models.BigIntegerField()
+    media_type = models.CharField(max_length=100)
+    may_contain_cui = models.BooleanField(default=True)
+    state = models.CharField(max_length=10, default="present")
+    retain_until = models.DateTimeField(null=True)
+
+
+class ArtifactUse(models.Model):
+    """Which entry names which artifact, in which role."""
+
+    entry = models.ForeignKey(LedgerEntry, on_delete=models.PROTECT)
+    artifact = models.ForeignKey(Artifact, on_delete=models.PROTECT)
+    role = models.CharField(max_length=40)
+    name = models.CharField(max_length=120)
+
+
+class Commitment(models.Model):
+    """Opening of a salted commitment that an entry carries; goes into the package, can be destroyed by disposal."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    salt = models.BinaryField(max_length=16)
+    value = models.TextField()
+
+
+class FactRow(models.Model):
+    """Projection of the facts that entries carry."""
+
+    kind = models.CharField(max_length=48)
+    ticket = models.CharField(max_length=32, null=True, db_index=True)
+    asset = models.CharField(max_length=32, null=True, db_index=True)
+    at = models.DateTimeField()
+    valid_until = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=10)
+    grade = models.CharField(max_length=10)
+    entry = models.CharField(max_length=64)
+    detail = models.JSONField(default=dict)
+
+
+class RefusalTally(models.Model):
+    """Refusals since the last entry about them: same actor, rule and ticket become one entry a minute."""
+
+    unguarded_reason = "a counter between two entries, folded into the next one"
+
+    actor_id = models.CharField(max_length=64)
+    rule = models.CharField(max_length=64)
+    ticket = models.CharField(max_length=32, default="")
+    recorded_at = models.DateTimeField()
+    folded = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["actor_id", "rule", "ticket"], name="one_tally")]
+
+
+class Checkpoint(models.Model):
+    """A signed head; not an entry, so that anchoring never changes what is anchored."""
+
+    unguarded_reason = "design section 6: checkpoints are not entries"
+
+    size = models.BigIntegerField(primary_key=True)
+    root = models.CharField(max_length=64)
+    body = models.BinaryField()
+    sshsig = models.BinaryField()
+    note = models.BinaryField()
+    key_id = models.CharField(max_length=100)
+    reason = models.CharField(max_length=40)
+    at = models.DateTimeField()
+
+
+class AnchorReceipt(models.Model):
+    """A checkpoint that somebody else holds, through which channel, and how independent that one is."""
+
+    unguarded_reason = "design section 6: anchor receipts are not entries"
+
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="receipts")
+    channel = models.CharField(max_length=20)
+    target = models.CharField(max_length=200)
+    grade = models.CharField(max_length=20)
+    sent_at = models.DateTimeField()
+    receipt = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["checkpoint", "channel", "target"], name="one_receipt_per_target")
+        ]
