@@ -1,0 +1,1 @@
+"""People: roles, deputies, authorisations, vendor agreements, logins and second factors."""

@@ -1,0 +1,1 @@
+"""Schema history of this app; one initial migration until the first release."""
