@@ -1,0 +1,342 @@
+"""Deciding on one exact content: approve, refuse, emergency word, ratification, waiver; and the schedule after it."""
+
+from dataclasses import replace
+
+from quarterdeck.evidence import api as evidence
+from quarterdeck.evidence.api import Act, Grade, Outcome
+from quarterdeck.kernel.decision import Decision, all_of, require_that
+from quarterdeck.personnel import api as personnel
+from quarterdeck.personnel.api import Role
+from quarterdeck.tickets.hold_points import HOLD_POINTS, Picture, approvals_missing
+from quarterdeck.tickets.models import Approval, MaintenanceTicket, Waiver
+from quarterdeck.tickets.moving import locked, move, record
+from quarterdeck.tickets.pictures import blocking, judge, picture_of, sealed_view, workers
+from quarterdeck.tickets.policies import policy
+from quarterdeck.tickets.requesting import require_reason, same_content
+from quarterdeck.tickets.rows import find
+from quarterdeck.tickets.rules import may_move
+from quarterdeck.tickets.standing import person_acts, require_role, require_step_up, stepped_up
+from quarterdeck.tickets.terms import (
+    ApprovalKind,
+    ApprovalRole,
+    Before,
+    EmergencyBasis,
+    State,
+    TicketView,
+    Verdict,
+)
+
+ROLE_OF = {ApprovalRole.APPROVER: Role.APPROVER, ApprovalRole.CUI_OWNER: Role.CUI_OWNER}
+
+
+def may_approve(
+    ticket: TicketView, person_id: str, role: ApprovalRole, *, one_may_hold_both: bool, act: Act
+) -> Decision:
+    """Decide whether this person may decide in this role: disjoint from requester, technicians, escort (3.1.4[b])."""
+    kinds = {ApprovalKind.PRIOR, ApprovalKind.EMERGENCY, ApprovalKind.TEMPLATE}
+    decided = {
+        ROLE_OF[a.role]: a.person
+        for a in ticket.approvals
+        if a.void_at is None and a.kind in kinds and a.verdict is Verdict.APPROVED
+    }
+    person = personnel.person(person_id)
+    return personnel.may_decide(
+        personnel.Member(person_id, personnel.roles_of(person_id, act.at), person.name),
+        ROLE_OF[role],
+        requester=ticket.requester,
+        technicians=workers(ticket),
+        escort=ticket.escort,
+        decided=decided,
+        one_person_may_hold_both=one_may_hold_both,
+    )
+
+
+def approve(act: Act, number: str, *, role: ApprovalRole, content_hash: str, reason: str) -> State:
+    """Approve exactly the content that was shown; return the state after it (approved once all roles have).
+
+    Refused(content.moved) when the hash shown is not the content now (attacks.md row 27), duties.* (3.1.4),
+    step_up.needed, and the code of each hold point that fails before approval.
+    """
+    row = _decidable(act, number, reason)
+    picture = picture_of(row, act.at)
+    same_content(picture.content_now, content_hash)
+    same_content(row.content_hash, content_hash)
+    all_of(
+        [
+            may_approve(
+                picture.ticket,
+                act.actor.id,
+                role,
+                act=act,
+                one_may_hold_both=policy().flag("one_independent_person_may_hold_both_roles"),
+            ),
+            require_that(
+                role is ApprovalRole.APPROVER or picture.needs_cui_owner,
+                "approval.not_needed",
+                "None of these assets handles CUI.",
+                "Approve as approver, or leave it.",
+            ),
+            blocking(judge(row, act.at, Before.APPROVE, picture)),
+        ]
+    ).require()
+    entry = _write(act, row, role, ApprovalKind.PRIOR, Verdict.APPROVED, reason)
+    act.fact("approval.recorded", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=number,
+             detail={"role": role.value})  # fmt: skip
+    if _is_complete(picture, role):
+        complete = move(act, row, "approve")
+        act.fact("duties.separated", entry=complete, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=number)
+    return State(row.state)
+
+
+def _is_complete(picture: Picture, just_given: ApprovalRole) -> bool:
+    """True when only the role that this act just gave was missing; its own entry is not in the ledger yet."""
+    return set(approvals_missing(picture)) <= {just_given}
+
+
+def refuse_ticket(act: Act, number: str, *, role: ApprovalRole, content_hash: str, reason: str) -> None:
+    """Refuse the ticket as approver or CUI owner; it ends as rejected."""
+    row = locked(act, number)
+    all_of([person_acts(act.actor), stepped_up(act.actor, act.at), may_move("refuse", State(row.state))]).require()
+    require_reason(reason)
+    same_content(row.content_hash, content_hash)
+    require_role(act, [ROLE_OF[role]])
+    _row(
+        act,
+        row,
+        role,
+        ApprovalKind.PRIOR,
+        Verdict.REFUSED,
+        reason,
+        entry=move(
+            act,
+            row,
+            "refuse",
+            data=_told(role, ApprovalKind.PRIOR, Verdict.REFUSED, row.content_hash)
+            | {"reason": act.commitment(reason)},
+        ),
+    )
+
+
+def authorise_emergency(
+    act: Act, number: str, *, authoriser: str, basis: EmergencyBasis, content_hash: str, reason: str
+) -> State:
+    """Record the word of a named authoriser before an emergency's access (3.4.4[a], 3.4.3[c]); return the new state.
+
+    In person the authoriser acts with the own login; a call-back or a standing written authority is recorded by the
+    requester or IT lead with its circumstances. The second approval is what an emergency defers, nothing else.
+    """
+    row = _decidable(act, number, reason)
+    picture = picture_of(row, act.at)
+    same_content(picture.content_now, content_hash)
+    all_of(
+        [
+            require_that(
+                row.emergency, "emergency.not_one", "This ticket is no emergency.", "Approve it in the ordinary way."
+            ),
+            require_that(
+                basis is not EmergencyBasis.IN_PERSON or act.actor.id == authoriser,
+                "emergency.not_in_person",
+                "In person means that the authoriser decides with the own login.",
+                "Let the authoriser log in, or record the call-back.",
+            ),
+            require_that(
+                basis is EmergencyBasis.IN_PERSON or act.actor.id != authoriser,
+                "emergency.in_person",
+                "An authoriser who acts alone is authorising in person.",
+                "Choose 'in person'.",
+            ),
+            may_approve(picture.ticket, authoriser, ApprovalRole.APPROVER, one_may_hold_both=False, act=act),
+            blocking(judge(row, act.at, Before.APPROVE, picture)),
+        ]
+    ).require()
+    if basis is not EmergencyBasis.IN_PERSON:
+        require_role(act, [Role.REQUESTER, Role.TECHNICIAN, Role.IT_LEAD])
+    entry = _write(
+        act,
+        row,
+        ApprovalRole.APPROVER,
+        ApprovalKind.EMERGENCY,
+        Verdict.APPROVED,
+        reason,
+        basis=basis,
+        authoriser=authoriser,
+    )
+    act.fact("approval.recorded", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=number,
+             detail={"role": "approver", "basis": basis.value})  # fmt: skip
+    move(act, row, "approve")
+    return State(row.state)
+
+
+def ratify(act: Act, number: str, *, role: ApprovalRole, approve_it: bool, reason: str) -> None:
+    """Ratify an emergency afterwards, or refuse to: then the ticket closes only with the finding 'not ratified'."""
+    row = locked(act, number)
+    ticket = sealed_view(row)
+    require_reason(reason)
+    all_of(
+        [
+            stepped_up(act.actor, act.at),
+            require_that(
+                row.emergency, "emergency.not_one", "This ticket is no emergency.", "There is nothing to ratify."
+            ),
+            require_that(
+                row.state in {State.OPEN, State.VERIFYING},
+                "state.wrong",
+                "An emergency is ratified after it was opened and before it is closed.",
+                "Wait for it.",
+            ),
+            may_approve(_without_emergency_word(ticket), act.actor.id, role, one_may_hold_both=False, act=act),
+        ]
+    ).require()
+    verdict = Verdict.APPROVED if approve_it else Verdict.REFUSED
+    entry = _write(act, row, role, ApprovalKind.RATIFICATION, verdict, reason)
+    if not approve_it:
+        row.finding = "not_ratified"
+        row.save(update_fields=["finding"])
+        record(act, row, "ticket.ratification_refused", data={"approval": entry})
+    else:
+        act.fact("emergency.ratified", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=number,
+                 detail={"role": role.value})  # fmt: skip
+
+
+def _without_emergency_word(ticket: TicketView) -> TicketView:
+    """The authoriser may ratify in the own role; only ratifications count against holding both roles."""
+    return replace(
+        ticket,
+        approvals=tuple(
+            replace(a, kind=ApprovalKind.PRIOR) for a in ticket.approvals if a.kind is ApprovalKind.RATIFICATION
+        ),
+    )
+
+
+def waive(act: Act, number: str, *, hold_point: str, reason: str) -> None:
+    """Let a deferrable hold point pass for this content, with a reason; approver who could approve the ticket."""
+    row = _decidable_any(act, number, reason)
+    picture = picture_of(row, act.at)
+    deferrable = {r.hold_point for r in policy().rows if r.deferrable}
+    all_of(
+        [
+            require_that(
+                hold_point in HOLD_POINTS, "hold_point.unknown", "There is no such hold point.", "See the ticket."
+            ),
+            require_that(
+                hold_point in deferrable,
+                "hold_point.not_deferrable",
+                f"{hold_point} can't be waived: the policy does not let it be deferred.",
+                "Make its condition hold.",
+            ),
+            may_approve(
+                _without_emergency_word(picture.ticket),
+                act.actor.id,
+                ApprovalRole.APPROVER,
+                one_may_hold_both=True,
+                act=act,
+            ),
+        ]
+    ).require()
+    entry = act.record(
+        "hold_point.waived",
+        evidence.ObjectRef("ticket", number),
+        ticket=number,
+        data={
+            "waiver": {"hold_point": hold_point, "content": picture.content_now},
+            "reason": act.commitment(reason),
+        },
+    )
+    Waiver.objects.create(
+        ticket=row,
+        hold_point=hold_point,
+        person_id=act.actor.id,
+        reason=reason,
+        content_hash=picture.content_now,
+        at=act.at,
+        entry=entry,
+    )
+
+
+def schedule(act: Act, number: str, told: tuple[str, ...]) -> None:
+    """Fix the window and record that those concerned were told; follows approval by itself (workflows.approve)."""
+    row = find(number, lock=True)
+    may_move("schedule", State(row.state)).require()
+    entry = move(act, row, "schedule", data={"told": list(told)})
+    act.fact("notice.given", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=number)
+
+
+def _decidable(act: Act, number: str, reason: str) -> MaintenanceTicket:
+    row = locked(act, number)
+    all_of([person_acts(act.actor), stepped_up(act.actor, act.at), may_move("approve", State(row.state))]).require()
+    require_reason(reason)
+    return row
+
+
+def _decidable_any(act: Act, number: str, reason: str) -> MaintenanceTicket:
+    row = locked(act, number)
+    require_step_up(act)
+    require_reason(reason)
+    if row.state not in {State.SUBMITTED, State.APPROVED, State.SCHEDULED, State.OPEN, State.VERIFYING}:
+        may_move("approve", State(row.state)).require()
+    return row
+
+
+def _told(role: ApprovalRole, kind: ApprovalKind, verdict: Verdict, content: str) -> dict[str, evidence.JsonValue]:
+    return {"approval": {"role": role.value, "kind": kind.value, "verdict": verdict.value, "content": content}}
+
+
+def _write(
+    act: Act,
+    row: MaintenanceTicket,
+    role: ApprovalRole,
+    kind: ApprovalKind,
+    verdict: Verdict,
+    reason: str,
+    *,
+    basis: EmergencyBasis | None = None,
+    authoriser: str = "",
+) -> str:
+    data = _told(role, kind, verdict, row.content_hash) | {
+        "reason": act.commitment(reason),
+        "basis": "" if basis is None else basis.value,
+        "authoriser": authoriser,
+    }
+    event = {
+        ApprovalKind.RATIFICATION: "emergency.ratified" if verdict is Verdict.APPROVED else "emergency.not_ratified",
+        ApprovalKind.EMERGENCY: "emergency.authorised",
+    }.get(kind, "approval.recorded")
+    entry = act.record(event, evidence.ObjectRef("ticket", row.number), ticket=row.number, data=data)
+    _row(
+        act,
+        row,
+        role,
+        kind,
+        verdict,
+        reason,
+        entry=entry,
+        basis="" if basis is None else basis.value,
+        person=authoriser,
+    )
+    return entry
+
+
+def _row(
+    act: Act,
+    row: MaintenanceTicket,
+    role: ApprovalRole,
+    kind: ApprovalKind,
+    verdict: Verdict,
+    reason: str,
+    *,
+    entry: str,
+    basis: str = "",
+    person: str = "",
+) -> None:
+    Approval.objects.create(
+        ticket=row,
+        role=role.value,
+        kind=kind.value,
+        verdict=verdict.value,
+        person_id=person or act.actor.id,
+        content_hash=row.content_hash,
+        reason=reason,
+        basis=basis,
+        at=act.at,
+        entry=entry,
+    )

@@ -1,0 +1,256 @@
+"""Building the picture that the hold points judge, and judging it; facts come checked against their sealed entries."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from quarterdeck.evidence import api as evidence
+from quarterdeck.inventory import api as inventory
+from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, all_of, refuse
+from quarterdeck.personnel import api as personnel
+from quarterdeck.tickets.hold_points import (
+    HOLD_POINTS,
+    AssetPicture,
+    HoldPoint,
+    PersonPicture,
+    Picture,
+    newest_fact,
+)
+from quarterdeck.tickets.models import Approval, MaintenanceTicket, Waiver
+from quarterdeck.tickets.policies import Policy, policy
+from quarterdeck.tickets.policy import PolicyRow, deferred_by_emergency
+from quarterdeck.tickets.rows import view
+from quarterdeck.tickets.sealing import approval_is_sealed, waiver_is_sealed
+from quarterdeck.tickets.snapshot import content_hash, snapshot
+from quarterdeck.tickets.terms import (
+    Before,
+    Duty,
+    HoldPointView,
+    HoldState,
+    Method,
+    State,
+    TicketView,
+)
+from quarterdeck.tools import api as tools
+
+LIVE_STATES = (State.SUBMITTED, State.APPROVED, State.SCHEDULED, State.OPEN, State.VERIFYING)
+
+
+def picture_of(row: MaintenanceTicket, at: datetime) -> Picture:
+    """Return everything about the ticket that a rule may ask at the moment `at`."""
+    ticket = sealed_view(row)
+    assets = tuple(_asset(named.asset_id, named.connection_id) for named in ticket.assets)
+    technicians = tuple(_person(ticket, person_id, at) for person_id in ticket.technicians)
+    facts = tuple(evidence.facts(ticket=ticket.number)) + tuple(
+        fact for asset in assets for fact in evidence.facts(asset=asset.id) if fact.ticket is None
+    )
+    notice = newest_fact(facts, "notice.given", "")
+    return Picture(
+        ticket=ticket,
+        at=at,
+        content_now=content_hash(snapshot(row)),
+        assets=assets,
+        technicians=technicians,
+        escort=_escort(ticket, at),
+        duties=duties(ticket, assets, technicians, at),
+        agreement=_agreement(ticket, at),
+        items=all_of(tools.usable(item_id, at) for item_id in ticket.content.items),
+        conflicts=conflicts(row, ticket),
+        facts=facts,
+        notice_at=None if notice is None else notice.at,
+    )
+
+
+def sealed_view(row: MaintenanceTicket) -> TicketView:
+    """Return the ticket's view without approvals that no sealed entry carries."""
+    ticket = view(row)
+    sealed = {a.pk for a in Approval.objects.filter(ticket=row) if approval_is_sealed(a)}
+    if len(sealed) == len(ticket.approvals):
+        return ticket
+    return TicketView(
+        **{name: getattr(ticket, name) for name in TicketView.__dataclass_fields__ if name != "approvals"},
+        approvals=tuple(a for a in ticket.approvals if a.id in sealed),
+    )
+
+
+def _asset(asset_id: str, connection_id: str) -> AssetPicture:
+    asset = inventory.asset(asset_id)
+    return AssetPicture(
+        asset.id,
+        asset.hostname,
+        asset.handles_cui,
+        str(asset.category),
+        asset.owner,
+        str(asset.asset_kind),
+        asset.active,
+        bool(connection_id),
+    )
+
+
+def _person(ticket: TicketView, person_id: str, at: datetime) -> PersonPicture:
+    person = personnel.person(person_id)
+    standing: list[Decision] = []
+    supervised = False
+    for named in ticket.assets:
+        category = str(inventory.asset(named.asset_id).category)
+        standing.append(
+            personnel.may_maintain(
+                person_id,
+                asset_id=named.asset_id,
+                action=ticket.content.action.value,
+                method=ticket.content.method.value,
+                at=at,
+                category=category,
+            )
+        )
+        authorisation = personnel.authorisation(person_id, named.asset_id, at, category=category)
+        supervised = supervised or authorisation is None or not authorisation.access_authorised
+    return PersonPicture(person.id, person.name, str(person.kind) == "vendor", supervised, all_of(standing))
+
+
+def _escort(ticket: TicketView, at: datetime) -> PersonPicture | None:
+    if not ticket.escort:
+        return None
+    person = personnel.person(ticket.escort)
+    holds = personnel.Role.ESCORT in personnel.roles_of(ticket.escort, at)
+    standing = (
+        ALLOWED
+        if holds
+        else refuse("escort.role", f"{person.name} is no escort.", "Name somebody with the escort role.")
+    )
+    return PersonPicture(person.id, person.name, False, False, standing)
+
+
+def duties(
+    ticket: TicketView, assets: Sequence[AssetPicture], technicians: Sequence[PersonPicture], at: datetime
+) -> Decision:
+    """Decide whether approver, CUI owner and escort can be found apart from those who ask and work (3.1.4)."""
+    plan = personnel.duties(
+        requester=ticket.requester,
+        technicians=workers(ticket),
+        escort=ticket.escort,
+        needs=personnel.DutyNeeds(
+            cui=any(asset.handles_cui for asset in assets),
+            escort=any(person.supervised for person in technicians),
+            one_person_may_hold_both=policy().flag("one_independent_person_may_hold_both_roles"),
+        ),
+        at=at,
+    )
+    return plan.decision
+
+
+def workers(ticket: TicketView) -> frozenset[str]:
+    """Return everybody who may do the work: the technicians named and the members of the pool."""
+    members = personnel.pool(ticket.content.pool_id).members if ticket.content.pool_id else ()
+    return frozenset(ticket.technicians) | frozenset(members)
+
+
+def _agreement(ticket: TicketView, at: datetime) -> Decision:
+    content = ticket.content
+    vendors = [p for p in (personnel.person(i) for i in ticket.technicians) if str(p.kind) == "vendor"]
+    if not vendors and not content.pool_id:
+        return ALLOWED
+    if not content.agreement_id:
+        return refuse(
+            "agreement.none",
+            "A vendor's people do this work and no agreement is named.",
+            "Name the vendor's agreement that permits it.",
+        )
+    return personnel.agreement_covers(
+        content.agreement_id,
+        action=content.action.value,
+        method=content.method.value,
+        window=content.window,
+    )
+
+
+def conflicts(row: MaintenanceTicket, ticket: TicketView) -> tuple[str, ...]:
+    """Return the live tickets with one of these assets in an overlapping window, unless each names the other."""
+    others = MaintenanceTicket.objects.filter(
+        state__in=[state.value for state in LIVE_STATES],
+        window_from__lt=row.window_until,
+        window_until__gt=row.window_from,
+        asset_rows__asset_id__in=[named.asset_id for named in ticket.assets],
+    ).exclude(number=row.number)
+    found = others.distinct().values_list("number", "conflicts_with")
+    return tuple(
+        sorted(
+            number for number, named in found if not (row.number in named and number in ticket.content.conflicts_with)
+        )
+    )
+
+
+def applicable(picture: Picture, in_force: Policy, before: Before) -> list[tuple[HoldPoint, PolicyRow]]:
+    """Return the hold points of this place that the policy applies to this work, with their rows."""
+    content = picture.ticket.content
+    return [
+        (HOLD_POINTS[row.hold_point], row)
+        for row in in_force.rows
+        if HOLD_POINTS[row.hold_point].before is before
+        and row.applies_to(picture.ticket.work_class, content.maintenance_type, content.method, content.risk)
+    ]
+
+
+def judge(row: MaintenanceTicket, at: datetime, before: Before, picture: Picture | None = None) -> list[HoldPointView]:
+    """Return every hold point of this place with its state, failing ones first."""
+    seen = picture or picture_of(row, at)
+    waived = {
+        w.hold_point for w in Waiver.objects.filter(ticket=row, content_hash=seen.content_now) if waiver_is_sealed(w)
+    }
+    views = [_judge_one(seen, point, policy_row, waived) for point, policy_row in applicable(seen, policy(), before)]
+    order = {HoldState.FAILED: 0, HoldState.FLAGGED: 1, HoldState.WAIVED: 2, HoldState.PASSED: 3}
+    return sorted(views, key=lambda v: order.get(v.state, 4))
+
+
+def _judge_one(picture: Picture, point: HoldPoint, row: PolicyRow, waived: set[str]) -> HoldPointView:
+    try:
+        decision = point.rule(picture, row)
+    except Refused as refusal:
+        decision = refusal.decision
+    state = HoldState.PASSED
+    if not decision.allowed:
+        state = HoldState.FAILED
+        if row.flag_only and not any(code.endswith((".missing", ".stale")) for code in decision.codes):
+            state = HoldState.FLAGGED
+        elif (row.deferrable and point.id in waived) or (picture.ticket.emergency and deferred_by_emergency(point.id)):
+            state = HoldState.WAIVED
+    facts = [
+        newest_fact(picture.facts, kind, a) for kind in row.fact_kinds for a in ["", *(x.id for x in picture.assets)]
+    ]
+    return HoldPointView(
+        id=point.id,
+        before=point.before,
+        label=point.label,
+        state=state,
+        sentence=" ".join(r.sentence for r in decision.reasons) or "Holds.",
+        next_step=" ".join(dict.fromkeys(r.next_step for r in decision.reasons if r.next_step)),
+        control=point.control,
+        codes=decision.codes,
+        evidence=tuple(dict.fromkeys(fact.entry for fact in facts if fact is not None)),
+        deferrable=row.deferrable,
+    )
+
+
+def blocking(views: Sequence[HoldPointView]) -> Decision:
+    """Return one decision over judged hold points: each failed one is a reason with its own code."""
+    return all_of(
+        refuse(view.codes[0] if view.codes else view.id, f"{view.id}: {view.sentence}", view.next_step)
+        for view in views
+        if view.state is HoldState.FAILED
+    )
+
+
+def is_bound(ticket: TicketView, person_id: str) -> bool:
+    """True when the person may do this ticket's work: named, or a member of its pool."""
+    return person_id in workers(ticket)
+
+
+def method_is_network(ticket: TicketView) -> bool:
+    """True for work through the gate."""
+    return ticket.content.method is Method.SSH
+
+
+def duty_of(ticket: TicketView, person_id: str) -> Duty | None:
+    """Return the person's duty in the ticket."""
+    if person_id == ticket.escort:
+        return Duty.ESCORT
+    return Duty.TECHNICIAN if is_bound(ticket, person_id) else None

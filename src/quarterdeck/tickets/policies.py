@@ -1,0 +1,70 @@
+"""The policy in force: read (and checked against its entry), adopted as a next version."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from quarterdeck.controls import api as controls
+from quarterdeck.evidence import api as evidence
+from quarterdeck.evidence.api import Act
+from quarterdeck.kernel.decision import Refused, refuse
+from quarterdeck.tickets.hold_points import HOLD_POINTS
+from quarterdeck.tickets.models import PolicyVersion
+from quarterdeck.tickets.policy import DEFAULT_ROWS, DEFAULT_SETTINGS, PolicyRow, row_from, sound_policy
+from quarterdeck.tickets.sealing import policy_digest, policy_is_sealed
+
+KNOWN_KINDS = frozenset(kind.code for kind in controls.FACT_KINDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rows and settings of one version."""
+
+    version: int
+    rows: tuple[PolicyRow, ...]
+    settings: Mapping[str, object]
+
+    def number(self, name: str) -> int:
+        """Return a whole-number setting."""
+        return int(str(self.settings.get(name, DEFAULT_SETTINGS[name])))
+
+    def flag(self, name: str) -> bool:
+        """Return a yes-or-no setting."""
+        return self.settings.get(name, DEFAULT_SETTINGS[name]) is True
+
+
+def policy() -> Policy:
+    """Return the policy in force; Refused(policy.unsealed) when its row is not what the ledger says."""
+    row = PolicyVersion.objects.order_by("-version").first()
+    if row is None:
+        raise Refused(
+            refuse("policy.none", "No policy has been adopted yet.", "Run 'qd init': it adopts the default policy.")
+        )
+    if not policy_is_sealed(row):
+        raise Refused(
+            refuse(
+                "policy.unsealed",
+                "The policy was changed outside Quarterdeck: its row is not what the ledger says.",
+                "Tell the IT lead and run 'qd ledger verify'.",
+            )
+        )
+    return Policy(row.version, tuple(row_from(document) for document in row.rows), row.settings)
+
+
+def adopt_policy(
+    act: Act, rows: Sequence[PolicyRow] = DEFAULT_ROWS, settings: Mapping[str, object] = DEFAULT_SETTINGS
+) -> int:
+    """Adopt the next version of the policy and return its number; Refused(policy.*) for an unsound one."""
+    sound_policy(tuple(rows), frozenset(HOLD_POINTS), KNOWN_KINDS).require()
+    last = PolicyVersion.objects.order_by("-version").values_list("version", flat=True).first() or 0
+    row = PolicyVersion(
+        version=last + 1,
+        rows=[entry.as_dict() for entry in rows],
+        settings=dict(settings),
+        adopted_at=act.at,
+        adopted_by=act.actor.id,
+        digest="",
+    )
+    row.digest = policy_digest(row)
+    row.save(force_insert=True)
+    act.record("policy.adopted", evidence.ObjectRef("policy", f"v{row.version}"), data={"row": row.digest})
+    return row.version

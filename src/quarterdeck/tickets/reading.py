@@ -1,0 +1,194 @@
+"""Reading tickets: lists, hold points, the evidence meter, who is waited for, and who may read what."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from quarterdeck.evidence import api as evidence
+from quarterdeck.kernel.decision import ALLOWED, Decision, refuse
+from quarterdeck.personnel import api as personnel
+from quarterdeck.personnel.api import Role
+from quarterdeck.tickets.hold_points import Picture, newest_fact
+from quarterdeck.tickets.pictures import LIVE_STATES, applicable, duty_of, judge, picture_of, sealed_view, workers
+from quarterdeck.tickets.policies import policy
+from quarterdeck.tickets.rows import find, prefetched, view
+from quarterdeck.tickets.snapshot import content_hash, differences, snapshot
+from quarterdeck.tickets.terms import (
+    ApprovalKind,
+    ApprovalRole,
+    Before,
+    CommentView,
+    HoldPointView,
+    MeterRow,
+    State,
+    TicketView,
+    Verdict,
+)
+
+
+class Reading(StrEnum):
+    """What somebody asks to read."""
+
+    TICKET = "ticket"
+    RECORDING = "recording"
+    BASELINE = "baseline"
+    PACKAGE = "package"
+    LEDGER = "ledger"
+
+
+_ALL_TICKETS = frozenset({Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER, Role.ASSESSOR})
+_READERS: dict[Reading, frozenset[Role]] = {
+    Reading.TICKET: _ALL_TICKETS,
+    Reading.RECORDING: frozenset({Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER, Role.ASSESSOR}),
+    Reading.BASELINE: frozenset({Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER, Role.ASSESSOR}),
+    Reading.PACKAGE: frozenset({Role.IT_LEAD, Role.ASSESSOR}),
+    Reading.LEDGER: frozenset({Role.IT_LEAD, Role.ASSESSOR}),
+}
+_PARTICIPANTS_READ = frozenset({Reading.TICKET, Reading.RECORDING, Reading.BASELINE})
+
+
+def may_read(what: Reading, *, roles: Collection[Role], takes_part: bool) -> Decision:
+    """Decide whether somebody with these roles may read; people of a ticket read it, all else is denied by default."""
+    if _READERS[what] & set(roles) or (takes_part and what in _PARTICIPANTS_READ):
+        return ALLOWED
+    return refuse("reading.denied", "You may not read this.", "Ask the IT lead, if your work needs it.")
+
+
+def reading_of(number: str, person_id: str, at: datetime, what: Reading = Reading.TICKET) -> Decision:
+    """Decide whether this person may read this part of this ticket."""
+    ticket = view(find(number))
+    part = person_id == ticket.requester or duty_of(ticket, person_id) is not None
+    return may_read(what, roles=personnel.roles_of(person_id, at), takes_part=part)
+
+
+def ticket(number: str) -> TicketView:
+    """Return a ticket; approvals that no sealed entry carries are left out. Refused(ticket.unknown)."""
+    return sealed_view(find(number))
+
+
+def exists(number: str) -> bool:
+    """True when a ticket of this number was given out."""
+    return prefetched().filter(number=number).exists()
+
+
+def tickets(*, person_id: str = "", at: datetime | None = None, states: Sequence[State] = ()) -> list[TicketView]:
+    """Return tickets, newest first; with a person, those that this person may read."""
+    rows = prefetched().order_by("-number")
+    if states:
+        rows = rows.filter(state__in=[state.value for state in states])
+    views = [view(row) for row in rows]
+    if not person_id or at is None:
+        return views
+    roles = personnel.roles_of(person_id, at)
+    if roles & _ALL_TICKETS:
+        return views
+    return [v for v in views if person_id == v.requester or duty_of(v, person_id) is not None]
+
+
+def hold_points(number: str, at: datetime) -> list[HoldPointView]:
+    """Return all hold points of the ticket as they stand now, grouped by the act they stand before."""
+    row = find(number)
+    picture = picture_of(row, at)
+    return [hold for before in Before for hold in judge(row, at, before, picture)]
+
+
+def evidence_meter(number: str, at: datetime) -> list[MeterRow]:
+    """Return every fact that policy asks for, and whether it is there: present, failed, stale or missing."""
+    picture = picture_of(find(number), at)
+    in_force = policy()
+    rows: list[MeterRow] = []
+    for before in Before:
+        for _, policy_row in applicable(picture, in_force, before):
+            ids = [a.id for a in picture.assets if policy_row.covers(a)] if policy_row.per_asset else [""]
+            rows += [_meter(picture, kind, asset_id, at) for kind in policy_row.fact_kinds for asset_id in ids]
+    return list({(row.kind, row.asset_id): row for row in rows}.values())
+
+
+def _meter(picture: Picture, kind: str, asset_id: str, at: datetime) -> MeterRow:
+    fact = newest_fact(picture.facts, kind, asset_id)
+    if fact is None:
+        return MeterRow(kind, asset_id, "missing", "", "")
+    state = "present" if fact.outcome is evidence.Outcome.PASSED else "failed"
+    # Freshness matters until the work begins; afterwards a fact stays what it was.
+    if state == "present" and picture.ticket.opened_at is None and not fact.holds_at(at):
+        state = "stale"
+    return MeterRow(kind, asset_id, state, fact.grade.value, fact.entry)
+
+
+def changes_since_frozen(number: str) -> list[dict[str, str]]:
+    """Return what has changed between the frozen snapshot and what its names mean now."""
+    row = find(number)
+    if not row.snapshot_sha256:
+        return []
+    now = snapshot(row)
+    if content_hash(now) == row.content_hash:
+        return []
+    frozen = frozen_snapshot(number)
+    return differences(frozen, now)
+
+
+def frozen_snapshot(number: str) -> dict[str, evidence.JsonValue]:
+    """Return the frozen snapshot that approvals are about; empty before the ticket was submitted."""
+    row = find(number)
+    if not row.snapshot_sha256:
+        return {}
+    return evidence.parse_fields(evidence.read_artifact(row.snapshot_sha256))
+
+
+def current_snapshot(number: str) -> dict[str, evidence.JsonValue]:
+    """Return what the ticket's names mean at this moment."""
+    return snapshot(find(number))
+
+
+def comments(number: str) -> list[CommentView]:
+    """Return the ticket's remarks, oldest first."""
+    return [CommentView(row.author_id, row.text, row.at) for row in find(number).comment_rows.order_by("pk")]
+
+
+def waiting_for(number: str, at: datetime) -> dict[ApprovalRole, tuple[str, ...]]:
+    """Return for each approval that is missing the people who can give it."""
+    seen = ticket(number)
+    if seen.state is not State.SUBMITTED:
+        return {}
+    given = {
+        a.role for a in seen.approvals
+        if a.void_at is None and a.verdict is Verdict.APPROVED and a.kind is not ApprovalKind.RATIFICATION
+        and a.content_hash == seen.content_hash
+    }  # fmt: skip
+    picture = picture_of(find(number), at)
+    wanted = [ApprovalRole.APPROVER]
+    if picture.needs_cui_owner and not seen.emergency:
+        wanted.append(ApprovalRole.CUI_OWNER)
+    busy = workers(seen) | {seen.requester, seen.escort}
+    busy |= {a.person for a in seen.approvals if a.void_at is None}
+    return {
+        role: tuple(p for p in personnel.holders(Role(role.value), at) if p not in busy)
+        for role in wanted
+        if role not in given
+    }
+
+
+def live_tickets_of_asset(asset_id: str) -> list[TicketView]:
+    """Return live tickets that name the asset."""
+    rows = prefetched().filter(state__in=[s.value for s in LIVE_STATES], asset_rows__asset_id=asset_id)
+    return [view(row) for row in rows.order_by("number")]
+
+
+def tickets_of_asset(asset_id: str) -> list[TicketView]:
+    """Return every ticket that names the asset, newest first."""
+    return [view(row) for row in prefetched().filter(asset_rows__asset_id=asset_id).order_by("-number")]
+
+
+def due_tickets(now: datetime) -> tuple[list[str], list[str]]:
+    """Return the numbers of tickets whose window is over: those never opened, and those still open."""
+    rows = prefetched().filter(window_until__lte=now)
+    never = [State.SUBMITTED.value, State.APPROVED.value, State.SCHEDULED.value]
+    return (
+        list(rows.filter(state__in=never).values_list("number", flat=True)),
+        list(rows.filter(state=State.OPEN.value).values_list("number", flat=True)),
+    )
+
+
+def given_out(year: int) -> int:
+    """Return how many ticket numbers of the year were given out."""
+    return prefetched().filter(number__startswith=f"MT-{year:04d}-").count()

@@ -1,0 +1,265 @@
+"""The words of tickets as plain values: states, classes, types, views. Pure."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from quarterdeck.kernel.windows import Window
+
+
+class State(StrEnum):
+    """Where a ticket stands in its life (design section 4)."""
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    APPROVED = "approved"
+    SCHEDULED = "scheduled"
+    OPEN = "open"
+    VERIFYING = "verifying"
+    CLOSED = "closed"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    ROLLED_BACK = "rolled_back"
+    EXPIRED = "expired"
+
+
+FINAL_STATES = frozenset({State.CLOSED, State.REJECTED, State.WITHDRAWN, State.ROLLED_BACK, State.EXPIRED})
+
+
+class WorkClass(StrEnum):
+    """How much ceremony the work needs."""
+
+    TICKET = "ticket"
+    STANDARD = "standard"
+    CAMPAIGN = "campaign"
+    QUICK_LOG = "quick_log"
+
+
+class MaintenanceType(StrEnum):
+    """Why the work is done (SP 800-171r2 3.7.1 discussion); emergency is a flag, not a type."""
+
+    PREVENTIVE = "preventive"
+    CORRECTIVE = "corrective"
+    ADAPTIVE = "adaptive"
+    PERFECTIVE = "perfective"
+
+
+class Risk(StrEnum):
+    """How much can go wrong; high asks for staging and a tried rollback."""
+
+    LOW = "low"
+    MODERATE = "moderate"
+    HIGH = "high"
+
+
+class Action(StrEnum):
+    """What is done; authorisations and vendor agreements permit actions by these words."""
+
+    PATCH = "patch"
+    CONFIGURE = "configure"
+    DIAGNOSE = "diagnose"
+    REPAIR = "repair"
+    INSPECT = "inspect"
+    REPLACE = "replace"
+    RESTORE = "restore"
+
+
+class Method(StrEnum):
+    """How the asset is reached."""
+
+    SSH = "ssh"
+    EXTERNAL = "external"
+    ON_SITE = "on_site"
+    UNATTENDED = "unattended"
+
+
+class Duty(StrEnum):
+    """What a person does in one ticket."""
+
+    TECHNICIAN = "technician"
+    ESCORT = "escort"
+
+
+class ApprovalRole(StrEnum):
+    """In which role an approval was given."""
+
+    APPROVER = "approver"
+    CUI_OWNER = "cui_owner"
+
+
+class ApprovalKind(StrEnum):
+    """Before the work, the word of an authoriser in an emergency, or the ratification after it."""
+
+    PRIOR = "prior"
+    EMERGENCY = "emergency"
+    RATIFICATION = "ratification"
+    TEMPLATE = "template"
+
+
+class Verdict(StrEnum):
+    """One person's decision."""
+
+    APPROVED = "approved"
+    REFUSED = "refused"
+
+
+class EmergencyBasis(StrEnum):
+    """How the authoriser of an emergency gave the word (design section 4)."""
+
+    IN_PERSON = "in_person"
+    CALL_BACK = "call_back"
+    STANDING_AUTHORITY = "standing_authority"
+
+
+class Before(StrEnum):
+    """Which act a hold point stands before."""
+
+    APPROVE = "approve"
+    OPEN = "open"
+    CLOSE = "close"
+
+
+class HoldState(StrEnum):
+    """What a hold point says now; flagged passes and shows amber."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    FLAGGED = "flagged"
+    WAIVED = "waived"
+    NOT_APPLICABLE = "not_applicable"
+
+
+@dataclass(frozen=True, slots=True)
+class TicketAsset:
+    """An asset of the ticket and the connection through which it is reached (empty for on-site work)."""
+
+    asset_id: str
+    connection_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a person writes in a ticket: everything that is later frozen, before names are resolved."""
+
+    title: str
+    maintenance_type: MaintenanceType
+    action: Action
+    method: Method
+    plan: str
+    impact: str
+    rollback: str
+    window: Window
+    assets: tuple[TicketAsset, ...]
+    technicians: tuple[str, ...] = ()
+    escort: str = ""
+    pool_id: str = ""
+    agreement_id: str = ""
+    items: tuple[str, ...] = ()
+    risk: Risk = Risk.MODERATE
+    expected_paths: tuple[str, ...] = ()
+    conflicts_with: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalView:
+    """One decision on one exact content."""
+
+    id: int
+    role: ApprovalRole
+    kind: ApprovalKind
+    verdict: Verdict
+    person: str
+    content_hash: str
+    reason: str
+    basis: str
+    at: datetime
+    void_at: datetime | None
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPointView:
+    """A hold point as a page shows it: state, sentence, next step, control reference, the entries behind it."""
+
+    id: str
+    before: Before
+    label: str
+    state: HoldState
+    sentence: str
+    next_step: str
+    control: str
+    codes: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    deferrable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MeterRow:
+    """One line of the evidence meter: a required fact kind, for an asset or the whole ticket."""
+
+    kind: str
+    asset_id: str
+    state: str
+    grade: str
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommentView:
+    """A remark on a ticket."""
+
+    author: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """A ticket as everyone outside this app sees it."""
+
+    number: str
+    work_class: WorkClass
+    emergency: bool
+    state: State
+    content: Content
+    content_hash: str
+    requester: str
+    created_at: datetime
+    state_at: datetime
+    version: int
+    template_id: str = ""
+    opened_at: datetime | None = None
+    closed_at: datetime | None = None
+    ratify_until: datetime | None = None
+    finding: str = ""
+    approvals: tuple[ApprovalView, ...] = field(default=())
+
+    @property
+    def window(self) -> Window:
+        """The approved or asked window, extensions included."""
+        return self.content.window
+
+    @property
+    def title(self) -> str:
+        """One line that says what is done."""
+        return self.content.title
+
+    @property
+    def technicians(self) -> tuple[str, ...]:
+        """Person ids of those who do the work."""
+        return self.content.technicians
+
+    @property
+    def escort(self) -> str:
+        """Person id of the escort, empty for none."""
+        return self.content.escort
+
+    @property
+    def assets(self) -> tuple[TicketAsset, ...]:
+        """The assets and their connections."""
+        return self.content.assets
+
+    @property
+    def is_final(self) -> bool:
+        """True when nothing can change any more."""
+        return self.state in FINAL_STATES

@@ -1,0 +1,262 @@
+"""Working on a ticket: open, end, reopen, close, roll back, confirm the escort, bind a person, admit to the gate."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from quarterdeck.evidence import api as evidence
+from quarterdeck.evidence.api import Act, ArtifactRef, Grade, Outcome
+from quarterdeck.inventory import api as inventory
+from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, all_of, refuse, require_that
+from quarterdeck.kernel.windows import Window
+from quarterdeck.personnel import api as personnel
+from quarterdeck.personnel.api import Role
+from quarterdeck.tickets.models import MaintenanceTicket
+from quarterdeck.tickets.moving import locked, move
+from quarterdeck.tickets.pictures import blocking, judge, sealed_view, workers
+from quarterdeck.tickets.policies import policy
+from quarterdeck.tickets.requesting import require_reason
+from quarterdeck.tickets.rows import find
+from quarterdeck.tickets.rules import may_move, ratification_due
+from quarterdeck.tickets.sealing import check_ticket
+from quarterdeck.tickets.snapshot import content_hash, snapshot
+from quarterdeck.tickets.standing import require_role, require_step_up
+from quarterdeck.tickets.terms import Before, State, TicketView
+
+WORKING_ROLES = (Role.TECHNICIAN, Role.IT_LEAD, Role.REQUESTER)
+MEASURABLE = frozenset({State.APPROVED, State.SCHEDULED, State.OPEN, State.VERIFYING})
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionTerms:
+    """How long a person admitted now may stay: the window, then a grace in which running work may end."""
+
+    window: Window
+    grace: timedelta
+    vendor: bool
+
+    @property
+    def hard_end(self) -> datetime:
+        """The moment at which the connection is ended whatever runs."""
+        return self.window.until + self.grace
+
+
+def open_ticket(act: Act, number: str) -> None:
+    """Open the ticket; Refused with the code of every hold point that fails before opening."""
+    require_role(act, WORKING_ROLES)
+    require_step_up(act)
+    row = locked(act, number)
+    may_move("open", State(row.state)).require()
+    _takes_part(act, sealed_view(row)).require()
+    blocking(judge(row, act.at, Before.OPEN)).require()
+    if row.emergency:
+        row.ratify_until = ratification_due(act.at)
+    entry = move(act, row, "open")
+    act.fact("mfa.used", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=number,
+             detail={"auth": act.actor.auth})  # fmt: skip
+
+
+def _takes_part(act: Act, ticket: TicketView) -> Decision:
+    roles = personnel.roles_of(act.actor.id, act.at)
+    involved = act.actor.id in workers(ticket) or act.actor.id == ticket.requester or Role.IT_LEAD in roles
+    return require_that(
+        involved,
+        "ticket.not_yours",
+        "Only its requester, its technicians and the IT lead move this ticket.",
+        "Ask one of them.",
+    )
+
+
+def end_work(act: Act, number: str) -> None:
+    """Lead an open ticket into verification: by one of its people, or by the ticker at the window's end."""
+    row = locked(act, number)
+    if act.actor.is_person:
+        _takes_part(act, sealed_view(row)).require()
+    else:
+        require_that(
+            act.at >= row.window_until or row.finding != "",
+            "window.not_over",
+            "The window is still open.",
+            "Only a person ends work before the window does.",
+        ).require()
+    move(act, row, "end_work")
+
+
+def reopen(act: Act, number: str) -> None:
+    """Go back to work inside the window."""
+    require_role(act, WORKING_ROLES)
+    require_step_up(act)
+    row = locked(act, number)
+    ticket = sealed_view(row)
+    all_of(
+        [
+            may_move("reopen", State(row.state)),
+            _takes_part(act, ticket),
+            require_that(
+                ticket.window.contains(act.at), "window.after", "The window is over.", "Request a new ticket."
+            ),
+            require_that(
+                row.finding == "", "ticket.finding", "Access was revoked on this ticket.", "Request a new one."
+            ),
+        ]
+    ).require()
+    move(act, row, "reopen")
+
+
+def close(act: Act, number: str, *, rolled_back: bool, summary: ArtifactRef) -> None:
+    """Close the ticket, as done or as rolled back; Refused with the code of every hold point that fails before it."""
+    require_role(act, WORKING_ROLES)
+    row = locked(act, number)
+    verb = "roll_back" if rolled_back else "close"
+    may_move(verb, State(row.state)).require()
+    _takes_part(act, sealed_view(row)).require()
+    blocking(judge(row, act.at, Before.CLOSE)).require()
+    entry = move(act, row, verb, artifacts=[summary])
+    for asset_id in row.asset_rows.values_list("asset_id", flat=True):
+        act.fact("maintenance.performed", entry=entry, ticket=number, asset=asset_id, grade=Grade.CAPTURED,
+                 outcome=Outcome.FAILED if rolled_back else Outcome.PASSED)  # fmt: skip
+    act.fact("change.logged", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=number)
+
+
+def confirm_escort(act: Act, number: str) -> None:
+    """The named escort confirms to be present and to supervise (800-171A 3.7.6[a])."""
+    row = locked(act, number)
+    ticket = sealed_view(row)
+    require_that(
+        act.actor.is_person and act.actor.id == ticket.escort,
+        "escort.other",
+        "Only the escort named in the ticket confirms this.",
+        "Let the escort log in.",
+    ).require()
+    entry = act.record("escort.confirmed", evidence.ObjectRef("ticket", number), ticket=number)
+    act.fact("escort.present", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=number,
+             valid_until=ticket.window.until)  # fmt: skip
+
+
+def attach(act: Act, number: str, *, kind: str, file: ArtifactRef, reason: str, asset_id: str = "") -> None:
+    """Attach a file as evidence of a fact (staging test, tried rollback, summary), graded attached."""
+    row = locked(act, number)
+    _takes_part(act, sealed_view(row)).require()
+    require_reason(reason)
+    require_that(
+        kind in {"staging.tested", "rollback.tested", "summary.written", "media.scanned", "recovery.prepared"},
+        "fact.captured_only",
+        "That fact is captured by the system, not attached.",
+        "Prepare the ticket instead.",
+    ).require()
+    entry = act.record(
+        "evidence.attached",
+        evidence.ObjectRef("ticket", number),
+        ticket=number,
+        artifacts=[file],
+        data={"kind": kind, "reason": act.commitment(reason)},
+    )
+    act.fact(kind, entry=entry, outcome=Outcome.PASSED, grade=Grade.ATTACHED, ticket=number, asset=asset_id or None)
+
+
+def may_admit(number: str, person_id: str, asset_id: str, at: datetime) -> Decision:
+    """Decide whether this person may be on this asset under this ticket now; asked at issue and at every admission.
+
+    Reads the row against its sealed entry and the content against what was approved, so that neither a hand-written
+    row nor a register changed after approval opens anything.
+    """
+    try:
+        row = find(number)
+        ticket = sealed_view(row)
+        decisions = [check_ticket(row), _open_for(row, ticket, person_id, asset_id, at)]
+        if all(d.allowed for d in decisions):
+            decisions.append(_standing_now(ticket, person_id, asset_id, at))
+    except Refused as refusal:
+        return refusal.decision
+    return all_of(decisions)
+
+
+def _open_for(row: MaintenanceTicket, ticket: TicketView, person_id: str, asset_id: str, at: datetime) -> Decision:
+    window = ticket.window
+    return all_of(
+        [
+            require_that(
+                ticket.state is State.OPEN,
+                "ticket.not_open",
+                f"{ticket.number} is {ticket.state.replace('_', ' ')}, not open.",
+                "See the ticket's page for what it waits for.",
+            ),
+            require_that(
+                window.contains(at),
+                "window.outside",
+                f"Not inside the window of {ticket.number}, {window.from_:%Y-%m-%d %H:%M} to {window.until:%H:%M} UTC.",
+                "Ask for an extension, or request a new ticket.",
+            ),
+            require_that(
+                person_id in workers(ticket),
+                "ticket.not_yours",
+                f"{ticket.number} does not name you to do its work.",
+                "Ask its requester.",
+            ),
+            require_that(
+                asset_id in {a.asset_id for a in ticket.assets},
+                "scope.other_asset",
+                f"{ticket.number} is not about this asset.",
+                "Use the certificate of the asset that the ticket names.",
+            ),
+            require_that(
+                content_hash(snapshot(row)) == ticket.content_hash,
+                "content.changed",
+                "What was approved has changed meanwhile (address, key, account, tool, agreement or policy).",
+                "Look at the difference on the ticket's page and have it approved again.",
+            ),
+        ]
+    )
+
+
+def _standing_now(ticket: TicketView, person_id: str, asset_id: str, at: datetime) -> Decision:
+    content = ticket.content
+    return personnel.may_maintain(
+        person_id,
+        asset_id=asset_id,
+        action=content.action.value,
+        method=content.method.value,
+        at=at,
+        category=str(inventory.asset(asset_id).category),
+    )
+
+
+def may_measure(number: str, asset_id: str) -> Decision:
+    """Decide whether the system may measure this asset for this ticket: approved up to verifying, nothing changed."""
+    try:
+        row = find(number)
+        ticket = sealed_view(row)
+    except Refused as refusal:
+        return refusal.decision
+    return all_of(
+        [
+            check_ticket(row),
+            require_that(
+                ticket.state in MEASURABLE,
+                "ticket.not_approved",
+                f"{number} is {ticket.state.replace('_', ' ')}: nothing is measured for it.",
+                "Approve it first.",
+            ),
+            require_that(
+                asset_id in {a.asset_id for a in ticket.assets},
+                "scope.other_asset",
+                f"{number} is not about this asset.",
+                "Name the asset in the ticket.",
+            ),
+            ALLOWED
+            if content_hash(snapshot(row)) == ticket.content_hash
+            else refuse("content.changed", "What was approved has changed meanwhile.", "Submit the ticket again."),
+        ]
+    )
+
+
+def admission_terms(number: str, person_id: str) -> AdmissionTerms:
+    """Return the window and grace that hold for this person now: none for vendors, policy's minutes for own staff."""
+    ticket = sealed_view(find(number))
+    vendor = personnel.person(person_id).kind == personnel.PersonKind.VENDOR
+    minutes = policy().number("grace_minutes_vendor" if vendor else "grace_minutes_staff")
+    return AdmissionTerms(ticket.window, timedelta(minutes=minutes), vendor)
+
+
+def lock(act: Act, number: str) -> TicketView:
+    """Lock the ticket for the rest of the act, so that close and revoke wait, and return its view."""
+    return sealed_view(locked(act, number))
