@@ -1,0 +1,73 @@
+"""The one question behind every certificate and every channel: may this grant be used now, and where does it lead?
+
+Asked by the signer and by the gate with the same words. Grant, ticket and people are read from rows that match their
+sealed entries; the place comes from the inventory, which the ticket's check compares with what was approved.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from quarterdeck.access import rules
+from quarterdeck.access.places import Destination
+from quarterdeck.access.reading import grant, is_genuine_and_standing
+from quarterdeck.access.terms import GrantView, Purpose
+from quarterdeck.inventory import api as inventory
+from quarterdeck.kernel.decision import Decision, all_of, require_that
+from quarterdeck.personnel import api as personnel
+from quarterdeck.tickets import api as tickets
+
+
+@dataclass(frozen=True, slots=True)
+class Admissible:
+    """A grant that may be used now, the place that it opens, and what of the connection was approved with it."""
+
+    grant: GrantView
+    destination: Destination
+    elevation: str
+    watched_roots: tuple[str, ...]
+
+
+def may_use(given: GrantView, at: datetime) -> Decision:
+    """Return whether the grant is genuine and standing and its ticket admits its holder to its asset at `at`."""
+    if given.purpose is Purpose.WORK:
+        ticket_says = all_of((tickets.may_admit(given.ticket, given.person, given.asset, at), _key_is_theirs(given)))
+    else:
+        ticket_says = tickets.may_measure(given.ticket, given.asset)
+    return all_of((is_genuine_and_standing(given, at), ticket_says, inventory.check_row(given.asset, given.connection)))
+
+
+def _key_is_theirs(given: GrantView) -> Decision:
+    """The grant's key is still the one that stands, sealed, under the person's name."""
+    registered = personnel.key_of(given.person)
+    return rules.key_is_theirs(given.fingerprint, "" if registered is None else registered.fingerprint)
+
+
+def admit(grant_id: str, at: datetime) -> Admissible:
+    """Return the grant and where it leads; Refused with every reason why it may not be used at `at`."""
+    given = grant(grant_id)
+    may_use(given, at).require()
+    destination, connection = _place(given.asset, given.connection)
+    return Admissible(given, destination, connection.elevation.value, connection.watched_roots)
+
+
+def destination_of(asset_id: str, connection_id: str) -> Destination:
+    """Return where a connection of an asset leads; Refused when it is not this asset's or has a bad name."""
+    return _place(asset_id, connection_id)[0]
+
+
+def _place(asset_id: str, connection_id: str) -> tuple[Destination, inventory.ConnectionView]:
+    asset, connection = inventory.asset(asset_id), inventory.connection(connection_id)
+    require_that(
+        connection.asset_id == asset_id,
+        "access.no_such_place",
+        "The inventory has no such way to this asset.",
+        "Look at the asset's connections, then have the ticket approved again.",
+    ).require()
+    destination = Destination(
+        hostname=asset.hostname,
+        address=connection.address,
+        port=connection.port,
+        account=connection.target_account,
+        host_identity=connection.host_identity,
+    )
+    return destination, connection

@@ -1,0 +1,67 @@
+"""What the fixed collector may be asked on a target: only what was approved with the connection. Pure.
+
+The signer puts these arguments into the certificate's force-command, so they are judged here and not believed.
+"""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+
+from quarterdeck.access.places import Destination
+from quarterdeck.kernel.decision import Decision, refuse, require_that
+from quarterdeck.kernel.names import is_account, is_hostname
+
+MODES = ("manifest", "posture", "checks")
+_SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]{0,63}", re.ASCII)
+_MOST_ARGUMENTS = 200
+
+
+def may_measure_with(arguments: Sequence[str], destination: Destination, watched_roots: Sequence[str]) -> Decision:
+    """Return whether the collector may run with these arguments on this destination."""
+    if not arguments or arguments[0] not in MODES or len(arguments) > _MOST_ARGUMENTS:
+        return refuse(
+            "measure.unknown_mode",
+            "The collector's modes are manifest, posture and checks.",
+            "Start the measurement from the ticket.",
+        )
+    allowed = {"manifest": _is_root, "posture": _is_moment, "checks": _is_question}[arguments[0]]
+    odd = [argument for argument in arguments[1:] if not allowed(argument, destination, watched_roots)]
+    return require_that(
+        not odd,
+        "measure.not_approved",
+        f"The measurement asks for something that was not approved with the connection: {odd[0] if odd else ''}",
+        "Watch the folder in the connection and have the ticket approved with it.",
+    )
+
+
+def _is_root(argument: str, destination: Destination, watched_roots: Sequence[str]) -> bool:
+    del destination
+    return argument in watched_roots
+
+
+def _is_moment(argument: str, destination: Destination, watched_roots: Sequence[str]) -> bool:
+    del destination, watched_roots
+    return re.fullmatch(r"since=[0-9]{1,11}", argument, re.ASCII) is not None
+
+
+def _is_question(argument: str, destination: Destination, watched_roots: Sequence[str]) -> bool:
+    name, _, value = argument.partition("=")
+    if argument.startswith("/"):
+        return argument == "/" or argument in watched_roots
+    if name == "account":
+        return value == destination.account
+    if name == "service":
+        return _SERVICE.fullmatch(value) is not None
+    return name == "sshd" and _is_connection_spec(value)
+
+
+def _is_connection_spec(spec: str) -> bool:
+    """Return whether this is `user=NAME,host=NAME,addr=ADDRESS`, the connection that `sshd -T -C` shall judge."""
+    parts = dict(part.partition("=")[::2] for part in spec.split(","))
+    if list(parts) != ["user", "host", "addr"]:
+        return False
+    try:
+        ipaddress.ip_address(parts["addr"])
+    except ValueError:
+        return False
+    return is_account(parts["user"]) and is_hostname(parts["host"])

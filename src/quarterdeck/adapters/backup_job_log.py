@@ -1,0 +1,196 @@
+"""An uploaded log of a backup job as a backup product: Veeam and Windows Server Backup, as text or JSON.
+
+The log's own words decide: a job that failed or only warned is refused, and a log that tells of no check of the stored
+data proves existence only. What is read here was handed in by a person, so its grade is *attached*.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from quarterdeck.backups.api import ProductFailed, Snapshot, Source, Verification
+
+_LONGEST = 8 << 20
+_VEEAM_END = re.compile(
+    r"\[(?P<day>\d{2})\.(?P<month>\d{2})\.(?P<year>\d{4}) (?P<time>\d{2}:\d{2}:\d{2})(?:\.\d+)?\]"
+    r".{0,200}?(?:Job session '(?P<id>[0-9a-fA-F-]{36})' has been completed, status: '(?P<status>\w+)'"
+    r"(?:, '(?P<size>[\d,. ]{1,30})')?|Job has been (?:completed|finished) with (?P<word>success|warnings?|errors?))"
+)
+_VEEAM_CHECK = re.compile(
+    r"(?:health check|backup files? (?:health|integrity) check|SureBackup)[^\n]{0,200}?"
+    r"(?P<word>success|passed|no (?:errors|corrupt)|fail|corrupt|error)",
+    re.IGNORECASE,
+)
+_WBADMIN_VERSION = re.compile(r"Version identifier:\s*(\d{2})/(\d{2})/(\d{4})-(\d{2}):(\d{2})")
+_WBADMIN_DONE = re.compile(
+    r"The backup operation (?P<word>successfully completed|failed|completed with)", re.IGNORECASE
+)
+_WBADMIN_CHECK = re.compile(
+    r"(?:consistency check|validation|verification)[^\n]{0,200}?(?P<word>success|fail)", re.IGNORECASE
+)
+_NET_DATE = re.compile(r"/Date\((\d{10,14})(?:[+-]\d{4})?\)/")
+_GOOD = frozenset({"success", "succeeded", "completed", "0"})
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What a log says: status word, end of the job in UTC, id, whether the stored data was checked, and its size."""
+
+    good: bool
+    status: str
+    ended_at: datetime
+    id: str
+    checked: bool | None
+    encrypted: bool | None
+    size: int
+
+
+class JobLog:
+    """Fulfils the port BackupProduct with the bytes of one uploaded log; local times are read in `zone`."""
+
+    def __init__(self, log: bytes, zone: tzinfo) -> None:
+        """Read the log; ProductFailed when it is none that we know."""
+        self._log = log
+        self._result = read_log(log, zone)
+
+    def latest_snapshot(self, source: Source) -> Snapshot | None:
+        """Return the backup that the log tells of; ProductFailed when its job failed or only warned."""
+        del source
+        found = self._result
+        if not found.good:
+            raise ProductFailed(f"The log says that the job ended with '{found.status}', so it proves no backup.")
+        return Snapshot(found.id, found.ended_at, found.size, found.encrypted)
+
+    def verify(self, source: Source, snapshot: Snapshot) -> Verification:
+        """Return what the log says about a check of the stored data."""
+        del source, snapshot
+        if self._result.checked:
+            return Verification(True, "The log tells of a successful check of the stored data.", self._log)
+        said = "The log tells of a failed check." if self._result.checked is False else "The log tells of no check."
+        return Verification(False, said, self._log)
+
+
+def read_log(log: bytes, zone: tzinfo) -> JobResult:
+    """Return what a job log says; ProductFailed for a log that is too long or of a kind that we don't know."""
+    if len(log) > _LONGEST:
+        raise ProductFailed("The log is longer than 8 MB: attach the part of the last job.")
+    text = _decoded(log)
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        found = _from_text(text, zone)
+    else:
+        found = _from_json(document, zone)
+    if found is None:
+        raise ProductFailed(
+            "This is no job log of Veeam or Windows Server Backup that can be read. Attach the job's own log, or the "
+            "output of Get-VBRBackupSession, Get-WBSummary or wbadmin as text or JSON."
+        )
+    return found
+
+
+def _decoded(log: bytes) -> str:
+    for mark, codec in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig")):
+        if log.startswith(mark):
+            return log.decode(codec, "replace")
+    return log.decode("utf-8", "replace")
+
+
+def _from_text(text: str, zone: tzinfo) -> JobResult | None:
+    ends = list(_VEEAM_END.finditer(text))
+    if ends:
+        return _veeam_text(ends[-1], text, zone)
+    version = _WBADMIN_VERSION.findall(text)
+    done = _WBADMIN_DONE.findall(text)
+    if not version or not done:
+        return None
+    month, day, year, hour, minute = (int(part) for part in version[-1])
+    ended = _moment(year, month, day, hour, minute, 0, UTC)
+    word = done[-1].lower()
+    return JobResult(
+        word == "successfully completed",
+        word,
+        ended,
+        f"wbadmin-{ended:%Y%m%dT%H%MZ}",
+        _check(_WBADMIN_CHECK, text),
+        None,
+        0,
+    )
+
+
+def _veeam_text(end: re.Match[str], text: str, zone: tzinfo) -> JobResult:
+    clock = [int(part) for part in end["time"].split(":")]
+    ended = _moment(int(end["year"]), int(end["month"]), int(end["day"]), clock[0], clock[1], clock[2], zone)
+    status = (end["status"] or end["word"] or "").lower()
+    size = int(re.sub(r"\D", "", end["size"] or "") or 0)
+    return JobResult(
+        status in _GOOD,
+        status,
+        ended,
+        end["id"] or f"veeam-{ended:%Y%m%dT%H%M%SZ}",
+        _check(_VEEAM_CHECK, text),
+        None,
+        size,
+    )
+
+
+def _check(pattern: re.Pattern[str], text: str) -> bool | None:
+    words = [found["word"].lower() for found in pattern.finditer(text)]
+    return all(word.startswith(("success", "passed", "no ")) for word in words) if words else None
+
+
+def _moment(year: int, month: int, day: int, hour: int, minute: int, second: int, zone: tzinfo) -> datetime:
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=zone).astimezone(UTC)
+    except ValueError:
+        raise ProductFailed("The log holds a date that does not exist.") from None
+
+
+def _from_json(document: object, zone: tzinfo) -> JobResult | None:
+    rows = document if isinstance(document, list) else [document]
+    found = [one for row in rows if isinstance(row, dict) and (one := _json_row(row, zone)) is not None]
+    return max(found, key=lambda one: one.ended_at, default=None)
+
+
+def _json_row(row: Mapping[str, object], zone: tzinfo) -> JobResult | None:
+    if "LastSuccessfulBackupTime" in row:
+        ended, status = row.get("LastSuccessfulBackupTime"), row.get("LastBackupResultHR")
+    else:
+        ended = row.get("EndTimeUTC") or row.get("EndTime")
+        status = row.get("Result", row.get("HResult"))
+    moment = _json_moment(ended, UTC if "EndTimeUTC" in row else zone)
+    if moment is None or not isinstance(status, str | int):
+        return None
+    checked, encrypted = row.get("HealthCheck", row.get("Verified")), row.get("Encrypted", row.get("IsEncrypted"))
+    name, size = row.get("Id", row.get("VersionId")), row.get("BackupSize", 0)
+    word = str(status).lower()
+    return JobResult(
+        word in _GOOD,
+        word,
+        moment,
+        name if isinstance(name, str) and name else f"job-{moment:%Y%m%dT%H%M%SZ}",
+        _json_check(checked),
+        encrypted if isinstance(encrypted, bool) else None,
+        size if isinstance(size, int) and size >= 0 else 0,
+    )
+
+
+def _json_check(told: object) -> bool | None:
+    if isinstance(told, bool):
+        return told
+    return told.lower() in _GOOD if isinstance(told, str) else None
+
+
+def _json_moment(told: object, zone: tzinfo) -> datetime | None:
+    if not isinstance(told, str):
+        return None
+    found = _NET_DATE.fullmatch(told)
+    try:
+        if found:
+            return datetime.fromtimestamp(int(found.group(1)) / 1000, UTC)
+        moment = datetime.fromisoformat(told)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)

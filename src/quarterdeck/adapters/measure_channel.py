@@ -1,0 +1,133 @@
+"""Runs the fixed collector on a target: a grant of purpose `measure`, a certificate for a throw-away key, one command.
+
+No person ever holds such a credential. The certificate's force-command names collector and arguments by hash, so that
+this process could not run anything else with it either.
+"""
+
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from tempfile import TemporaryFile
+from typing import IO, BinaryIO, Protocol, cast
+
+from quarterdeck.access import api as access
+from quarterdeck.adapters.bounded_process import spawn
+from quarterdeck.adapters.openssh_ca import new_private_key
+from quarterdeck.adapters.openssh_client import Credential, credential_files, upstream_argv
+from quarterdeck.baselines.api import MeasureFailed, collector_sha256
+from quarterdeck.evidence.api import act
+from quarterdeck.kernel.actors import Actor
+from quarterdeck.kernel.clock import Clock
+from quarterdeck.kernel.decision import Refused
+
+_GRANT_TIME = timedelta(minutes=30)
+_LAST_WORDS = 600
+
+
+class MeasureSigner(Protocol):
+    """Where the certificate of a measurement comes from."""
+
+    def measure(self, grant: str, public_key: str, arguments: list[str]) -> str:
+        """Return the certificate line for this grant; raises Refused when the signer says no."""
+
+
+class SshMeasureChannel:
+    """Fulfils the port `MeasureChannel` of baselines over OpenSSH."""
+
+    def __init__(self, signer: MeasureSigner, *, actor: Actor, clock: Clock, timeout: float = 1500.0) -> None:
+        self._signer = signer
+        self._actor = actor
+        self._clock = clock
+        self._timeout = timeout
+
+    @contextmanager
+    def run(
+        self, *, ticket: str, asset_id: str, connection_id: str, arguments: Sequence[str], stdin: bytes
+    ) -> Iterator[BinaryIO]:
+        """Open the connection, send `stdin`, give standard output; MeasureFailed with a sentence when it fails."""
+        private, public = new_private_key()
+        grant = self._granted(ticket, asset_id, connection_id, public)
+        reason = "measure.failed"
+        try:
+            destination, certificate = self._certified(grant, public, list(arguments))
+            with (
+                credential_files(destination, Credential(private, certificate)) as files,
+                self._running(upstream_argv(destination, files, command="collector"), stdin) as output,
+            ):
+                yield output
+            reason = "measure.done"
+        except Refused as refused:
+            raise MeasureFailed(str(refused)) from refused
+        finally:
+            with act(self._actor, self._clock) as closing:
+                access.end_grant(closing, grant, reason)
+
+    def _granted(self, ticket: str, asset_id: str, connection_id: str, public: str) -> str:
+        try:
+            with act(self._actor, self._clock) as giving:
+                return access.create_grant(
+                    giving,
+                    ticket=ticket,
+                    person="",
+                    asset=asset_id,
+                    connection=connection_id,
+                    purpose=access.Purpose.MEASURE,
+                    public_key=public,
+                    valid_from=giving.at,
+                    valid_until=giving.at + _GRANT_TIME,
+                    collector_sha256=collector_sha256(),
+                ).id
+        except Refused as refused:
+            raise MeasureFailed(str(refused)) from refused
+
+    def _certified(self, grant: str, public: str, arguments: list[str]) -> tuple[access.Destination, str]:
+        certificate = self._signer.measure(grant, public, arguments)
+        with act(self._actor, self._clock) as binding:
+            access.bind_certificate_line(binding, grant, certificate)
+        return access.admit(grant, self._clock.now()).destination, certificate
+
+    @contextmanager
+    def _running(self, argv: list[str], stdin: bytes) -> Iterator[BinaryIO]:
+        with TemporaryFile() as source, TemporaryFile() as errors:
+            source.write(stdin)
+            source.seek(0)
+            process = spawn(argv, stdin=source, stdout=subprocess.PIPE, stderr=errors)
+            guard = threading.Timer(self._timeout, process.kill)
+            guard.start()
+            try:
+                yield cast("BinaryIO", process.stdout)
+            except ValueError as error:
+                # The reader met a broken stream: when ssh itself failed, its own words say why.
+                if _status_soon(process) > 0:
+                    raise MeasureFailed(_why(process.returncode, _last_words(errors))) from error
+                raise
+            else:
+                if process.wait() != 0:
+                    raise MeasureFailed(_why(process.returncode, _last_words(errors)))
+            finally:
+                guard.cancel()
+                if process.poll() is None:
+                    process.kill()
+                process.communicate()
+
+
+def _status_soon(process: subprocess.Popen[bytes]) -> int:
+    """Return the exit status of a process that is about to end, 0 when it goes on."""
+    try:
+        return process.wait(2)
+    except subprocess.TimeoutExpired:
+        return 0
+
+
+def _last_words(errors: IO[bytes]) -> str:
+    errors.seek(0)
+    return errors.read()[-_LAST_WORDS:].decode("utf-8", "replace")
+
+
+def _why(status: int, last_words: str) -> str:
+    said = " ".join("".join(c if c.isprintable() else " " for c in last_words).split())
+    if status == 255:
+        return f"The target could not be reached or refused the gate's certificate. ssh said: {said or 'nothing'}"
+    return f"The measurement ended with status {status}. The target said: {said or 'nothing'}"

@@ -1,0 +1,91 @@
+"""Client of the sealer's unix socket: one JSON line out, one back; refusals come back as `Refused`."""
+
+import base64
+import json
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from quarterdeck.kernel.clock import parse_rfc3339
+from quarterdeck.kernel.decision import Decision, Reason, Refused, refuse
+from quarterdeck.workflows.seal_checkpoint import SealerStatus, SignedHead
+
+TIMEOUT = 30.0
+
+
+class SealerClient:
+    """Fulfils workflows.seal_checkpoint.Sealer, and what the gate and the assessor ask of the sealer."""
+
+    def __init__(self, socket_path: Path, timeout: float = TIMEOUT) -> None:
+        self._path = socket_path
+        self._timeout = timeout
+
+    def status(self, size: int | None = None) -> SealerStatus:
+        """Return what the sealer signed last; `size` asks from which entry on a ledger of that size can be restored."""
+        told = self._ask({"op": "status"} if size is None else {"op": "status", "size": size})
+        return SealerStatus(
+            origin=str(told["origin"]),
+            size=int(str(told["size"])),
+            root=str(told["root"]),
+            epoch=int(str(told["epoch"])),
+            restorable_from=int(str(told["restorable_from"])),
+            key=str(told["key"]),
+            key_id=str(told["key_id"]),
+            allowed_signers=str(told["allowed_signers"]),
+        )
+
+    def seal(self, start: int, bodies: Sequence[bytes], root: str, reason: str) -> SignedHead:
+        """Return the signed head after these entries; Refused when they do not continue what was signed."""
+        told = self._ask(
+            {"op": "seal", "from": start, "entries": _encoded(bodies), "root": root, "reason": reason}
+        )
+        return SignedHead(
+            size=int(str(told["size"])),
+            root=bytes.fromhex(str(told["root"])),
+            body=str(told["body"]).encode(),
+            sshsig=str(told["sshsig"]).encode(),
+            note=str(told["note"]).encode(),
+            key_id=str(told["key_id"]),
+            reason=str(told["reason"]),
+            at=parse_rfc3339(str(told["at"])),
+        )
+
+    def restore(self, size: int, bodies: Sequence[bytes], root: str) -> Mapping[str, object]:
+        """Begin a new epoch at a restored, older state of the log; returns what is abandoned."""
+        return self._ask({"op": "restore", "size": size, "entries": _encoded(bodies), "root": root})
+
+    def sign_package(self, manifest: bytes) -> bytes:
+        """Return the armored SSHSIG of a package's tag manifest, namespace quarterdeck-package."""
+        told = self._ask({"op": "sign_package", "manifest": base64.b64encode(manifest).decode()})
+        return str(told["sshsig"]).encode()
+
+    def keep_head(self, session: str, count: int, head: str) -> None:
+        """Keep the head (hex SHA-256) of a recording after `count` records; Refused when it rewinds the recording."""
+        self._ask({"op": "head", "session": session, "count": count, "head": head})
+
+    def last_head(self, session: str) -> tuple[int, str] | None:
+        """Return (count, head) last kept for this session."""
+        told = self._ask({"op": "last_head", "session": session})
+        return None if told["head"] is None else (int(str(told["count"])), str(told["head"]))
+
+    def _ask(self, request: Mapping[str, object]) -> dict[str, object]:
+        try:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(self._timeout)
+                connection.connect(str(self._path))
+                connection.sendall(json.dumps(request).encode() + b"\n")
+                with connection.makefile("rb") as stream:
+                    line = stream.readline()
+            reply = json.loads(line)
+        except (OSError, ValueError) as error:
+            raise Refused(
+                refuse("sealer.unreachable", "The sealer does not answer.", "Start it: `qd up` runs it with the rest.")
+            ) from error
+        if "refused" in reply:
+            reasons = tuple(Reason(item["code"], item["sentence"], item["next_step"]) for item in reply["refused"])
+            raise Refused(Decision(reasons))
+        return dict(reply)
+
+
+def _encoded(bodies: Sequence[bytes]) -> list[str]:
+    return [base64.b64encode(body).decode() for body in bodies]

@@ -1,0 +1,137 @@
+"""Anchor by mail: a message that explains itself, with the checkpoint attached as `kept.checkpoint`.
+
+The holder needs no tool and no knowledge: keeping the mail is enough. No name, ticket or host stands in it.
+"""
+
+import hashlib
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import format_datetime
+from pathlib import Path
+
+from quarterdeck.evidence.api import AnchorGrade
+from quarterdeck.workflows.anchor_checkpoints import Anchor, AnchorFailed
+
+TIMEOUT = 20
+ATTACHMENT = "kept.checkpoint"
+WHY = {
+    "approval": "a maintenance ticket was approved",
+    "open": "a maintenance window was opened",
+    "close": "a maintenance ticket was closed",
+    "export": "an assessor package was exported",
+    "key": "keys or the founding roster changed",
+    "heartbeat": "the daily sign of life",
+    "news": "new entries",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where mail is handed in; `password_file` holds one line, mode 0600."""
+
+    host: str
+    port: int = 25
+    user: str = ""
+    password_file: Path | None = None
+    starttls: bool = False
+    sender: str = "quarterdeck@localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class MailAnchor:
+    """Fulfils workflows.anchor_checkpoints.AnchorChannel for one person's address."""
+
+    server: MailServer
+    target: str
+    grade: AnchorGrade
+    channel: str = "mail"
+
+    def send(self, anchor: Anchor) -> str:
+        """Hand the mail in and return the server's own words; AnchorFailed when it was not taken."""
+        message = compose(anchor, sender=self.server.sender, recipient=self.target)
+        raw = message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
+        try:
+            with _session(self.server) as smtp:
+                _expect(smtp.mail(self.server.sender), 250)
+                _expect(smtp.rcpt(self.target), 250, 251)
+                code, text = smtp.data(raw)
+                _expect((code, text), 250)
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            where = f"{self.server.host}:{self.server.port}"
+            raise AnchorFailed(f"the mail server {where} did not take it: {error}") from error
+        words = text.decode(errors="replace").strip()[:200]
+        return f"{code} {words}; Message-ID {message['Message-ID']}; sha256 {hashlib.sha256(raw).hexdigest()}"
+
+
+@contextmanager
+def _session(server: MailServer) -> Iterator[smtplib.SMTP]:
+    with smtplib.SMTP(server.host, server.port, timeout=TIMEOUT) as smtp:
+        smtp.ehlo()
+        if server.starttls:
+            smtp.starttls(context=ssl.create_default_context())
+            smtp.ehlo()
+        if server.user and server.password_file is not None:
+            smtp.login(server.user, server.password_file.read_text().strip())
+        yield smtp
+
+
+def _expect(reply: tuple[int, bytes], *codes: int) -> None:
+    code, text = reply
+    if code not in codes:
+        raise smtplib.SMTPResponseException(code, text.decode(errors="replace"))
+
+
+def kept_checkpoint(body: bytes, sshsig: bytes) -> bytes:
+    """Return the attachment: the three lines, an empty line, the signature. The verifier takes it as `--anchor`."""
+    return body + b"\n" + sshsig
+
+
+def compose(anchor: Anchor, *, sender: str, recipient: str) -> EmailMessage:
+    """Return the mail; the same checkpoint to the same person gives the same bytes."""
+    checkpoint = anchor.checkpoint
+    attachment = kept_checkpoint(checkpoint.body, checkpoint.sshsig)
+    origin = checkpoint.body.decode("ascii").split("\n")[0]
+    identity = hashlib.sha256(attachment + recipient.encode()).hexdigest()[:32]
+    message = EmailMessage()
+    message["Subject"] = f"Please keep: ledger of {_plain(anchor.organisation)} at {checkpoint.size} entries"
+    message["From"] = sender
+    message["To"] = recipient
+    message["Date"] = format_datetime(checkpoint.at)
+    message["Message-ID"] = f"<{checkpoint.size}.{identity}@{origin.partition('/')[0]}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(_text(anchor, attachment), cte="quoted-printable")
+    message.add_attachment(attachment, maintype="application", subtype="octet-stream", filename=ATTACHMENT)
+    message.set_boundary(f"quarterdeck-{identity}")
+    return message
+
+
+def _plain(text: str) -> str:
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:80]
+
+
+def _text(anchor: Anchor, attachment: bytes) -> str:
+    checkpoint = anchor.checkpoint
+    lines = "\n".join(f"    {line}" for line in checkpoint.body.decode("ascii").splitlines())
+    return f"""\
+Please keep this mail. You need to do nothing else.
+
+Quarterdeck keeps the maintenance ledger of {_plain(anchor.organisation)}. Below is its checkpoint after
+{checkpoint.size} entries ({WHY.get(checkpoint.reason, 'new entries')}, {checkpoint.at:%Y-%m-%d %H:%M} UTC).
+Because you hold it, nobody, not even the administrator of the server, can later change or remove
+one of these entries without it being found.
+
+{lines}
+
+The same lines, signed, are attached as {ATTACHMENT}. To check an assessor package against them:
+
+    python3 -I verify.pyz package.zip --signers allowed_signers --anchor {ATTACHMENT}
+
+Signing key (SHA-256 of the public key, compare with the one you were given on paper):
+    {checkpoint.key_id}
+SHA-256 of {ATTACHMENT}:
+    {hashlib.sha256(attachment).hexdigest()}
+"""

@@ -1,0 +1,83 @@
+"""Anchor by syslog: one RFC 5424 line per checkpoint, over TCP (octet counting, RFC 6587) or UDP.
+
+Neither transport acknowledges: the receipt says that the line was handed over, not that it was stored.
+"""
+
+import base64
+import os
+import socket
+from dataclasses import dataclass
+
+from quarterdeck.evidence.api import AnchorGrade
+from quarterdeck.kernel.clock import rfc3339
+from quarterdeck.kernel.names import is_address, is_port
+from quarterdeck.workflows.anchor_checkpoints import Anchor, AnchorFailed
+
+TIMEOUT = 10
+PRIORITY = 13 * 8 + 5  # facility "log audit", severity "notice"
+ENTERPRISE = "quarterdeck@32473"  # 32473: the number that IANA reserves for documentation and private agreement
+
+
+@dataclass(frozen=True, slots=True)
+class SyslogAnchor:
+    """Fulfils anchor_checkpoints.AnchorChannel; `target` is `host:port`, `tcp:host:port` or `udp:host:port`."""
+
+    target: str
+    grade: AnchorGrade
+    channel: str = "syslog"
+
+    def send(self, anchor: Anchor) -> str:
+        """Hand the line over and return what was sent; AnchorFailed when nobody took it."""
+        transport, host, port = parse_target(self.target)
+        line = compose(anchor, host_name=socket.gethostname(), process=os.getpid())
+        try:
+            if transport == "udp":
+                _send_datagram(line, host, port)
+            else:
+                _send_stream(line, host, port)
+        except OSError as error:
+            raise AnchorFailed(f"the syslog server {self.target} did not take it: {error}") from error
+        return f"handed over by {transport}, not acknowledged: {line.decode()}"
+
+
+def parse_target(text: str) -> tuple[str, str, int]:
+    """Return transport, host and port; AnchorFailed with a sentence when the address is malformed."""
+    transport, colon, rest = text.partition(":")
+    if not colon or transport not in {"tcp", "udp"}:
+        transport, rest = "tcp", text
+    host, _, port = rest.rpartition(":")
+    host = host.strip("[]")
+    if not is_address(host) or not port.isdecimal() or not is_port(int(port)):
+        raise AnchorFailed(f"{text!r} is no syslog address; write host:port, tcp:host:port or udp:host:port")
+    return transport, host, int(port)
+
+
+def compose(anchor: Anchor, *, host_name: str, process: int) -> bytes:
+    """Return the RFC 5424 line, without framing."""
+    checkpoint = anchor.checkpoint
+    origin = checkpoint.body.decode("ascii").split("\n")[0]
+    root = base64.b64encode(bytes.fromhex(checkpoint.root)).decode()
+    data = (
+        f'[{ENTERPRISE} origin="{origin}" size="{checkpoint.size}" root="{root}" key="{checkpoint.key_id}" '
+        f'reason="{checkpoint.reason}"]'
+    )
+    host = "".join(letter if 33 <= ord(letter) <= 126 else "-" for letter in host_name)[:255] or "-"
+    text = f"checkpoint of {origin}: {checkpoint.size} entries, root {root}"
+    return f"<{PRIORITY}>1 {rfc3339(checkpoint.at)} {host} quarterdeck {process} checkpoint {data} {text}".encode()
+
+
+def _send_datagram(line: bytes, host: str, port: int) -> None:
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0][0]
+    with socket.socket(family, socket.SOCK_DGRAM) as connection:
+        connection.settimeout(TIMEOUT)
+        connection.connect((host, port))
+        connection.send(line)
+
+
+def _send_stream(line: bytes, host: str, port: int) -> None:
+    with socket.create_connection((host, port), timeout=TIMEOUT) as connection:
+        connection.sendall(b"%d %s" % (len(line), line))
+        connection.shutdown(socket.SHUT_WR)
+        # A refusal after the fact (a reset) arrives only on a read: wait until the other side has closed.
+        while connection.recv(4096):
+            continue

@@ -1,0 +1,1 @@
+"""What leaves for the assessor: packages, the report, objective status. Reads everything, changes only its own."""

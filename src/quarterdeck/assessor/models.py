@@ -1,0 +1,45 @@
+"""Orders for packages and the consents that let recordings leave."""
+
+from django.db import models
+
+
+class PackageOrder(models.Model):
+    """A package asked for and how far its making is; that it was exported is an entry, the file can be made again."""
+
+    unguarded_reason = "progress of a package under way; package.exported in the ledger is the evidence"
+
+    id = models.CharField(primary_key=True, max_length=24)
+    base = models.CharField(max_length=50, unique=True)
+    kind = models.CharField(max_length=8)
+    tickets = models.JSONField(default=list)
+    since = models.DateTimeField(null=True)
+    until = models.DateTimeField(null=True)
+    ordered_by = models.CharField(max_length=40)
+    ordered_auth = models.CharField(max_length=20)
+    ordered_at = models.DateTimeField()
+    state = models.CharField(max_length=10, default="waiting")
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    message = models.CharField(max_length=500, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    size = models.BigIntegerField(default=0)
+    withheld = models.PositiveIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True)
+    cancel_asked = models.BooleanField(default=False)
+
+
+class RecordingConsent(models.Model):
+    """The CUI owner's consent that recordings of one ticket leave in packages; ends when it is withdrawn."""
+
+    ticket = models.ForeignKey("tickets.MaintenanceTicket", on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey("personnel.Person", on_delete=models.PROTECT, related_name="+")
+    given_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True)
+    entry = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["ticket"], condition=models.Q(withdrawn_at__isnull=True), name="one_standing_consent_per_ticket"
+            )
+        ]

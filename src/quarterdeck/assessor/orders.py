@@ -1,0 +1,157 @@
+"""Orders for packages: who may, what, how far. The making itself is workflows.export_package."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from quarterdeck.assessor.models import PackageOrder
+from quarterdeck.assessor.rules import base_name, well_formed_scope
+from quarterdeck.assessor.terms import OrderState, OrderView, ScopeKind
+from quarterdeck.config.api import load
+from quarterdeck.kernel.actors import Actor
+from quarterdeck.kernel.clock import Clock
+from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse, require_that
+from quarterdeck.kernel.ids import new_id
+from quarterdeck.personnel import api as personnel
+from quarterdeck.tickets import api as tickets
+from quarterdeck.tickets.api import Reading
+
+LEASE = timedelta(minutes=5)
+MOST_ATTEMPTS = 3
+
+
+def may_package(actor: Actor, at: datetime) -> Decision:
+    """Decide whether the actor may order, list and download packages: a person whom the read matrix lets."""
+    return all_of(
+        [
+            require_that(
+                actor.is_person,
+                "package.person",
+                "Only a person orders and takes packages.",
+                "Log in with an own account.",
+            ),
+            tickets.may_read(Reading.PACKAGE, roles=personnel.roles_of(actor.id, at), takes_part=False),
+        ]
+    )
+
+
+def order_package(
+    actor: Actor,
+    clock: Clock,
+    *,
+    numbers: Sequence[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> OrderView:
+    """Order a package of named tickets, or of a period [since, until); Refused for anything else.
+
+    Of a period, `numbers` chooses tickets; the package then says which tickets of the period it does not hold.
+    """
+    now = clock.now()
+    known = [tickets.exists(number) for number in numbers]
+    all_of([may_package(actor, now), well_formed_scope(numbers, since, until, known=known, now=now)]).require()
+    kind = ScopeKind.TICKET if since is None else ScopeKind.PERIOD
+    order_id = new_id("pk")
+    row = PackageOrder.objects.create(
+        id=order_id,
+        base=base_name(load().organisation, kind, numbers, since, order_id),
+        kind=kind.value,
+        tickets=sorted(numbers),
+        since=since,
+        until=until,
+        ordered_by=actor.id,
+        ordered_auth=actor.auth,
+        ordered_at=now,
+    )
+    return view(row)
+
+
+def view(row: PackageOrder) -> OrderView:
+    """Return an order as a view."""
+    return OrderView(
+        row.id,
+        row.base,
+        ScopeKind(row.kind),
+        tuple(row.tickets),
+        row.since,
+        row.until,
+        row.ordered_by,
+        row.ordered_auth,
+        row.ordered_at,
+        OrderState(row.state),
+        row.message,
+        row.sha256,
+        row.size,
+        row.withheld,
+        row.finished_at,
+        row.cancel_asked,
+    )
+
+
+def order(order_id: str) -> OrderView:
+    """Return an order; Refused(package.unknown)."""
+    row = PackageOrder.objects.filter(id=order_id).first()
+    if row is None:
+        raise Refused(refuse("package.unknown", "There is no such package.", "Look under Evidence."))
+    return view(row)
+
+
+def orders() -> list[OrderView]:
+    """Return all orders, newest first."""
+    return [view(row) for row in PackageOrder.objects.order_by("-ordered_at", "-id")]
+
+
+def take_order(clock: Clock) -> OrderView | None:
+    """Lease the oldest order that waits or whose maker died; None when there is nothing to make."""
+    now = clock.now()
+    waits = Q(state=OrderState.WAITING.value) | Q(state=OrderState.RUNNING.value, lease_until__lt=now)
+    if not PackageOrder.objects.filter(waits).exists():
+        return None
+    with transaction.atomic():
+        row = PackageOrder.objects.select_for_update().filter(waits).order_by("ordered_at").first()
+        if row is None:
+            return None
+        row.attempts += 1
+        if row.cancel_asked or row.attempts > MOST_ATTEMPTS:
+            row.state, row.finished_at = OrderState.FAILED.value, now
+            row.message = "Cancelled." if row.cancel_asked else f"Given up after {MOST_ATTEMPTS} tries. {row.message}"
+        else:
+            row.state, row.lease_until = OrderState.RUNNING.value, now + LEASE
+        row.message = row.message[:500]
+        row.save()
+    return view(row) if row.state == OrderState.RUNNING else None
+
+
+def tell_order(order_id: str, message: str, clock: Clock) -> bool:
+    """Show how far it is, keep the lease, and return False when somebody asked to cancel."""
+    PackageOrder.objects.filter(id=order_id).update(message=message[:500], lease_until=clock.now() + LEASE)
+    return not PackageOrder.objects.filter(id=order_id, cancel_asked=True).exists()
+
+
+def finish_order(order_id: str, clock: Clock, *, sha256: str, size: int, withheld: int) -> None:
+    """Note the finished zip."""
+    PackageOrder.objects.filter(id=order_id).update(
+        state=OrderState.DONE.value,
+        sha256=sha256,
+        size=size,
+        withheld=withheld,
+        message="Done.",
+        finished_at=clock.now(),
+        lease_until=None,
+    )
+
+
+def fail_order(order_id: str, clock: Clock, message: str) -> None:
+    """Note why there is no package."""
+    PackageOrder.objects.filter(id=order_id).update(
+        state=OrderState.FAILED.value, message=message[:500], finished_at=clock.now(), lease_until=None
+    )
+
+
+def cancel_order(order_id: str) -> None:
+    """Ask a waiting or running order to stop at its next step."""
+    PackageOrder.objects.filter(id=order_id, state__in=[OrderState.WAITING.value, OrderState.RUNNING.value]).update(
+        cancel_asked=True
+    )

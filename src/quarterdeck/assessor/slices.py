@@ -1,0 +1,138 @@
+"""Which entries a package holds: its tickets' whole chains, and what of the organisation bears on them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from quarterdeck.assessor.terms import OrderView, ScopeKind
+from quarterdeck.evidence import api as evidence
+from quarterdeck.evidence.api import Entry
+from quarterdeck.kernel.ids import ticket_number
+from quarterdeck.tickets import api as tickets
+from quarterdeck.tickets.api import TicketView
+
+# Who was who and by whose word, what the rules were, which keys signed: always in the slice.
+ORGANISATION_EVENTS = (
+    "access.epoch_begun", "account.closed", "account.opened", "account.renewed", "agreement.added", "agreement.ended",
+    "authorisation.granted", "authorisation.withdrawn", "change.cancelled", "deputy.named", "email.change_applied",
+    "email.change_confirmed", "email.change_requested", "email.changed", "entry_point.added", "entry_point.changed",
+    "entry_point.withdrawn", "factor.enrolled", "factor.removed", "factor.reset", "factor.reset_confirmed",
+    "factor.reset_requested", "inventory.imported", "key.registered", "key.replaced", "key.rotated", "ledger.restored",
+    "person.added", "person.deactivated", "policy.adopted", "pool.changed", "role.granted", "role.requested",
+    "role.revoked", "roster.founded", "sealer.key_installed",
+)  # fmt: skip
+# In the slice when they are about something that a ticket of the package names.
+OBJECT_EVENTS = (
+    "asset.added", "asset.changed", "asset.retired", "backup_source.set", "connection.changed", "connection.removed",
+    "item.inspected", "item.listed", "item.reviewed", "item.withdrawn", "recording.consent_withdrawn",
+    "recording.consented", "template.added", "template.approved", "template.withdrawn",
+)  # fmt: skip
+LOGIN_EVENTS = ("login.accepted", "login.stepped_up", "token.issued", "token.stepped_up")
+LOGIN_BEFORE = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The tickets of a package, its entries in ledger order and the ranges of numbers given out in its period.
+
+    `left_out` are tickets of the period that were not chosen.
+    """
+
+    tickets: tuple[TicketView, ...]
+    entries: tuple[Entry, ...]
+    ranges: tuple[tuple[str, str], ...]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def heads(self) -> dict[str, int]:
+        """How many entries of each ticket the slice has."""
+        return {entry.ticket: entry.ticket_seq or 0 for entry in self.entries if entry.ticket is not None}
+
+
+def cut(order: OrderView) -> Slice:
+    """Return the slice of an order as the ledger is now."""
+    touched = list(order.tickets) if order.kind is ScopeKind.TICKET else touched_in(order.since, order.until)
+    chosen = sorted(order.tickets or touched)
+    views = tuple(tickets.ticket(number) for number in chosen)
+    mine = [entry for number in chosen for entry in evidence.entries(ticket=number)]
+    entries = sorted([*mine, *_organisation(views, mine, order)], key=lambda entry: entry.seq)
+    ranges = () if order.kind is ScopeKind.TICKET else ranges_of(given_out_in(order.since, order.until))
+    return Slice(views, tuple(entries), ranges, tuple(sorted(set(touched) - set(chosen))))
+
+
+def touched_in(since: datetime | None, until: datetime | None) -> list[str]:
+    """Return the numbers of the tickets of which an entry stands in [since, until)."""
+    return sorted(
+        view.number
+        for view in tickets.tickets()
+        if (until is None or view.created_at < until)
+        and any(
+            (since is None or since <= entry.at) and (until is None or entry.at < until)
+            for entry in evidence.entries(ticket=view.number)
+        )
+    )
+
+
+def given_out_in(since: datetime | None, until: datetime | None) -> list[str]:
+    """Return the ticket numbers that were given out in [since, until)."""
+    return sorted(
+        view.number
+        for view in tickets.tickets()
+        if (since is None or since <= view.created_at) and (until is None or view.created_at < until)
+    )
+
+
+def ranges_of(numbers: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return the first and last number of each year: numbers are contiguous, so that a missing one shows."""
+    spans = []
+    for year in sorted({number[:7] for number in numbers}):
+        mine = [int(number[8:]) for number in numbers if number.startswith(year)]
+        spans.append((ticket_number(int(year[3:]), min(mine)), ticket_number(int(year[3:]), max(mine))))
+    return tuple(spans)
+
+
+def _organisation(views: Sequence[TicketView], mine: Sequence[Entry], order: OrderView) -> Iterator[Entry]:
+    named = {place.asset_id for view in views for place in view.assets}
+    named |= {place.connection_id for view in views for place in view.assets}
+    named |= {item for view in views for item in view.content.items}
+    named |= {view.number for view in views} | {view.template_id for view in views}
+    for entry in evidence.entries(events=(*ORGANISATION_EVENTS, *OBJECT_EVENTS)):
+        if entry.ticket is None and (entry.event in ORGANISATION_EVENTS or entry.object.id in named):
+            yield entry
+    yield from _logins(mine)
+    numbers = {view.number for view in views}
+    for entry in evidence.entries(events=("evidence.viewed",)):
+        if entry.ticket is None and entry.data.get("of") in numbers:
+            yield entry
+    for entry in evidence.entries(events=("period.sealed",)):
+        if _seals(entry, numbers, order):
+            yield entry
+
+
+def _logins(mine: Sequence[Entry]) -> Iterator[Entry]:
+    """Logins and second factors of those who acted, around the time in which they did."""
+    actors = {entry.actor_id for entry in mine if entry.actor_kind == "person"}
+    if not actors:
+        return
+    begin, end = mine[0].at, mine[0].at
+    for entry in mine:
+        begin, end = min(begin, entry.at), max(end, entry.at)
+    for entry in evidence.entries(events=LOGIN_EVENTS):
+        if entry.ticket is None and entry.actor_id in actors and begin - LOGIN_BEFORE <= entry.at <= end:
+            yield entry
+
+
+def _seals(entry: Entry, numbers: set[str], order: OrderView) -> bool:
+    """True for the seal of a month that lies in the period, or one that names the ticket of a package of one ticket."""
+    if order.kind is ScopeKind.TICKET or order.since is None or order.until is None:
+        heads = entry.data.get("heads")
+        return isinstance(heads, list) and any(head.get("ticket") in numbers for head in heads)
+    begin, end = month_of(str(entry.data.get("period")))
+    return order.since <= begin and end <= order.until
+
+
+def month_of(text: str) -> tuple[datetime, datetime]:
+    """Return the beginning and the end (UTC) of a month such as `2026-11`."""
+    year, month = int(text[:4]), int(text[5:7])
+    following = (year + 1, 1) if month == 12 else (year, month + 1)
+    return datetime(year, month, 1, tzinfo=UTC), datetime(*following, 1, tzinfo=UTC)

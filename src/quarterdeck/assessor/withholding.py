@@ -1,0 +1,48 @@
+"""What stays here when a package leaves: recordings without the CUI owner's consent, what was disposed of."""
+
+from quarterdeck.assessor.consents import consents
+from quarterdeck.assessor.slices import Slice
+from quarterdeck.evidence import api as evidence
+from quarterdeck.evidence.api import Entry
+
+CONSENT_ROLES = frozenset({"recording", "transcript", "session_log"})
+# Artifacts of entries that are no ticket's: the import of a whole inventory is not the ticket's business.
+OF_THE_ORGANISATION = frozenset({"key_rotation"})
+REASONS = {
+    "no_consent": "The CUI owner has not consented that recordings of this ticket leave.",
+    "not_in_scope": "It belongs to the organisation as a whole, not to a ticket of this package.",
+    "missing": "The evidence store does not know it. Ask why.",
+    "lost": "The evidence store should hold it and does not. Ask why.",
+    "redacted": "It was redacted; a redacted derivative may stand beside it.",
+    "disposed": "It was disposed of after its retention by two people; the ledger keeps its hash.",
+}
+
+
+def withheld(cut: Slice) -> dict[str, str]:
+    """Return the SHA-256 of each artifact of the slice that does not leave, with the code of the reason."""
+    consented = {view.number: consents(view.number) for view in cut.tickets}
+    reasons: dict[str, str] = {}
+    free: set[str] = set()
+    for entry in cut.entries:
+        for item in entry.artifacts:
+            sha256 = str(item["sha256"])
+            reason = _reason(entry, sha256, str(item["role"]), consented.get(entry.ticket or "", False))
+            if reason:
+                reasons.setdefault(sha256, reason)
+            else:
+                free.add(sha256)
+    # The same bytes may be named twice; where one naming is free the other hides nothing, except for want of consent.
+    return {sha256: why for sha256, why in reasons.items() if why != "not_in_scope" or sha256 not in free}
+
+
+def _reason(entry: Entry, sha256: str, role: str, consented: bool) -> str:
+    found = evidence.artifact(sha256)
+    if found is None:
+        return "missing"
+    if found.state != "present":
+        return found.state
+    if not evidence.object_path(sha256).is_file():
+        return "lost"
+    if entry.ticket is None and role not in OF_THE_ORGANISATION:
+        return "not_in_scope"
+    return "no_consent" if role in CONSENT_ROLES and found.may_contain_cui and not consented else ""

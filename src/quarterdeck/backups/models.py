@@ -1,0 +1,57 @@
+"""Rows of backups: where an asset's backups are, and each proof that one is fresh and verified."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from quarterdeck.backups.terms import Depth, Product
+
+
+class BackupSource(models.Model):
+    """Where an asset's backups are; holds the path of a credential file, never a secret."""
+
+    id = models.CharField(primary_key=True, max_length=32)
+    asset = models.ForeignKey("inventory.Asset", on_delete=models.PROTECT, related_name="+")
+    product = models.CharField(max_length=8)
+    repository = models.CharField(max_length=600)
+    credential_file = models.CharField(max_length=260, blank=True)
+    host = models.CharField(max_length=253, blank=True)
+    path = models.CharField(max_length=260, blank=True)
+    tag = models.CharField(max_length=64, blank=True)
+    depth = models.CharField(max_length=9)
+    max_age = models.DurationField()
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(product__in=[p.value for p in Product]), name="backup_product_known"),
+            models.CheckConstraint(condition=Q(depth__in=[d.value for d in Depth]), name="backup_depth_known"),
+        ]
+
+
+class BackupProof(models.Model):
+    """What was found out about one backup for a ticket, good or bad; never changed."""
+
+    id = models.CharField(primary_key=True, max_length=32)
+    ticket = models.ForeignKey("tickets.MaintenanceTicket", on_delete=models.PROTECT, related_name="+")
+    asset = models.ForeignKey("inventory.Asset", on_delete=models.PROTECT, related_name="+")
+    source = models.ForeignKey(BackupSource, on_delete=models.PROTECT, null=True, related_name="+")
+    product = models.CharField(max_length=8)
+    snapshot = models.CharField(max_length=200)
+    taken_at = models.DateTimeField()
+    verified_at = models.DateTimeField()
+    verified = models.BooleanField()
+    encrypted = models.BooleanField(null=True)
+    size = models.BigIntegerField()
+    valid_until = models.DateTimeField()
+    attached = models.BooleanField()
+    sentence = models.CharField(max_length=400, blank=True)
+    log_sha256 = models.CharField(max_length=64)
+    recorded_at = models.DateTimeField()
+    entry = models.CharField(max_length=64)
+
+    class Meta:
+        indexes = [models.Index(fields=["ticket", "asset"], name="proof_by_ticket_asset")]
+        constraints = [
+            models.CheckConstraint(condition=Q(size__gte=0), name="proof_size_not_negative"),
+            models.CheckConstraint(condition=Q(valid_until__gte=F("taken_at")), name="proof_valid_after_backup"),
+        ]

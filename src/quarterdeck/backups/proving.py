@@ -1,0 +1,255 @@
+"""Sources and proofs: rows and entries in one act; asking the product happens before, outside the act."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from quarterdeck.backups import rules
+from quarterdeck.backups.models import BackupProof, BackupSource
+from quarterdeck.backups.terms import Depth, Product, Proof, Snapshot, Source, Verification
+from quarterdeck.evidence.api import Act, ArtifactRef, Grade, JsonValue, ObjectRef, Outcome, row_digest
+from quarterdeck.kernel.clock import rfc3339
+from quarterdeck.kernel.decision import Refused, refuse
+from quarterdeck.kernel.ids import new_id
+from quarterdeck.personnel.api import Role
+from quarterdeck.tickets import api as tickets
+
+
+def set_source(act: Act, source: Source) -> Source:
+    """Register or replace where an asset's backups are (one active source per asset); the IT lead's act.
+
+    `source.id` is ignored and made anew: an earlier source becomes inactive, so that old proofs keep theirs.
+    """
+    tickets.has_role(act.actor, [Role.IT_LEAD], act.at).require()
+    rules.check_source(source).require()
+    BackupSource.objects.filter(asset_id=source.asset, active=True).update(active=False)
+    made = replace(source, id=new_id("bs"), active=True)
+    BackupSource.objects.create(
+        id=made.id,
+        asset_id=made.asset,
+        product=made.product.value,
+        repository=made.repository,
+        credential_file=made.credential_file,
+        host=made.host,
+        path=made.path,
+        tag=made.tag,
+        depth=made.depth.value,
+        max_age=made.max_age,
+    )
+    act.record(
+        "backup_source.set",
+        ObjectRef("backup_source", made.id),
+        data={"asset": made.asset, "product": made.product.value, "row": source_digest(made)},
+    )
+    return made
+
+
+def source_digest(source: Source) -> str:
+    """Return the digest of a source's fields that its entry carries."""
+    return row_digest(
+        {
+            "id": source.id,
+            "asset": source.asset,
+            "product": source.product.value,
+            "repository": source.repository,
+            "credential_file": source.credential_file,
+            "host": source.host,
+            "path": source.path,
+            "tag": source.tag,
+            "depth": source.depth.value,
+            "max_age": int(source.max_age.total_seconds()),
+        }
+    )
+
+
+def source(asset: str) -> Source | None:
+    """Return the active source of an asset's backups."""
+    row = BackupSource.objects.filter(asset_id=asset, active=True).first()
+    return None if row is None else _source(row)
+
+
+def sources() -> list[Source]:
+    """Return all active sources, by asset."""
+    return [_source(row) for row in BackupSource.objects.filter(active=True).order_by("asset_id")]
+
+
+def _source(row: BackupSource) -> Source:
+    return Source(
+        id=row.id,
+        asset=row.asset_id,
+        product=Product(row.product),
+        repository=row.repository,
+        credential_file=row.credential_file,
+        max_age=row.max_age,
+        host=row.host,
+        path=row.path,
+        tag=row.tag,
+        depth=Depth(row.depth),
+        active=row.active,
+    )
+
+
+def record_proof(
+    act: Act,
+    *,
+    ticket: str,
+    asset: str,
+    product: Product,
+    source_id: str | None,
+    snapshot: Snapshot | None,
+    verification: Verification | None,
+    max_age: timedelta,
+    log: ArtifactRef,
+    attached: bool,
+) -> Proof | None:
+    """Record what was found out about an asset's backup, good or bad, and the facts that hold points read.
+
+    Returns None when there was no backup at all (the fact says failed). The proof counts until the backup is older
+    than `max_age`. Raises Refused when the asset is not in the ticket or the ticket has ended.
+    """
+    tickets.lock(act, ticket)
+    _fits(ticket, asset)
+    decision = rules.may_rely_on(snapshot, verification, act.at, max_age)
+    grade = Grade.ATTACHED if attached else Grade.CAPTURED
+    proof_id = new_id("bp")
+    data: dict[str, JsonValue] = {"asset": asset, "product": product.value, "codes": list(decision.codes)}
+    if snapshot is not None:
+        data |= {"taken": rfc3339(snapshot.taken_at), "size": snapshot.size, "snapshot": _plain(snapshot.id)}
+    entry = act.record(
+        "backup.proven" if decision.allowed else "backup.found_wanting",
+        ObjectRef("backup_proof", proof_id),
+        ticket=ticket,
+        data=data,
+        artifacts=(log,),
+    )
+    act.fact(
+        "backup.verified",
+        entry=entry,
+        outcome=Outcome.PASSED if decision.allowed else Outcome.FAILED,
+        grade=grade,
+        ticket=ticket,
+        asset=asset,
+        valid_until=None if snapshot is None else snapshot.taken_at + max_age,
+        detail={"proof": proof_id, "product": product.value},
+    )
+    if snapshot is None:
+        return None
+    if snapshot.encrypted is not None:
+        act.fact(
+            "backup.encrypted",
+            entry=entry,
+            outcome=Outcome.PASSED if snapshot.encrypted else Outcome.FAILED,
+            grade=grade,
+            ticket=ticket,
+            asset=asset,
+            detail={"proof": proof_id},
+        )
+    row = BackupProof.objects.create(
+        id=proof_id,
+        ticket_id=ticket,
+        asset_id=asset,
+        source_id=source_id,
+        product=product.value,
+        snapshot=snapshot.id[:200],
+        taken_at=snapshot.taken_at,
+        verified_at=act.at,
+        verified=decision.allowed,
+        encrypted=snapshot.encrypted,
+        size=snapshot.size,
+        valid_until=snapshot.taken_at + max_age,
+        attached=attached,
+        sentence=("" if decision.allowed else decision.reasons[0].sentence)[:400],
+        log_sha256=log.sha256,
+        recorded_at=act.at,
+        entry=entry,
+    )
+    return proof_view(row)
+
+
+def record_unknown(act: Act, *, ticket: str, asset: str, product: Product) -> None:
+    """Record that the product could not be asked: the fact is not known, which no hold point passes."""
+    tickets.lock(act, ticket)
+    _fits(ticket, asset)
+    entry = act.record(
+        "backup.not_reached",
+        ObjectRef("asset", asset),
+        ticket=ticket,
+        data={"asset": asset, "product": product.value},
+    )
+    act.fact("backup.verified", entry=entry, outcome=Outcome.UNKNOWN, grade=Grade.CAPTURED, ticket=ticket, asset=asset)
+
+
+def record_reimage_plan(
+    act: Act, *, ticket: str, asset: str, kind: str, plan: str, valid_until: datetime, document: ArtifactRef
+) -> None:
+    """Attach the plan by which a workstation is imaged anew instead of restored; counts until `valid_until`.
+
+    `document` is the plan's text, stored before. Raises Refused for servers, empty plans and dates beyond a year.
+    """
+    tickets.lock(act, ticket)
+    _fits(ticket, asset)
+    tickets.has_role(act.actor, [Role.TECHNICIAN, Role.IT_LEAD, Role.REQUESTER], act.at).require()
+    rules.check_reimage(plan, kind, valid_until, act.at).require()
+    entry = act.record(
+        "backup.plan_attached",
+        ObjectRef("asset", asset),
+        ticket=ticket,
+        data={"asset": asset, "product": Product.REIMAGE.value, "until": rfc3339(valid_until)},
+        artifacts=(document,),
+    )
+    act.fact(
+        "backup.verified",
+        entry=entry,
+        outcome=Outcome.PASSED,
+        grade=Grade.ATTACHED,
+        ticket=ticket,
+        asset=asset,
+        valid_until=valid_until,
+        detail={"product": Product.REIMAGE.value},
+    )
+
+
+def proofs(*, ticket: str | None = None, asset: str | None = None) -> list[Proof]:
+    """Return proofs, newest first."""
+    rows = BackupProof.objects.order_by("-recorded_at", "-id")
+    if ticket is not None:
+        rows = rows.filter(ticket_id=ticket)
+    if asset is not None:
+        rows = rows.filter(asset_id=asset)
+    return [proof_view(row) for row in rows]
+
+
+def proof_view(row: BackupProof) -> Proof:
+    """Return the row as a value."""
+    return Proof(
+        id=row.id,
+        ticket=row.ticket_id,
+        asset=row.asset_id,
+        product=Product(row.product),
+        snapshot=row.snapshot,
+        taken_at=row.taken_at,
+        verified_at=row.verified_at,
+        verified=row.verified,
+        encrypted=row.encrypted,
+        size=row.size,
+        valid_until=row.valid_until,
+        attached=row.attached,
+        sentence=row.sentence,
+        log_sha256=row.log_sha256,
+        entry=row.entry,
+    )
+
+
+def _fits(ticket: str, asset: str) -> None:
+    seen = tickets.ticket(ticket)
+    if seen.is_final or asset not in {one.asset_id for one in seen.assets}:
+        raise Refused(
+            refuse(
+                "backup.not_in_ticket",
+                "The ticket has ended or does not name this asset.",
+                "Choose a live ticket that names the asset.",
+            )
+        )
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isascii() and (c.isalnum() or c in "._:+=@-") else "_" for c in text)[:200]

@@ -1,0 +1,1 @@
+"""Facts of watched files before and after the work, and the drift between them."""

@@ -1,0 +1,21 @@
+"""Public verbs and reads of baselines: the only module of this app that others import."""
+
+from quarterdeck.baselines.bootstrap import bootstrap_command, collector_bytes, collector_sha256
+from quarterdeck.baselines.comparing import compare_baselines as compare
+from quarterdeck.baselines.diff import ChangeKind, NotComparable
+from quarterdeck.baselines.manifest import ManifestError, export_mtree, export_sha256sums
+from quarterdeck.baselines.manifest import display as display_path
+from quarterdeck.baselines.ports import MeasureChannel, MeasureFailed
+from quarterdeck.baselines.receiver import BadOutput, Header, Received, receive
+from quarterdeck.baselines.recording import baselines, newest, record_baseline, record_failure
+from quarterdeck.baselines.rules import Disposition, DriftClass, Phase, Severity, check_reason, check_scope
+from quarterdeck.baselines.settling import dispose, drift, drift_item, record_comparison
+from quarterdeck.baselines.terms import BaselineView, Comparison, DriftItemView, DriftView, Measurement
+
+__all__ = [
+    "BadOutput", "BaselineView", "ChangeKind", "Comparison", "Disposition", "DriftClass", "DriftItemView", "DriftView",
+    "Header", "ManifestError", "MeasureChannel", "MeasureFailed", "Measurement", "NotComparable", "Phase", "Received",
+    "Severity", "baselines", "bootstrap_command", "check_reason", "check_scope", "collector_bytes", "collector_sha256",
+    "compare", "display_path", "dispose", "drift", "drift_item", "export_mtree", "export_sha256sums", "newest",
+    "receive", "record_baseline", "record_comparison", "record_failure",
+]  # fmt: skip

@@ -1,0 +1,226 @@
+"""Compare a ticket's two baselines of an asset, and record what is different: expected, unexplained or unreadable."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import groupby
+
+from quarterdeck.baselines import rules
+from quarterdeck.baselines.diff import Change, ChangeKind, NotComparable, compare, posture_changes, settle
+from quarterdeck.baselines.manifest import Reader, display
+from quarterdeck.baselines.recording import newest
+from quarterdeck.baselines.rules import DriftClass, Phase, Scope, Severity
+from quarterdeck.baselines.terms import Comparison, DriftLine
+from quarterdeck.evidence.api import open_artifact, read_artifact
+from quarterdeck.kernel.decision import Refused, refuse
+from quarterdeck.tickets import api as tickets
+
+FILE, POSTURE, PACKAGE, FOLDER = "file", "posture", "package", "folder"
+_WORST = (Severity.FORBIDDEN, Severity.SENSITIVE, Severity.ORDINARY)
+Facts = Mapping[str, object]
+_RPM_NAME = re.compile(r"[^:]+\.(?:noarch|x86_64|i686|aarch64|ppc64le|s390x|\(none\))")
+
+
+def compare_baselines(ticket: str, asset: str) -> Comparison:
+    """Return the difference between the newest before and after baselines of a ticket's asset; reads, writes nothing.
+
+    Raises Refused when one of them is missing, its row is not what the ledger says, or they watch other folders.
+    """
+    before, after = newest(ticket, asset, Phase.BEFORE), newest(ticket, asset, Phase.AFTER)
+    if before is None or after is None:
+        raise Refused(
+            refuse(
+                "drift.baseline_missing",
+                "A difference needs a baseline from before and one from after the work.",
+                "Take the missing baseline; where there is none from before, the ticket says so.",
+            )
+        )
+    declared = rules.scope(tickets.ticket(ticket).content.expected_paths)
+    changes = _changes(before.manifest_sha256, after.manifest_sha256)
+    postures = _posture(before.posture_sha256), _posture(after.posture_sha256)
+    owners = package_owners(postures[1])
+    touched = sum(change.kind is ChangeKind.TOUCHED for change in changes)
+    lines = [file_line(change, declared, owners) for change in changes if change.kind is not ChangeKind.TOUCHED]
+    lines += posture_lines(*postures, declared)
+    return Comparison(
+        before=before,
+        after=after,
+        lines=tuple(collapse(lines)),
+        touched=touched,
+        posture={
+            "access": posture_outcome(*postures, rules.ACCESS_POSTURE),
+            "encryption": posture_outcome(*postures, rules.ENCRYPTION_POSTURE),
+        },
+        document=_document(changes, lines, *postures),
+    )
+
+
+def _changes(before: str, after: str) -> list[Change]:
+    try:
+        with open_artifact(before) as one, open_artifact(after) as other:
+            return settle(compare(Reader(one), Reader(other)))
+    except NotComparable as error:
+        raise Refused(
+            refuse(
+                "drift.other_folders",
+                f"No difference can be told: {error}.",
+                "Take both baselines with the watched folders that were approved.",
+            )
+        ) from error
+
+
+def _posture(sha256: str) -> Facts:
+    found = json.loads(read_artifact(sha256))
+    return found if isinstance(found, dict) else {}
+
+
+def package_owners(posture: Facts) -> dict[bytes, str]:
+    """Return path -> package of the packages that the target installed or upgraded since the first baseline."""
+    fact = posture.get("package_files")
+    lists = fact.get("value") if isinstance(fact, dict) else None
+    owners: dict[bytes, str] = {}
+    for name, paths in lists.items() if isinstance(lists, dict) else ():
+        for path in paths if isinstance(paths, list) else ():
+            owners[str(path).encode("utf-8", "surrogateescape")] = str(name).partition(":")[0]
+    return owners
+
+
+def changed_packages(before: Facts, after: Facts) -> set[str]:
+    """Return the names of packages that came, went or changed version."""
+    lists = []
+    for posture in (before, after):
+        fact = posture.get("packages")
+        value = fact.get("value") if isinstance(fact, dict) else None
+        lists.append({str(line) for line in value} if isinstance(value, list) else set())
+    names = (line.partition(" ")[0] for line in lists[0] ^ lists[1])
+    return {name.rpartition(".")[0] if _RPM_NAME.fullmatch(name) else name.partition(":")[0] for name in names}
+
+
+def posture_lines(before: Facts, after: Facts, declared: Scope) -> list[DriftLine]:
+    """Return one line for each posture fact that changed."""
+    packages = changed_packages(before, after)
+    found = []
+    for name in posture_changes(before, after):
+        judged = rules.judge_posture(name, declared, packages)
+        print_ = _fingerprint(json.dumps([name, before.get(name), after.get(name)], sort_keys=True).encode())
+        kind = ChangeKind.CHANGED
+        found.append(
+            DriftLine(POSTURE, name.encode(), kind, judged.drift_class, judged.severity, judged.codes, "", 1, print_)
+        )
+    return found
+
+
+def posture_outcome(before: Facts, after: Facts, names: Iterable[str]) -> str:
+    """Return `passed` when these facts are as before, `failed` when one changed, `unknown` when one can't be read."""
+    for name in sorted(names):
+        if before.get(name) != after.get(name):
+            return "failed"
+    readable = [after.get(name) for name in names]
+    blind = [fact for fact in readable if not isinstance(fact, dict) or fact.get("error") in ("EACCES", "EPERM")]
+    return "unknown" if blind else "passed"
+
+
+def file_line(change: Change, declared: Scope, owners: Mapping[bytes, str]) -> DriftLine:
+    """Return the line of one changed object."""
+    package = owners.get(change.path, "")
+    judged = rules.judge(change, declared, package)
+    facts = b"\0".join(
+        b" ".join(name.encode() + b"=" + value for name, value in sorted((side or {}).items()) if name != "inode")
+        for side in (change.before, change.after)
+    )
+    return DriftLine(
+        FILE, change.path, change.kind, judged.drift_class, judged.severity, judged.codes, package, 1,
+        _fingerprint(change.path + b"\0" + facts),
+    )  # fmt: skip
+
+
+def _fingerprint(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def collapse(lines: list[DriftLine], most: int = rules.MOST_ROWS) -> list[DriftLine]:
+    """Return about `most` lines: an expected package is one, then whole folders are; a gain of power never hides."""
+    of_packages = [line for line in lines if line.package and line.drift_class is DriftClass.EXPECTED]
+    found = [line for line in lines if not (line.package and line.drift_class is DriftClass.EXPECTED)]
+    for package, members in groupby(sorted(of_packages, key=lambda line: line.package), key=lambda line: line.package):
+        found.append(replace(_together(list(members), b""), source=PACKAGE, package=package))
+    for depth in range(8, 0, -1):
+        if len(found) <= most:
+            break
+        found = _by_folder(found, depth)
+    return found
+
+
+def _by_folder(lines: list[DriftLine], depth: int) -> list[DriftLine]:
+    kept = [line for line in lines if line.source not in (FILE, FOLDER) or line.severity is Severity.FORBIDDEN]
+    rest = [line for line in lines if line.source in (FILE, FOLDER) and line.severity is not Severity.FORBIDDEN]
+
+    def group(line: DriftLine) -> tuple[bytes, str]:
+        return b"/".join(line.path.split(b"/")[: depth + 1]), line.drift_class.value
+
+    for (folder, _), members in groupby(sorted(rest, key=group), key=group):
+        several = list(members)
+        kept.append(several[0] if len(several) == 1 else replace(_together(several, folder), source=FOLDER))
+    return kept
+
+
+def _together(lines: list[DriftLine], path: bytes) -> DriftLine:
+    severity = next(severity for severity in _WORST if any(line.severity is severity for line in lines))
+    kinds = {line.kind for line in lines}
+    return DriftLine(
+        FOLDER,
+        path,
+        kinds.pop() if len(kinds) == 1 else ChangeKind.CHANGED,
+        lines[0].drift_class,
+        severity,
+        tuple(sorted({code for line in lines for code in line.codes})),
+        "",
+        sum(line.count for line in lines),
+        _fingerprint("".join(sorted(line.fingerprint for line in lines)).encode()),
+    )
+
+
+def _document(changes: list[Change], lines: list[DriftLine], before: Facts, after: Facts) -> bytes:
+    judged = {line.path: line for line in lines if line.source == FILE}
+    told: list[dict[str, object]] = []
+    for change in changes:
+        line = judged.get(change.path)
+        told.append(
+            {
+                "path": display(change.path),
+                "kind": change.kind.value,
+                "facts": list(change.facts),
+                "before": _texts(change.before),
+                "after": _texts(change.after),
+                "class": line.drift_class.value if line else "",
+                "severity": line.severity.value if line else "",
+                "codes": list(line.codes) if line else [],
+                "package": line.package if line else "",
+            }
+        )
+    postures = [
+        {
+            "fact": line.path.decode(),
+            "class": line.drift_class.value,
+            "severity": line.severity.value,
+            **posture_difference(before.get(line.path.decode()), after.get(line.path.decode())),
+        }
+        for line in lines
+        if line.source == POSTURE
+    ]
+    return json.dumps({"v": 1, "files": told, "posture": postures}, sort_keys=True, indent=1).encode()
+
+
+def posture_difference(before: object, after: object) -> dict[str, object]:
+    """Return what went and what came in a posture fact: list items apart, otherwise the whole values."""
+    told = []
+    for fact in (before, after):
+        value = fact.get("value", fact.get("error")) if isinstance(fact, dict) else None
+        told.append([str(item) for item in value] if isinstance(value, list) else [] if value is None else [str(value)])
+    return {"gone": sorted(set(told[0]) - set(told[1])), "come": sorted(set(told[1]) - set(told[0]))}
+
+
+def _texts(facts: Mapping[str, bytes] | None) -> dict[str, str] | None:
+    return None if facts is None else {name: value.decode("ascii") for name, value in facts.items()}

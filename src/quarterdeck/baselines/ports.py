@@ -1,0 +1,23 @@
+"""What baselines need from outside: one way to run the fixed collector on a target and read its output."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Protocol
+
+
+class MeasureFailed(Exception):
+    """The collector did not run to its end; the text is a sentence for a person."""
+
+
+class MeasureChannel(Protocol):
+    """Runs the collector under a certificate of the `measure` purpose (never a person's)."""
+
+    def run(
+        self, *, ticket: str, asset_id: str, connection_id: str, arguments: Sequence[str], stdin: bytes
+    ) -> AbstractContextManager[BinaryIO]:
+        """Open the connection, send `stdin` (the collector's bytes) and give its standard output to read.
+
+        The command on the target is `bootstrap_command(collector_sha256(), len(collector_bytes()), arguments)`, fixed
+        by the certificate. Raises MeasureFailed when it can't connect, and at the end of the block when the
+        exit status isn't 0 (with the last lines of standard error). Owns and ends the process.
+        """

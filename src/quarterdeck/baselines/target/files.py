@@ -1,0 +1,161 @@
+"""One object's facts and SHA-256 as a line of the manifest. Runs on the target: Python 3.6, standard library.
+
+What can't be read or moves while it is read is marked as such, never folded into the rest.
+"""
+
+import base64
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import stat
+import struct
+
+from quarterdeck.baselines.target.frames import error_name
+
+CHUNK = 1 << 20
+LONGEST_XATTR = 4096
+UNSAFE = re.compile(rb"[^A-Za-z0-9._/@%+,:~-]")
+TYPES = {0o100000: b"file", 0o040000: b"dir", 0o120000: b"link", 0o020000: b"char"}
+TYPES.update({0o060000: b"block", 0o010000: b"fifo", 0o140000: b"socket"})
+GET_FLAGS = 0x80086601 if struct.calcsize("l") == 8 else 0x80046601
+FLAGS = ((0x10, b"immutable"), (0x20, b"append"), (0x800, b"encrypt"), (0x100000, b"verity"))
+
+
+def escape(raw: bytes) -> bytes:
+    """Return the octal-vis form of a name: no space, control, shell, glob or non-ASCII byte is left."""
+    return UNSAFE.sub(lambda found: b"\\%03o" % ord(found.group()), raw)
+
+
+def spell_path(path: bytes) -> bytes:
+    """Return an absolute path as the manifest spells it, relative to the root folder."""
+    return b"." if path == b"/" else b"." + escape(path)
+
+
+def spell_time(nanoseconds: int) -> bytes:
+    """Return seconds and nine digits of nanoseconds."""
+    return b"%d.%09d" % divmod(nanoseconds, 1000000000)
+
+
+def spell_xattrs(target: "int | bytes") -> bytes:
+    """Return xattr keywords sorted by name: values of kernel name spaces, of all others only the digest."""
+    follow = isinstance(target, int)
+    try:
+        names = os.listxattr(target, follow_symlinks=follow)
+    except OSError as error:
+        if error.errno == errno.ENOTSUP:
+            return b""
+        raise
+    words = []
+    for name in sorted(map(os.fsencode, names)):
+        value = os.getxattr(target, name, follow_symlinks=follow)
+        if name.startswith((b"security.", b"system.")) and len(value) <= LONGEST_XATTR:
+            words.append(b" xattr.%s=%s" % (escape(name), base64.b64encode(value)))
+        else:
+            words.append(b" xattr.%s=sha256:%s" % (escape(name), hashlib.sha256(value).hexdigest().encode()))
+    return b"".join(words)
+
+
+def spell_flags(descriptor: int) -> bytes:
+    """Return the inode flags that matter for evidence; nothing where the file system has none."""
+    try:
+        bits = struct.unpack("l", fcntl.ioctl(descriptor, GET_FLAGS, b"\0" * struct.calcsize("l")))[0]
+    except OSError:
+        return b""
+    words = b",".join(name for bit, name in FLAGS if bits & bit)
+    return b" lflags=" + words if words else b""
+
+
+def open_quietly(path: bytes, more: int = 0) -> int:
+    """Open for reading without following a link, blocking on a pipe or moving the access time."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | more
+    try:
+        return os.open(path, flags | os.O_NOATIME)
+    except PermissionError:
+        return os.open(path, flags)
+
+
+def same_file(one: os.stat_result, other: os.stat_result) -> bool:
+    """True when nothing moved between two looks at a file; the inode change time moves with every other fact."""
+    return (
+        one.st_ctime_ns == other.st_ctime_ns
+        and one.st_mtime_ns == other.st_mtime_ns
+        and one.st_size == other.st_size
+        and one.st_ino == other.st_ino
+        and one.st_dev == other.st_dev
+    )
+
+
+def digest(descriptor: int, size: int) -> bytes:
+    """Return the SHA-256 of an open file in hex, empty when it has not exactly `size` bytes."""
+    state = hashlib.sha256()
+    left = size
+    while left >= 0:
+        part = os.read(descriptor, min(left + 1, CHUNK))
+        if not part:
+            break
+        state.update(part)
+        left -= len(part)
+    return b"" if left else state.hexdigest().encode()
+
+
+def read_file(path: bytes, seen: os.stat_result) -> "tuple[bytes, bytes, bytes]":
+    """Return digest and xattrs, flags, error of a regular file: read once, looked at before and after."""
+    descriptor = open_quietly(path)
+    try:
+        if same_file(seen, os.fstat(descriptor)):
+            found = digest(descriptor, seen.st_size)
+            facts = b" sha256digest=%s%s" % (found, spell_xattrs(descriptor)), spell_flags(descriptor), b""
+            if found and same_file(seen, os.fstat(descriptor)):
+                return facts
+        return b"", b"", b" error=unstable"
+    finally:
+        os.close(descriptor)
+
+
+def read_folder(path: bytes) -> "tuple[bytes, bytes, bytes]":
+    """Return xattrs, flags and no error of a folder."""
+    descriptor = open_quietly(path, os.O_DIRECTORY)
+    try:
+        return spell_xattrs(descriptor), spell_flags(descriptor), b""
+    finally:
+        os.close(descriptor)
+
+
+def record(path: bytes, problem: bytes) -> bytes:
+    """Return the manifest line of one path; `problem` is what the walk found wrong with it."""
+    try:
+        seen = os.lstat(path)
+    except OSError as error:
+        return b"%s error=%s\n" % (spell_path(path), problem or error_name(error))
+    kind = TYPES[stat.S_IFMT(seen.st_mode)]
+    special = b""
+    try:
+        if kind == b"file":
+            special = b" nlink=%d size=%d" % (seen.st_nlink, seen.st_size)
+            facts, flags, trouble = read_file(path, seen)
+        elif kind == b"dir":
+            facts, flags, trouble = read_folder(path)
+        else:
+            facts, flags, trouble = spell_xattrs(path), b"", b""
+            if kind == b"link":
+                special = b" link=" + escape(os.readlink(path))
+            elif kind in (b"char", b"block"):
+                special = b" device=native,%d,%d" % (os.major(seen.st_rdev), os.minor(seen.st_rdev))
+    except OSError as error:
+        facts, flags, trouble = b"", b"", b" error=" + error_name(error)
+    return b"%s type=%s uid=%d gid=%d mode=%04o%s time=%s%s ctime=%s inode=%d%s%s\n" % (
+        spell_path(path),
+        kind,
+        seen.st_uid,
+        seen.st_gid,
+        stat.S_IMODE(seen.st_mode),
+        special,
+        spell_time(seen.st_mtime_ns),
+        facts,
+        spell_time(seen.st_ctime_ns),
+        seen.st_ino,
+        flags,
+        b" error=" + problem if problem else trouble,
+    )

@@ -1,0 +1,122 @@
+"""Baselines, comparisons and drift items as plain values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from quarterdeck.baselines.diff import ChangeKind
+from quarterdeck.baselines.receiver import Header
+from quarterdeck.baselines.rules import Disposition, DriftClass, Phase, Severity
+from quarterdeck.evidence.api import ArtifactRef
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one asset's measurement gave, its artifacts stored already; moments are ours, aware UTC."""
+
+    manifest: ArtifactRef
+    posture: ArtifactRef
+    account: ArtifactRef
+    header: Header
+    entries: int
+    unreadable: int
+    hashed: int
+    blind_roots: int
+    started_at: datetime
+    finished_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineView:
+    """A recorded baseline; `manifest_sha256` is its identity and names the artifact with the manifest."""
+
+    id: str
+    ticket: str
+    asset: str
+    connection: str
+    phase: Phase
+    manifest_sha256: str
+    posture_sha256: str
+    account_sha256: str
+    entries: int
+    unreadable: int
+    hashed: int
+    complete: bool
+    collector_sha256: str
+    started_at: datetime
+    finished_at: datetime
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class DriftLine:
+    """One difference before it becomes a row: a file, a posture fact, or many collapsed into one line."""
+
+    source: str
+    path: bytes
+    kind: ChangeKind
+    drift_class: DriftClass
+    severity: Severity
+    codes: tuple[str, ...]
+    package: str
+    count: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The difference between a ticket's baselines of one asset, not yet recorded; `document` lists every change."""
+
+    before: BaselineView
+    after: BaselineView
+    lines: tuple[DriftLine, ...]
+    touched: int
+    posture: Mapping[str, str]
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DriftItemView:
+    """One difference as pages and packages show it; `path` is escaped, safe on any screen."""
+
+    id: int
+    ticket: str
+    asset: str
+    source: str
+    path: str
+    path_bytes: bytes
+    kind: ChangeKind
+    drift_class: DriftClass
+    severity: Severity
+    codes: tuple[str, ...]
+    package: str
+    count: int
+    disposition: Disposition | None
+    disposed_by: str
+    disposed_at: datetime | None
+    reason_sha256: str
+
+    @property
+    def is_open(self) -> bool:
+        """True while somebody still has to explain it."""
+        return self.drift_class is not DriftClass.EXPECTED and self.disposition is None
+
+
+@dataclass(frozen=True, slots=True)
+class DriftView:
+    """The newest comparison of one asset of a ticket with its items."""
+
+    ticket: str
+    asset: str
+    before: BaselineView
+    after: BaselineView
+    items: tuple[DriftItemView, ...]
+    touched: int
+    document_sha256: str
+    compared_at: datetime
+    entry: str
+
+    @property
+    def open_items(self) -> tuple[DriftItemView, ...]:
+        """The items that still wait for an explanation."""
+        return tuple(item for item in self.items if item.is_open)

@@ -1,0 +1,1 @@
+"""Package of one concern; see its README and api."""

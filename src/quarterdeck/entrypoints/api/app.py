@@ -1,0 +1,110 @@
+"""The API object: its routers, who may call, and how refusals and bad input are answered."""
+
+import logging
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, ValidationError
+
+from quarterdeck import __version__
+from quarterdeck.entrypoints.api import (
+    captures,
+    controls,
+    inventory,
+    login,
+    packages,
+    people,
+    sessions,
+    templates,
+    tickets,
+    tools,
+    vendors,
+)
+from quarterdeck.entrypoints.api.authentication import TokenAuth
+from quarterdeck.kernel.decision import Reason, Refused
+
+_log = logging.getLogger(__name__)
+_FORBIDDEN = frozenset({"reading.denied", "role.missing", "actor.not_a_person", "token.scope"})
+
+api = NinjaAPI(
+    title="Quarterdeck",
+    version=__version__,
+    description="The maintenance ticket that opens the door, films the room, and hands the assessor the proof.",
+    urls_namespace="api",
+    auth=TokenAuth(),
+)
+api.add_router("", login.router)
+api.add_router("", people.router)
+api.add_router("", vendors.router)
+api.add_router("/assets", inventory.router)
+api.add_router("/entry-points", inventory.entry_points_router)
+api.add_router("/tools", tools.router)
+api.add_router("/objectives", controls.router)
+api.add_router("/tickets", tickets.router)
+api.add_router("/templates", templates.router)
+api.add_router("", captures.router)
+api.add_router("/sessions", sessions.router)
+api.add_router("", packages.router)
+
+
+def _answer(request: HttpRequest, status: int, *reasons: Reason) -> HttpResponse:
+    response = api.create_response(request, {"refused": [reason.as_dict() for reason in reasons]}, status=status)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@api.exception_handler(Refused)
+def refused(request: HttpRequest, error: Refused) -> HttpResponse:
+    """Answer 403 for who may not, 404 for what is not there, 409 for the rest; every reason is told."""
+    codes = error.decision.codes
+    if any(code in _FORBIDDEN for code in codes):
+        status = 403
+    elif codes and all(code.endswith(".unknown") for code in codes):
+        status = 404
+    else:
+        status = 409
+    return _answer(request, status, *error.decision.reasons)
+
+
+@api.exception_handler(AuthenticationError)
+def not_logged_in(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    """Answer 401 with the next step."""
+    return _answer(request, 401, Reason("token.missing", "This call needs a person's token.", "Log in with qd login."))
+
+
+@api.exception_handler(ValidationError)
+def malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Answer 422 naming each field and what is wrong with it."""
+    reasons = [
+        Reason(
+            "input.malformed",
+            f"{'.'.join(str(part) for part in problem['loc'][1:]) or 'body'}: {problem['msg']}.",
+            "Correct this field and send the call again.",
+        )
+        for problem in error.errors
+    ]
+    return _answer(request, 422, *reasons)
+
+
+@api.exception_handler(Http404)
+def not_there(request: HttpRequest, error: Http404) -> HttpResponse:
+    """Answer 404 in the same shape."""
+    return _answer(request, 404, Reason("address.unknown", "There is nothing at this address.", "See /api/v1/docs."))
+
+
+@api.exception_handler(PermissionDenied)
+def denied(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
+    """Answer 403 in the same shape."""
+    return _answer(request, 403, Reason("reading.denied", "You may not do this.", "Ask the IT lead."))
+
+
+@api.exception_handler(Exception)
+def broke(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Answer 500 with a sentence; what broke is in the log, never in the answer."""
+    _log.error("%s %s broke", request.method, request.path, exc_info=error)
+    return _answer(
+        request,
+        500,
+        Reason("server.broke", "This call broke off on the server; nothing was half-written.", "Tell the IT lead."),
+    )

@@ -1,0 +1,216 @@
+"""Assessor packages and objective status over the wire: order, follow, cancel, download; the consent of the CUI owner."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from django.http import FileResponse, HttpRequest
+from ninja import Router, Schema
+from pydantic import AfterValidator, Field
+
+from quarterdeck import wiring
+from quarterdeck.assessor import api as assessor
+from quarterdeck.assessor.api import Gap, ObjectiveStatus, OrderState, OrderView, ScopeKind
+from quarterdeck.controls.api import PoamRule
+from quarterdeck.entrypoints.api.callers import actor_of
+from quarterdeck.entrypoints.api.ticket_schemas import RefusedOut
+from quarterdeck.kernel.actors import Actor
+from quarterdeck.kernel.ids import is_ticket_number
+from quarterdeck.personnel import api as personnel
+from quarterdeck.tickets import api as tickets
+from quarterdeck.tickets.api import Reading
+from quarterdeck.workflows import export_package
+
+router = Router(tags=["packages"])
+
+
+def _aware(moment: datetime) -> datetime:
+    """A moment without offset, or a day alone, is meant in UTC: the months of the ledger are UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _number(text: str) -> str:
+    if text and not is_ticket_number(text):
+        raise ValueError("a ticket number looks like MT-2026-00014")
+    return text
+
+
+Moment = Annotated[datetime, AfterValidator(_aware)]
+Number = Annotated[str, AfterValidator(_number)]
+
+
+class OrderIn(Schema):
+    """What a package is of: `ticket` or `tickets`; or a period [since, until), whole or with `tickets` chosen from it."""
+
+    ticket: Number = ""
+    tickets: list[Number] = Field(default=[], max_length=1_000)
+    since: Moment | None = None
+    until: Moment | None = None
+
+    def numbers(self) -> list[str]:
+        """Return the tickets named."""
+        return [*([self.ticket] if self.ticket else []), *self.tickets]
+
+
+class OrderOut(Schema):
+    """A package asked for; `sha256`, `size` and `file_name` are of the finished zip."""
+
+    id: str
+    base: str
+    file_name: str
+    kind: ScopeKind
+    tickets: list[str]
+    since: datetime | None
+    until: datetime | None
+    ordered_by: str
+    ordered_at: datetime
+    state: OrderState
+    message: str
+    sha256: str
+    size: int
+    withheld: int
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, order: OrderView) -> "OrderOut":
+        """Return the order as it goes over the wire."""
+        names = [name for name in cls.model_fields if name != "tickets"]
+        return cls(tickets=list(order.tickets), **{name: getattr(order, name) for name in names})
+
+
+class ConsentOut(Schema):
+    """Whether recordings of the ticket may leave in packages."""
+
+    ticket: str
+    consented: bool
+
+
+class GapOut(Schema):
+    """What stands against an objective, and the next step."""
+
+    code: str
+    sentence: str
+    next_step: str
+    ticket: str
+
+    @classmethod
+    def of(cls, gap: Gap) -> "GapOut":
+        """Return the gap as it goes over the wire."""
+        return cls(code=gap.code, sentence=gap.sentence, next_step=gap.next_step, ticket=gap.ticket)
+
+
+class StatusOut(Schema):
+    """One objective as proposed: `evidence present`, `gaps` or `no evidence`, never MET."""
+
+    id: str
+    practice: str
+    practice_label: str
+    label: str
+    proposal: assessor.Proposal
+    evidence: int
+    captured: int
+    attached: int
+    newest: datetime | None
+    tickets: list[str]
+    gaps: list[GapOut]
+    points: int | None
+    poam: PoamRule
+    poam_eligible: bool
+    physical_presence: bool
+    revision_3: list[str]
+
+    @classmethod
+    def of(cls, row: ObjectiveStatus) -> "StatusOut":
+        """Return the row as it goes over the wire."""
+        one = row.objective
+        return cls(
+            id=one.id,
+            practice=one.practice,
+            practice_label=row.practice_label,
+            label=one.label,
+            proposal=row.proposal,
+            evidence=len(row.evidence),
+            captured=row.captured,
+            attached=row.attached,
+            newest=row.newest,
+            tickets=list(row.tickets),
+            gaps=[GapOut.of(gap) for gap in row.gaps],
+            points=one.points,
+            poam=row.poam,
+            poam_eligible=one.poam_eligible,
+            physical_presence=one.on_site,
+            revision_3=list(one.r3),
+        )
+
+
+def _answers(body: object) -> dict[int, object]:
+    return {200: body, 401: RefusedOut, 403: RefusedOut, 404: RefusedOut, 409: RefusedOut, 422: RefusedOut}
+
+
+def _reader(request: HttpRequest) -> Actor:
+    actor = actor_of(request)
+    assessor.may_package(actor, wiring.clock().now()).require()
+    return actor
+
+
+@router.post("/packages", response=_answers(OrderOut))
+def order_package(request: HttpRequest, body: OrderIn) -> OrderOut:
+    """Order a package; it is made in the background."""
+    order = export_package.order_package(
+        actor_of(request, "write"), wiring.clock(), numbers=body.numbers(), since=body.since, until=body.until
+    )
+    return OrderOut.of(order)
+
+
+@router.get("/packages", response=_answers(list[OrderOut]))
+def list_packages(request: HttpRequest) -> list[OrderOut]:
+    """Return every order, newest first."""
+    _reader(request)
+    return [OrderOut.of(order) for order in assessor.orders()]
+
+
+@router.get("/packages/{order_id}", response=_answers(OrderOut))
+def show_package(request: HttpRequest, order_id: str) -> OrderOut:
+    """Return an order and how far it is."""
+    _reader(request)
+    return OrderOut.of(assessor.order(order_id))
+
+
+@router.delete("/packages/{order_id}", response=_answers(OrderOut))
+def cancel_package(request: HttpRequest, order_id: str) -> OrderOut:
+    """Stop the making of a package at its next step."""
+    return OrderOut.of(export_package.cancel_package(actor_of(request, "write"), wiring.clock(), order_id))
+
+
+@router.get("/packages/{order_id}/download", response={**_answers(None), 200: None}, url_name="package_download")
+def download_package(request: HttpRequest, order_id: str) -> FileResponse:
+    """Give the finished zip; taking it is recorded."""
+    order, path = export_package.take_package(actor_of(request), wiring.clock(), order_id)
+    response = FileResponse(
+        path.open("rb"), as_attachment=True, filename=order.file_name, content_type="application/zip"
+    )
+    response["Cache-Control"] = "no-store"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+@router.post("/packages/consent/{number}", response=_answers(ConsentOut))
+def consent(request: HttpRequest, number: str) -> ConsentOut:
+    """Let the recordings of a ticket leave in packages: the CUI owner, with a fresh second factor."""
+    export_package.consent(actor_of(request, "write"), wiring.clock(), number)
+    return ConsentOut(ticket=number, consented=assessor.consents(number))
+
+
+@router.delete("/packages/consent/{number}", response=_answers(ConsentOut))
+def withdraw_consent(request: HttpRequest, number: str) -> ConsentOut:
+    """Withdraw the consent; packages made before keep what they hold."""
+    export_package.withdraw_consent(actor_of(request, "write"), wiring.clock(), number)
+    return ConsentOut(ticket=number, consented=assessor.consents(number))
+
+
+@router.get("/objectives/status", response=_answers(list[StatusOut]), tags=["objectives"])
+def objective_status(request: HttpRequest, family: str = "") -> list[StatusOut]:
+    """Return what is proposed for each objective, those of family MA first; `family` leaves only one family."""
+    actor, now = actor_of(request), wiring.clock().now()
+    tickets.may_read(Reading.TICKET, roles=personnel.roles_of(actor.id, now), takes_part=False).require()
+    rows = assessor.objective_status(now)
+    return [StatusOut.of(row) for row in rows if not family or row.objective.practice.startswith(f"{family.upper()}.")]

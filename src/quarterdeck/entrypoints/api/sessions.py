@@ -1,0 +1,97 @@
+"""Sessions over the wire: lists, recordings, explanations, and work outside the gate written down."""
+
+from datetime import datetime
+
+from django.http import FileResponse, HttpRequest
+from ninja import Router, Schema
+
+from quarterdeck import wiring
+from quarterdeck.entrypoints.api.callers import actor_of, may_read_ticket
+from quarterdeck.entrypoints.api.ticket_schemas import ReasonIn, RefusedOut
+from quarterdeck.kernel.decision import Refused, refuse
+from quarterdeck.sessions import api as sessions
+from quarterdeck.sessions.api import SessionKind, SessionView
+from quarterdeck.tickets.api import Reading
+from quarterdeck.workflows import close_ticket, keep_sessions, read_recording
+
+router = Router(tags=["sessions"])
+ANSWERS = {401: RefusedOut, 403: RefusedOut, 404: RefusedOut, 409: RefusedOut, 422: RefusedOut}
+
+
+class SessionOut(Schema):
+    """A session."""
+
+    id: str
+    ticket: str
+    kind: str
+    state: str
+    person: str
+    asset: str
+    work: str
+    began_at: datetime
+    ended_at: datetime | None
+    end_reason: str
+    session_terminated: bool
+    network_terminated: bool
+    exit_status: int | None
+    recording: str
+    explained: bool
+
+    @classmethod
+    def of(cls, view: SessionView) -> "SessionOut":
+        """Return the wire form of a session."""
+        names = [name for name in cls.model_fields if hasattr(view, name)]
+        return cls(**{name: getattr(view, name) for name in names})
+
+
+class ManualSessionIn(Schema):
+    """Work outside the gate, written down afterwards."""
+
+    ticket: str
+    kind: SessionKind
+    asset: str
+    person: str = ""
+    began_at: datetime
+    ended_at: datetime
+    account: str
+    how_ended: str
+    entry_point: str = ""
+
+
+@router.get("", response={200: list[SessionOut], **ANSWERS})
+def list_sessions(request: HttpRequest, ticket: str) -> list[SessionOut]:
+    """Return the sessions of a ticket."""
+    may_read_ticket(actor_of(request), ticket)
+    return [SessionOut.of(view) for view in sessions.sessions(ticket)]
+
+
+@router.post("", response={200: SessionOut, **ANSWERS})
+def write_down(request: HttpRequest, body: ManualSessionIn) -> SessionOut:
+    """Write down a session outside the gate."""
+    actor = actor_of(request, "write")
+    return SessionOut.of(keep_sessions.write_down(actor, wiring.clock(), **body.dict()))
+
+
+@router.post("/{session}/explain", response={200: SessionOut, **ANSWERS})
+def explain(request: HttpRequest, session: str, body: ReasonIn) -> SessionOut:
+    """Explain an interrupted session."""
+    actor = actor_of(request, "write")
+    seen = sessions.session(session)
+    close_ticket.explain_session(actor, wiring.clock(), seen.ticket, session, body.reason)
+    return SessionOut.of(sessions.session(session))
+
+
+@router.get("/{session}/recording", response={200: None, **ANSWERS})
+def recording(request: HttpRequest, session: str) -> FileResponse:
+    """Return the recording as asciicast v2; who read it is recorded."""
+    actor = actor_of(request)
+    seen = sessions.session(session)
+    may_read_ticket(actor, seen.ticket, Reading.RECORDING)
+    if not seen.recording:
+        raise Refused(refuse("recording.unknown", "This session has no recording.", "See why on its page."))
+    file = read_recording.open_recording(actor, wiring.clock(), seen)
+    response = FileResponse(
+        file, content_type="application/x-asciicast", as_attachment=True, filename=f"{session}.cast"
+    )
+    response["Cache-Control"] = "no-store"
+    return response

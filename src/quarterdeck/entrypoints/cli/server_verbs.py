@@ -1,0 +1,55 @@
+"""The operator's verbs: each runs as a process of its own with the data folder; this one never opens it."""
+
+import argparse
+import os
+import sys
+from typing import NoReturn
+
+from quarterdeck.entrypoints.cli.verbs import Group
+
+MODULES = {
+    ("init",): ("quarterdeck.entrypoints.supervisor.init", "make data folder, keys, database and founding roster"),
+    ("up",): ("quarterdeck.entrypoints.supervisor.up", "run Quarterdeck: sealer, signer, gate, ticker, web"),
+    ("doctor",): ("quarterdeck.entrypoints.supervisor.doctor", "check everything that makes the promises hold"),
+    ("backup",): ("quarterdeck.entrypoints.supervisor.backup", "copy the running installation"),
+    ("restore",): ("quarterdeck.entrypoints.supervisor.restore", "put a backup back; voids all access"),
+    ("demo",): ("quarterdeck.entrypoints.demo", "the whole job on real input, in a folder of its own"),
+    ("ledger", "verify"): ("quarterdeck.entrypoints.supervisor.verify_ledger", "read the whole ledger again"),
+    ("ledger", "key"): ("quarterdeck.entrypoints.supervisor.signing_key", "print the line that pins the sealing key"),
+    ("gate", "target-setup"): (
+        "quarterdeck.entrypoints.supervisor.target_setup",
+        "print the script that shuts a target's old doors",
+    ),
+}
+
+
+def add(verbs: Group) -> None:
+    """Add the operator's verbs; their own arguments are parsed by their own process."""
+    groups = {name: verbs.group(name, f"the {name}, on this server") for name in ("ledger", "gate")}
+    for words, (module, help_text) in MODULES.items():
+        parent = verbs if len(words) == 1 else groups[words[0]]
+        made = parent.verb(words[-1], help_text + " (on the server itself)", _Process(module))
+        made.add_argument("rest", nargs=argparse.REMAINDER, help="see --help of this verb")
+
+
+def become(words: list[str]) -> None:
+    """Become the process of the operator's verb that `words` begin with; return when they name another verb."""
+    for verb, (module, _) in MODULES.items():
+        if tuple(words[: len(verb)]) == verb:
+            _run(module, words[len(verb) :])
+
+
+class _Process:
+    """The handler of a verb that is a process of its own."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def __call__(self, arguments: argparse.Namespace) -> int:
+        """Become it with what is left of the command line."""
+        _run(self._module, arguments.rest)
+
+
+def _run(module: str, words: list[str]) -> NoReturn:
+    # The process itself becomes the verb, so that a service manager's signals reach `qd up` and not a parent of it.
+    os.execv(sys.executable, [sys.executable, "-m", module, *words])  # noqa: S606  no shell, by intention

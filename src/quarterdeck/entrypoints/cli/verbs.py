@@ -1,0 +1,61 @@
+"""How verbs are declared: a thin, typed layer over argparse, so that every verb has a help line and a handler."""
+
+import argparse
+from collections.abc import Callable, Mapping
+
+from quarterdeck.entrypoints.cli.server import Failed
+from quarterdeck.entrypoints.cli.showing import JsonValue
+
+Handler = Callable[[argparse.Namespace], int]
+
+
+class Group:
+    """A parser with verbs under it."""
+
+    def __init__(self, parser: argparse.ArgumentParser, name: str) -> None:
+        self._parsers = parser.add_subparsers(dest=name, metavar="VERB", required=True, title="verbs")
+
+    def verb(self, name: str, words: str, handler: Handler) -> argparse.ArgumentParser:
+        """Add a verb and return its parser."""
+        made: argparse.ArgumentParser = self._parsers.add_parser(
+            name, help=words, description=words[0].upper() + words[1:] + ".", allow_abbrev=False
+        )
+        made.set_defaults(handler=handler)
+        return made
+
+    def group(self, name: str, words: str) -> "Group":
+        """Add a noun with verbs of its own."""
+        made: argparse.ArgumentParser = self._parsers.add_parser(
+            name, help=words, description=words[0].upper() + words[1:] + ".", allow_abbrev=False
+        )
+        return Group(made, f"{name}_verb")
+
+
+def flag(parser: argparse.ArgumentParser, name: str, words: str) -> None:
+    """Add a switch."""
+    parser.add_argument(name, action="store_true", help=words)
+
+
+def option(parser: argparse.ArgumentParser, name: str, words: str, *, default: str = "", metavar: str = "") -> None:
+    """Add an option that takes a text."""
+    parser.add_argument(name, default=default, help=words, metavar=metavar or name.strip("-").upper())
+
+
+def as_row(value: JsonValue) -> dict[str, JsonValue]:
+    """Return the object that a server answered; Failed when it is none."""
+    if not isinstance(value, dict):
+        raise Failed("The server's answer is not understood. Are both of one version?")
+    return value
+
+
+def as_rows(value: JsonValue) -> list[dict[str, JsonValue]]:
+    """Return the list of objects that a server answered; Failed when it is none."""
+    if not isinstance(value, list):
+        raise Failed("The server's answer is not understood. Are both of one version?")
+    return [as_row(item) for item in value]
+
+
+def text_of(row: Mapping[str, JsonValue], key: str) -> str:
+    """Return a field as text, empty when it is missing."""
+    value = row.get(key)
+    return "" if value is None else str(value)

@@ -1,0 +1,1 @@
+"""The recording gate: OpenSSH does the cryptography, the gate decides and records."""

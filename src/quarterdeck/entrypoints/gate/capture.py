@@ -1,0 +1,35 @@
+"""What of a session's output goes into its recording, besides the sums of its streams."""
+
+from quarterdeck.entrypoints.gate.recorder import Recorder
+from quarterdeck.sessions.terms import Work
+
+TEXT_LIMIT = 1_048_576
+
+
+class Capture:
+    """Keeps all output of a terminal; of a command its text up to 1 MiB; of a file transfer nothing but the sums."""
+
+    def __init__(self, recorder: Recorder, work: Work) -> None:
+        self._recorder = recorder
+        self._terminal = work is Work.TERMINAL
+        self._left = 0 if work is Work.TRANSFER else TEXT_LIMIT
+
+    def keep(self, data: bytes) -> None:
+        """Record output before it is forwarded; raises RecorderFailed."""
+        if self._terminal:
+            self._recorder.output(data)
+        elif self._left:
+            self._keep_text(data)
+
+    def _keep_text(self, data: bytes) -> None:
+        if b"\0" in data:
+            self._stop("binary output: kept as size and SHA-256")
+            return
+        self._recorder.output(data[: self._left])
+        self._left -= min(len(data), self._left)
+        if not self._left:
+            self._stop("output beyond 1 MiB: kept as size and SHA-256")
+
+    def _stop(self, sentence: str) -> None:
+        self._left = 0
+        self._recorder.mark(sentence)

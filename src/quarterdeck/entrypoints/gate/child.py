@@ -1,0 +1,178 @@
+"""One session in one process: ask admission, record, dial the target, move bytes, tell how it ended.
+
+It never touches the database. Whatever fails (recorder, warden, signer, target) ends the session with a sentence.
+"""
+
+import contextlib
+import hashlib
+import os
+import signal
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from quarterdeck.entrypoints.gate.agent import OneKeyAgent
+from quarterdeck.entrypoints.gate.answers import unpack_admitted, unpack_decision
+from quarterdeck.entrypoints.gate.link import Link, LinkLost
+from quarterdeck.entrypoints.gate.person import Person
+from quarterdeck.entrypoints.gate.recorder import Recorder, RecorderFailed
+from quarterdeck.entrypoints.gate.traffic import Outcome, Traffic
+from quarterdeck.entrypoints.gate.upstream import Dial, check_names
+from quarterdeck.entrypoints.gate.wire import Message, ProtocolError, receive_hello
+from quarterdeck.kernel.clock import Clock
+from quarterdeck.kernel.decision import Refused
+from quarterdeck.sessions.terms import Admitted, EndReason
+
+HELLO_SECONDS = 5.0
+ADMIT_SECONDS = 20.0
+CERTIFY_SECONDS = 10.0
+FAILED = 255
+STOPPED = "The gate has stopped, so this session has ended. Ask the IT lead to run `qd doctor`."
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a child works: the folder of running recordings and the clock."""
+
+    recordings: Path
+    clock: Clock
+
+
+def serve(connection: socket.socket, link: Link, place: Place) -> None:
+    """Serve one launcher from its hello to its exit status."""
+    connection.settimeout(HELLO_SECONDS)
+    try:
+        hello, descriptors = receive_hello(connection)
+    except (ProtocolError, OSError):
+        return
+    person = Person(hello, descriptors)
+    status = FAILED
+    try:
+        status = _session(person, connection, link, place)
+    except Refused as refused:
+        for reason in refused.decision.reasons:
+            person.tell(f"{reason.sentence} {reason.next_step}".strip())
+    except LinkLost:
+        person.tell(STOPPED)
+    with contextlib.suppress(OSError):
+        connection.settimeout(1.0)
+        connection.sendall(b"X" + bytes([status]))
+
+
+def _session(person: Person, connection: socket.socket, link: Link, place: Place) -> int:
+    admitted = _admission(person, link)
+    ended: Message = {"reason": EndReason.RECORDER_FAILED, "exit_status": None}
+    try:
+        check_names(admitted).require()
+        recorder = Recorder(place.recordings, admitted.session, place.clock, _header(person, admitted))
+    except RecorderFailed as failure:
+        person.tell(_recorder_sentence(failure))
+        link.tell("ended", **ended)
+        return FAILED
+    outcome = Outcome(EndReason.RECORDER_FAILED, None, "")
+    try:
+        outcome = _dial_and_move(person, connection, link, Work(admitted, recorder, place))
+        if outcome.sentence:
+            person.tell(outcome.sentence)
+            recorder.mark(outcome.sentence)
+        for name, value in outcome.streams.items():
+            recorder.mark(f"{name}: {value.size} bytes, SHA-256 {value.sha256}")
+        recorder.mark(f"ended: {outcome.reason}")
+        recorder.close()
+    except RecorderFailed as failure:
+        outcome = Outcome(EndReason.RECORDER_FAILED, None, "", outcome.streams)
+        person.tell(_recorder_sentence(failure))
+    link.tell(
+        "ended",
+        reason=outcome.reason,
+        exit_status=outcome.status,
+        lines=recorder.count,
+        head=recorder.head,
+        streams={name: asdict(value) for name, value in outcome.streams.items()},
+    )
+    return FAILED if outcome.status is None else outcome.status
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One admitted session with its open recording."""
+
+    admitted: Admitted
+    recorder: Recorder
+    place: Place
+
+
+def _admission(person: Person, link: Link) -> Admitted:
+    """Ask the warden; raises Refused."""
+    command = person.hello.command
+    answer = link.ask(
+        "admit",
+        ADMIT_SECONDS,
+        certificate=person.hello.certificate,
+        connection=person.hello.connection,
+        work=person.work,
+        command_sha256=hashlib.sha256(command).hexdigest() if command is not None else "",
+    )
+    unpack_decision(answer.get("refused", [])).require()
+    return unpack_admitted(answer["admitted"])
+
+
+def _header(person: Person, admitted: Admitted) -> Message:
+    columns, rows = person.size()
+    command = person.hello.command
+    return {
+        "width": columns,
+        "height": rows,
+        "env": {"TERM": person.hello.environment.get("TERM", "")},
+        "title": f"{admitted.ticket} {admitted.asset}",
+        **({"command": command.decode("utf-8", "surrogateescape")} if command is not None else {}),
+        "quarterdeck": {
+            "session": admitted.session,
+            "ticket": admitted.ticket,
+            "person": admitted.person,
+            "asset": admitted.asset,
+            "account": admitted.account,
+            "work": person.work,
+            "source": person.hello.source,
+        },
+    }
+
+
+def _dial_and_move(person: Person, connection: socket.socket, link: Link, work: Work) -> Outcome:
+    """Start the upstream client and move bytes until something ends; nothing of it is left behind."""
+
+    def certify(public_key: str) -> str:
+        answer = link.ask("certify", CERTIFY_SECONDS, public_key=public_key)
+        unpack_decision(answer.get("refused", [])).require()
+        return str(answer["certificate"])
+
+    def may_sign() -> None:
+        answer = link.ask("recheck", CERTIFY_SECONDS)
+        unpack_decision(answer.get("refused", [])).require()
+
+    dial = Dial(work.admitted)
+    agent = OneKeyAgent(dial.folder, certify, may_sign)
+    traffic = Traffic(person, work.admitted, work.recorder, dial, agent)
+    try:
+        traffic.start()
+        return traffic.run(connection, link, work.place.clock)
+    finally:
+        traffic.stop()
+        agent.close()
+        dial.close()
+
+
+def _recorder_sentence(failure: RecorderFailed) -> str:
+    return (
+        f"The recording can't be written ({failure}), and without a recording there is no session. "
+        "Ask the IT lead to make room on the gate's disk."
+    )
+
+
+def shed_inheritance() -> None:
+    """Forget the forker's signal handlers and process group."""
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.setsid()

@@ -1,0 +1,254 @@
+"""What is going on at the gate: running sessions, their deadlines, how they are ended and when they are sealed.
+
+Runs in the warden's loop only; it blocks on nothing. What touches the database goes through `submit`.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from quarterdeck.entrypoints.gate.connections import Connection, Connections
+from quarterdeck.entrypoints.gate.lines import ChildLine
+from quarterdeck.entrypoints.gate.recorder import recorded
+from quarterdeck.kernel.clock import Clock
+from quarterdeck.entrypoints.gate.deadlines import deadline, due_notice, must_end, renewed, window_over
+from quarterdeck.sessions.ports import AdmissionDesk
+from quarterdeck.sessions.terms import Admitted, Ending, EndReason, SessionState, Standing, StreamSum
+
+TELL_SECONDS = 0.4
+CHILD_SECONDS = 1.5
+LINGER_SECONDS = 1.5
+PROOF_SECONDS = 10.0
+RETRY_SECONDS = 2.0
+NAMELESS_SECONDS = 30.0
+SENTENCES = {
+    EndReason.WINDOW_ENDED: "The window has ended, so this session has ended. Ask for a new window to go on.",
+    EndReason.REVOKED: "Your access was revoked, so this session has ended. Look at the ticket for the reason.",
+    EndReason.GATE_STOPPED: "The gate is stopping, so this session has ended. Log in again when it is back.",
+    EndReason.DATABASE_UNAVAILABLE: "The gate can't read its database, so this session has ended. "
+    "Ask the IT lead to run `qd doctor`.",
+}
+_STAYS_CONNECTED = frozenset(
+    {
+        EndReason.COMPLETED,
+        EndReason.DISCONNECTED,
+        EndReason.TARGET_UNREACHABLE,
+        EndReason.TARGET_REFUSED,
+        EndReason.HOST_IDENTITY,
+    }
+)
+_LOG = logging.getLogger(__name__)
+Submit = Callable[[Callable[[], Any], Callable[[Any, BaseException | None], None]], None]
+
+
+@dataclass(slots=True)
+class Running:
+    """One admitted session until it is sealed."""
+
+    admitted: Admitted
+    line: ChildLine
+    connection: Connection
+    told: set[int] = field(default_factory=set)
+    ordered_at: float | None = None
+    ordered: EndReason | None = None
+    report: dict[str, Any] | None = None
+    terminated: datetime | None = None
+    disconnected: datetime | None = None
+    reason: EndReason = EndReason.INTERRUPTED
+    seal_at: float = 0.0
+    sealing: bool = False
+
+
+class Floor:
+    """Owns the running sessions; `connections` is set by the warden once its `sshd` runs."""
+
+    connections: Connections
+
+    def __init__(self, desk: AdmissionDesk, clock: Clock, recordings: Path, submit: Submit) -> None:
+        self._desk, self._clock = desk, clock
+        self._recordings, self._submit = recordings, submit
+        self._running: dict[str, Running] = {}
+        self._cut_at: dict[int, float] = {}
+
+    @property
+    def empty(self) -> bool:
+        """True when every session is sealed."""
+        return not self._running
+
+    @property
+    def hurried(self) -> bool:
+        """True while something is being ended."""
+        return bool(self._cut_at) or any(one.terminated for one in self._running.values())
+
+    @property
+    def serials(self) -> frozenset[int]:
+        """The entry certificates whose holders are here."""
+        return frozenset(connection.login.serial for connection in self.connections if connection.login)
+
+    def begin(self, line: ChildLine, connection: Connection, admitted: Admitted) -> None:
+        """Take an admitted session in."""
+        if connection.limit is None:
+            now, boot = self._clock.now(), self._clock.boot()
+            connection.limit = deadline(admitted.window_until, admitted.grace_seconds, now=now, boot=boot)
+        running = Running(admitted, line, connection)
+        self._running[admitted.session] = running
+        line.session = admitted.session
+        if connection.gone:
+            self.connection_gone(connection)
+
+    def report(self, session: str, message: dict[str, Any]) -> None:
+        """Take a child's account of how its session ended."""
+        if session in self._running:
+            self._running[session].report = message
+
+    def child_gone(self, session: str) -> None:
+        """A child's line has closed: its session has ended, whatever it said before."""
+        running = self._running.get(session)
+        if running is None or running.terminated:
+            return
+        boot = self._clock.boot()
+        running.terminated = self._clock.now()
+        running.reason = _reason(running)
+        running.connection.busy_at = boot
+        if running.reason in _STAYS_CONNECTED:
+            running.seal_at = boot + LINGER_SECONDS
+        else:
+            running.seal_at = boot + PROOF_SECONDS
+            self._cut_at.setdefault(running.connection.pid, boot + TELL_SECONDS)
+
+    def connection_gone(self, connection: Connection) -> None:
+        """All processes of a connection are absent: that is the proof, for running and for sealed sessions."""
+        now, boot = self._clock.now(), self._clock.boot()
+        self._cut_at.pop(connection.pid, None)
+        for running in self._of(connection):
+            running.disconnected = now
+            if running.ordered_at is None:
+                running.ordered_at = boot
+                running.line.send({"op": "end", "reason": EndReason.DISCONNECTED, "sentence": ""})
+        if connection.waiting:
+            sealed, connection.waiting = list(connection.waiting), []
+            self._submit(lambda: self._desk.disconnected(sealed, now), _log_failure)
+
+    def apply(self, asked: frozenset[int], standing: Mapping[int, Standing]) -> None:
+        """Take the answer of the books about the certificates in `asked`: who may not stay is ended."""
+        now, boot = self._clock.now(), self._clock.boot()
+        for connection in self.connections:
+            if connection.login is None or connection.login.serial not in asked:
+                continue
+            found = standing.get(connection.login.serial)
+            if found is None or not found.may_stay:
+                reason = found.reason if found else EndReason.REVOKED
+                self.end(connection, reason, found.sentence if found else "")
+            elif connection.limit is None:
+                connection.limit = deadline(found.until, found.grace_seconds, now=now, boot=boot)
+            else:
+                connection.limit = renewed(connection.limit, found.until, found.grace_seconds, now=now, boot=boot)
+        ended = {serial for serial in asked if serial not in standing or not standing[serial].may_stay}
+        if any(login.serial in ended for login in self.connections.unmatched()):
+            self._end_nameless(0.0)
+
+    def end(self, connection: Connection, reason: EndReason, sentence: str = "") -> None:
+        """End a connection and its sessions; each person is told why first."""
+        boot = self._clock.boot()
+        living = [running for running in self._of(connection) if running.ordered is None]
+        for running in living:
+            running.ordered, running.ordered_at = reason, boot
+            running.line.send({"op": "end", "reason": reason, "sentence": sentence or SENTENCES.get(reason, "")})
+        told_by = boot + TELL_SECONDS if living else connection.busy_at + TELL_SECONDS
+        self._cut_at.setdefault(connection.pid, max(boot, told_by))
+
+    def end_all(self, reason: EndReason) -> None:
+        """End every connection; one whose login is not known yet only when the gate stops."""
+        for connection in self.connections:
+            if connection.login is not None or reason is EndReason.GATE_STOPPED:
+                self.end(connection, reason)
+
+    def tick(self) -> None:
+        """Do what is due: warnings, deadlines, cuts, kills, seals."""
+        now, boot = self._clock.now(), self._clock.boot()
+        for connection in self.connections:
+            self._check_deadline(connection, now, boot)
+            if boot >= self._cut_at.get(connection.pid, boot + 1):
+                self.connections.end(connection, boot)
+        self._end_nameless(NAMELESS_SECONDS)
+        self.connections.press(boot)
+        for running in list(self._running.values()):
+            if running.ordered_at and not running.terminated and boot - running.ordered_at > CHILD_SECONDS:
+                running.line.kill()
+            if running.terminated and not running.sealing and (running.disconnected or boot >= running.seal_at):
+                self._seal(running)
+
+    def _check_deadline(self, connection: Connection, now: datetime, boot: float) -> None:
+        limit = connection.limit
+        if limit is None or connection.pid in self._cut_at:
+            return
+        living = [running for running in self._of(connection) if not running.terminated]
+        if must_end(limit, now=now, boot=boot) or (not living and window_over(limit, now=now, boot=boot)):
+            self.end(connection, EndReason.WINDOW_ENDED)
+            return
+        for running in living:
+            notice = due_notice(limit, frozenset(running.told), now=now, boot=boot)
+            if notice is not None:
+                running.told.add(notice[0])
+                running.line.send({"op": "notice", "text": notice[1]})
+
+    def _end_nameless(self, age: float) -> None:
+        boot = self._clock.boot()
+        for connection in self.connections:
+            if connection.login is None and boot - connection.seen_at >= age:
+                self._cut_at.setdefault(connection.pid, boot)
+
+    def _of(self, connection: Connection) -> list[Running]:
+        return [running for running in self._running.values() if running.connection is connection]
+
+    def _seal(self, running: Running) -> None:
+        running.sealing = True
+        if running.disconnected is None:
+            running.connection.waiting.append(running.admitted.session)
+        self._submit(lambda: self._desk.seal(self._ending(running)), lambda _, error: self._sealed(running, error))
+
+    def _ending(self, running: Running) -> Ending:
+        session = running.admitted.session
+        path = self._recordings / f"{session}.cast"
+        report = running.report or {}
+        there = path.exists()
+        lines, head = recorded(path, session) if there else (0, "")
+        return Ending(
+            session=session,
+            reason=running.reason,
+            state=SessionState.ENDED if running.report else SessionState.INTERRUPTED,
+            session_terminated=running.terminated,
+            network_terminated=running.disconnected,
+            exit_status=report.get("exit_status"),
+            recording=path if there else None,
+            lines=lines,
+            head=head,
+            streams={name: StreamSum(**value) for name, value in report.get("streams", {}).items()},
+        )
+
+    def _sealed(self, running: Running, error: BaseException | None) -> None:
+        session = running.admitted.session
+        if error is None:
+            del self._running[session]
+            return
+        _LOG.error("session %s can't be sealed yet: %s", session, error)
+        running.sealing = False
+        running.seal_at = self._clock.boot() + RETRY_SECONDS
+        if session in running.connection.waiting:
+            running.connection.waiting.remove(session)
+
+
+def _reason(running: Running) -> EndReason:
+    if running.report is not None:
+        return EndReason(running.report["reason"])
+    if running.ordered is not None:
+        return running.ordered
+    return EndReason.DISCONNECTED if running.disconnected else EndReason.INTERRUPTED
+
+
+def _log_failure(_: object, error: BaseException | None) -> None:
+    if error is not None:
+        _LOG.error("an end of a connection can't be recorded yet: %s", error)

@@ -1,0 +1,68 @@
+"""The person's side of one channel: the three descriptors that `sshd` gave the launcher."""
+
+import contextlib
+import fcntl
+import os
+import struct
+import termios
+import tty
+
+from quarterdeck.entrypoints.gate.wire import SFTP_MARKER, Hello
+from quarterdeck.sessions.terms import Work
+
+
+class Person:
+    """Talks to whoever sits at the other end; sentences go to the terminal or to standard error."""
+
+    def __init__(self, hello: Hello, descriptors: list[int]) -> None:
+        self.hello = hello
+        self.stdin, self.stdout, self.stderr = descriptors
+        self.work = _work(hello)
+
+    @property
+    def terminal(self) -> bool:
+        """True when the channel has a terminal."""
+        return self.hello.tty
+
+    def size(self) -> tuple[int, int]:
+        """Return columns and rows of the terminal; 80 by 24 where there is none."""
+        if not self.terminal:
+            return 80, 24
+        try:
+            packed = fcntl.ioctl(self.stdin, termios.TIOCGWINSZ, bytes(8))
+        except OSError:
+            return 80, 24
+        rows, columns = struct.unpack("HHHH", packed)[:2]
+        return columns or 80, rows or 24
+
+    def open_terminal(self) -> tuple[int, int]:
+        """Make the terminal raw and return master and slave of a second one like it, for the upstream client."""
+        modes = termios.tcgetattr(self.stdin)
+        tty.setraw(self.stdin, termios.TCSANOW)
+        master, slave = os.openpty()
+        termios.tcsetattr(slave, termios.TCSANOW, modes)
+        self.copy_size(master)
+        return master, slave
+
+    def copy_size(self, descriptor: int) -> tuple[int, int]:
+        """Give another terminal this one's size and return it; the kernel tells its foreground process."""
+        columns, rows = self.size()
+        fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        return columns, rows
+
+    def line(self, sentence: str) -> bytes:
+        """Return a sentence of ours as this channel shows it."""
+        end = "\r\n" if self.terminal else "\n"
+        return f"{end if self.terminal else ''}Quarterdeck: {sentence}{end}".encode()
+
+    def tell(self, sentence: str) -> None:
+        """Show a sentence now; what can't be shown within the socket's buffer is lost."""
+        with contextlib.suppress(OSError):
+            os.set_blocking(self.stderr, False)
+            os.write(self.stderr, self.line(sentence))
+
+
+def _work(hello: Hello) -> Work:
+    if hello.tty:
+        return Work.TERMINAL
+    return Work.TRANSFER if hello.command == SFTP_MARKER.encode() else Work.COMMAND

@@ -1,0 +1,121 @@
+"""One direction of a session's bytes: read, count, hash, record, then forward; bounded by one buffer."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import select
+from collections.abc import Callable
+
+from quarterdeck.sessions.terms import StreamSum
+
+CHUNK = 262_144
+Keep = Callable[[bytes], None]
+
+
+class Stream:
+    """Moves bytes from `source` to `sink`, both non-blocking and owned by the stream.
+
+    `keep` is called with every chunk before the sink sees it. `finished` is True once the source has ended and the
+    sink has everything, or once the sink is gone. The ends in `owns` (`source`, `sink`) are closed then, which passes
+    the end of the stream on to whoever is at the other side.
+    """
+
+    def __init__(self, source: int, sink: int, *, keep: Keep | None = None, owns: str = "") -> None:
+        os.set_blocking(source, False)
+        os.set_blocking(sink, False)
+        self.source, self.sink = source, sink
+        self.ended = False
+        self._keep = keep
+        self._owns = owns
+        self._pending = memoryview(b"")
+        self._size = 0
+        self._digest = hashlib.sha256()
+
+    @property
+    def finished(self) -> bool:
+        """True when nothing is left to move."""
+        return self.ended and not self._pending
+
+    @property
+    def sum(self) -> StreamSum:
+        """Size and SHA-256 of what was read so far."""
+        return StreamSum(self._size, self._digest.hexdigest())
+
+    def interest(self) -> tuple[int, int] | None:
+        """Return descriptor and poll event to wait for, None when finished."""
+        if self._pending:
+            return self.sink, select.POLLOUT
+        return None if self.ended else (self.source, select.POLLIN)
+
+    def inject(self, data: bytes) -> None:
+        """Queue bytes of our own for the sink behind what waits there; they are not part of the sum."""
+        self._pending = memoryview(bytes(self._pending) + data)
+        self._write()
+
+    def move(self) -> None:
+        """Write what waits, else read one chunk, keep it and write it."""
+        if not self._pending:
+            self._read()
+        self._write()
+        if self.finished:
+            self.close()
+
+    def close(self) -> None:
+        """Stop, and close the ends that this stream owns."""
+        self.ended = True
+        self._pending = memoryview(b"")
+        owned = {"source": self.source, "sink": self.sink}.get(self._owns, -1)
+        self._owns = ""
+        if owned >= 0:
+            os.close(owned)
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self.source, CHUNK)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno not in (errno.EIO, errno.ECONNRESET):
+                raise
+            data = b""
+        if not data:
+            self.ended = True
+            return
+        self._size += len(data)
+        self._digest.update(data)
+        if self._keep is not None:
+            self._keep(data)
+        self._pending = memoryview(data)
+
+    def _write(self) -> None:
+        if not self._pending:
+            return
+        try:
+            written = os.write(self.sink, self._pending)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO, errno.ECONNRESET, errno.EBADF):
+                raise
+            self.close()
+            return
+        self._pending = self._pending[written:]
+
+
+class Drain:
+    """Reads and forgets, so that a writer never blocks on us."""
+
+    def __init__(self, source: int) -> None:
+        os.set_blocking(source, False)
+        self.source = source
+        self.finished = False
+
+    def interest(self) -> tuple[int, int] | None:
+        """Return descriptor and poll event to wait for, None when the writer is gone."""
+        return None if self.finished else (self.source, select.POLLIN)
+
+    def move(self) -> None:
+        """Read one chunk."""
+        with contextlib.suppress(BlockingIOError):
+            self.finished = not os.read(self.source, CHUNK)

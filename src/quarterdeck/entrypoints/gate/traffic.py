@@ -1,0 +1,199 @@
+"""The bytes of one session: upstream client, streams, window size, orders of the warden, and how it ended."""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+from dataclasses import dataclass, field
+
+from quarterdeck.entrypoints.gate.agent import OneKeyAgent
+from quarterdeck.entrypoints.gate.capture import Capture
+from quarterdeck.entrypoints.gate.link import Link
+from quarterdeck.entrypoints.gate.person import Person
+from quarterdeck.entrypoints.gate.recorder import SYNC_EVERY, Recorder
+from quarterdeck.entrypoints.gate.streams import Drain, Stream
+from quarterdeck.entrypoints.gate.upstream import (
+    Dial,
+    Standard,
+    arguments,
+    connection_lost,
+    explain_failure,
+    logged_in,
+    start,
+)
+from quarterdeck.kernel.clock import Clock
+from quarterdeck.kernel.decision import Refused
+from quarterdeck.sessions.terms import Admitted, EndReason, StreamSum
+
+PROGRESS_EVERY = 10.0
+KILL_AFTER = 0.3
+PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a session ended: reason, exit status to pass on (None for our own 255), sentence for the person."""
+
+    reason: EndReason
+    status: int | None
+    sentence: str
+    streams: dict[str, StreamSum] = field(default_factory=dict)
+
+
+class Traffic:
+    """Owns the upstream client and the streams of one session."""
+
+    def __init__(
+        self, person: Person, admitted: Admitted, recorder: Recorder, dial: Dial, agent: OneKeyAgent
+    ) -> None:
+        self._person, self._admitted, self._recorder = person, admitted, recorder
+        self._dial, self._agent = dial, agent
+        self._capture = Capture(recorder, person.work)
+        self._streams: dict[str, Stream] = {}
+        self._drains: list[Drain] = []
+        self._terminal = -1
+        self._pid = 0
+        self._pidfd = -1
+        self._exited: int | None = None
+        self._outcome: Outcome | None = None
+        self._progressed = 0.0
+
+    def start(self) -> None:
+        """Start the upstream client; bytes of the person wait until it is logged in."""
+        person = self._person
+        argv = arguments(self._admitted, self._dial, self._agent.path, person.work, person.hello.command)
+        environment = {"PATH": PATH, **person.hello.environment}
+        if person.terminal:
+            self._start_terminal(argv, environment)
+        else:
+            self._start_pipes(argv, environment)
+        self._pidfd = os.pidfd_open(self._pid)
+
+    def _start_terminal(self, argv: list[bytes], environment: dict[str, str]) -> None:
+        master, slave = self._person.open_terminal()
+        own_words, own_words_end = os.pipe()
+        self._pid = start(argv, Standard(slave, slave, own_words_end), environment, terminal=True)
+        os.close(slave)
+        os.close(own_words_end)
+        self._terminal = master
+        self._drains.append(Drain(own_words))
+        self._streams["stdin"] = Stream(self._person.stdin, master)
+        self._streams["stdout"] = Stream(master, self._person.stdout, keep=self._capture.keep)
+
+    def _start_pipes(self, argv: list[bytes], environment: dict[str, str]) -> None:
+        (stdin, to_stdin), (from_stdout, stdout), (from_stderr, stderr) = os.pipe(), os.pipe(), os.pipe()
+        self._pid = start(argv, Standard(stdin, stdout, stderr), environment, terminal=False)
+        for descriptor in (stdin, stdout, stderr):
+            os.close(descriptor)
+        self._streams["stdin"] = Stream(self._person.stdin, to_stdin, owns="sink")
+        self._streams["stdout"] = Stream(from_stdout, self._person.stdout, keep=self._capture.keep, owns="source")
+        self._streams["stderr"] = Stream(from_stderr, self._person.stderr, keep=self._capture.keep, owns="source")
+
+    def run(self, connection: socket.socket, link: Link, clock: Clock) -> Outcome:
+        """Move bytes until the upstream client, the person or the warden ends the session."""
+        while self._outcome is None:
+            self._housekeeping(link, clock.boot())
+            ready = self._wait(connection, link)
+            if self._agent.fileno() in ready and not self._agent.signed:
+                self._agent.serve()
+            if link.fileno() in ready:
+                link.take_order()
+            if connection.fileno() in ready:
+                self._hear_launcher(connection)
+            for mover in (*self._streams.values(), *self._drains):
+                interest = mover.interest()
+                if interest is not None and interest[0] in ready:
+                    mover.move()
+            while link.orders and self._outcome is None:
+                self._obey(link.orders.popleft())
+            self._notice_exit(ready)
+        return self._outcome
+
+    def stop(self) -> None:
+        """End the upstream client, gently for 0.3 s."""
+        if self._pid and self._exited is None:
+            waiter = select.poll()
+            waiter.register(self._pidfd, select.POLLIN)
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._pid, number)
+                if waiter.poll(KILL_AFTER * 1000):
+                    break
+            os.waitpid(self._pid, 0)
+            self._exited = 255
+
+    def _housekeeping(self, link: Link, boot: float) -> None:
+        self._recorder.sync()
+        if boot - self._progressed >= PROGRESS_EVERY:
+            self._progressed = boot
+            link.tell("progress", lines=self._recorder.count, head=self._recorder.head)
+
+    def _wait(self, connection: socket.socket, link: Link) -> set[int]:
+        waiter = select.poll()
+        waiter.register(link.fileno(), select.POLLIN)
+        waiter.register(connection.fileno(), select.POLLIN)
+        if self._exited is None:
+            waiter.register(self._pidfd, select.POLLIN)
+        if not self._agent.signed:
+            waiter.register(self._agent.fileno(), select.POLLIN)
+        wanted: dict[int, int] = {}
+        for name, mover in (*self._streams.items(), *(("", drain) for drain in self._drains)):
+            interest = mover.interest()
+            if interest is not None and (self._agent.signed or name != "stdin"):
+                wanted[interest[0]] = wanted.get(interest[0], 0) | interest[1]
+        for descriptor, event in wanted.items():
+            waiter.register(descriptor, event)
+        seconds = SYNC_EVERY if self._recorder.dirty else PROGRESS_EVERY
+        return {descriptor for descriptor, _ in waiter.poll(seconds * 1000)}
+
+    def _hear_launcher(self, connection: socket.socket) -> None:
+        try:
+            heard = connection.recv(256)
+        except OSError:
+            heard = b""
+        if not heard:
+            self._outcome = self._end(EndReason.DISCONNECTED, None, "")
+        elif self._terminal >= 0:
+            self._recorder.resize(*self._person.copy_size(self._terminal))
+
+    def _obey(self, order: dict[str, str]) -> None:
+        if order.get("op") == "notice" and self._person.terminal:
+            shown = self._person.line(order["text"])
+            self._recorder.mark(order["text"])
+            self._recorder.output(shown)
+            self._streams["stdout"].inject(shown)
+        elif order.get("op") == "end":
+            self._outcome = self._end(EndReason(order["reason"]), None, order["sentence"])
+
+    def _notice_exit(self, ready: set[int]) -> None:
+        """Once the client has exited and all its output was forwarded, tell how it ended."""
+        if self._pidfd in ready and self._exited is None:
+            _, status = os.waitpid(self._pid, 0)
+            self._exited = os.waitstatus_to_exitcode(status) & 0xFF
+        outputs = [stream for name, stream in self._streams.items() if name != "stdin"]
+        if self._exited is None or self._outcome or not all(stream.finished for stream in outputs):
+            return
+        log = self._dial.log_text()
+        if not logged_in(log):
+            self._outcome = self._not_entered(log)
+        elif self._exited == 255 and connection_lost(log):
+            sentence = f"The connection to {self._admitted.asset} was lost. Log in again when the host answers."
+            self._outcome = self._end(EndReason.TARGET_UNREACHABLE, None, sentence)
+        else:
+            self._outcome = self._end(EndReason.COMPLETED, self._exited, "")
+
+    def _not_entered(self, log: str) -> Outcome:
+        failure = self._agent.failure
+        if isinstance(failure, Refused):
+            return self._end(EndReason.ADMISSION_WITHDRAWN, None, str(failure))
+        if failure is not None:
+            raise failure
+        reason, sentence, next_step = explain_failure(log, self._admitted)
+        return self._end(reason, None, f"{sentence} {next_step}")
+
+    def _end(self, reason: EndReason, status: int | None, sentence: str) -> Outcome:
+        sums = {name: stream.sum for name, stream in self._streams.items()}
+        if self._person.terminal:
+            sums.pop("stdin", None)
+        return Outcome(reason, status, sentence, sums)

@@ -1,0 +1,188 @@
+"""The upstream `ssh` from the gate to the target: its arguments, its start and what its log says when it fails.
+
+Every option that could make the client do more than one session to one pinned host is shut (attacks.md rows 11, 12).
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import re
+import shutil
+import signal
+import tempfile
+import termios
+from dataclasses import dataclass
+from pathlib import Path
+
+from quarterdeck.kernel.decision import Decision, refuse
+from quarterdeck.kernel.names import is_account, is_address, is_host_identity, is_hostname, is_port
+from quarterdeck.sessions.terms import Admitted, EndReason, Work
+
+SSH = "/usr/bin/ssh"
+DIAL_SECONDS = 10
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+OPTIONS = {
+    "BatchMode": "yes",
+    "CheckHostIP": "no",
+    "Ciphers": "aes256-gcm@openssh.com,aes128-gcm@openssh.com",
+    "ClearAllForwardings": "yes",
+    "Compression": "no",
+    "ConnectionAttempts": "1",
+    "ConnectTimeout": str(DIAL_SECONDS),
+    "ControlMaster": "no",
+    "ForwardAgent": "no",
+    "ForwardX11": "no",
+    "GlobalKnownHostsFile": "none",
+    "GSSAPIAuthentication": "no",
+    "IdentityFile": "none",
+    "KbdInteractiveAuthentication": "no",
+    "KexAlgorithms": "ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521",
+    "LogLevel": "VERBOSE",
+    "PasswordAuthentication": "no",
+    "PermitLocalCommand": "no",
+    "PreferredAuthentications": "publickey",
+    "ProxyCommand": "none",
+    "SendEnv": "LANG LC_ALL",
+    "ServerAliveCountMax": "4",
+    "ServerAliveInterval": "15",
+    "StrictHostKeyChecking": "yes",
+    "Tunnel": "no",
+    "UpdateHostKeys": "no",
+    "VerifyHostKeyDNS": "no",
+}
+_FAILURES = (
+    (
+        re.compile(r"Host key verification failed|IDENTIFICATION HAS CHANGED|No .* host key is known"),
+        EndReason.HOST_IDENTITY,
+        "The host that answered for {asset} is not the one whose identity was approved.",
+        "Do not work around this: tell the IT lead, who compares the host key with the inventory.",
+    ),
+    (
+        re.compile(r"Permission denied|Too many authentication failures|no such identity"),
+        EndReason.TARGET_REFUSED,
+        "{asset} does not accept the gate's certificate for the account {account}.",
+        "The IT lead runs `qd gate target-setup` for this asset.",
+    ),
+)
+
+
+class Dial:
+    """A private folder of one upstream connection: agent socket, pinned host identity, log."""
+
+    def __init__(self, admitted: Admitted) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="qd-"))
+        self.log = self.folder / "log"
+        self.known_hosts = self.folder / "known_hosts"
+        self.known_hosts.write_text(known_hosts_line(admitted.asset, admitted.host_identity), encoding="ascii")
+
+    def close(self) -> None:
+        """Remove the folder and what is in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def log_text(self) -> str:
+        """Return the last 8 KiB of the client's log."""
+        with contextlib.suppress(OSError):
+            return self.log.read_bytes()[-8192:].decode("utf-8", "replace")
+        return ""
+
+
+def check_names(admitted: Admitted) -> Decision:
+    """Answer whether every name that goes into the command line obeys its strict grammar, here once more."""
+    obeys = (
+        is_hostname(admitted.asset)
+        and is_address(admitted.address)
+        and is_port(admitted.port)
+        and is_account(admitted.account)
+        and is_host_identity(admitted.host_identity)
+    )
+    if obeys:
+        return Decision()
+    return refuse(
+        "gate.connection_malformed",
+        "The connection of this asset holds a name that can't be used safely in a command.",
+        "The IT lead corrects the connection in the inventory; the ticket then needs a new approval.",
+    )
+
+
+def known_hosts_line(asset: str, host_identity: str) -> str:
+    """Return the one line of the pinned known-hosts file."""
+    kind, key = host_identity.removeprefix("@cert-authority ").split(" ", 1)
+    prefix = "@cert-authority " if host_identity.startswith("@") else ""
+    return f"{prefix}{asset} {'ssh-rsa' if kind == 'rsa-sha2-512' else kind} {key}\n"
+
+
+def arguments(admitted: Admitted, dial: Dial, agent: Path, work: Work, command: bytes | None) -> list[bytes]:
+    """Return the argv of the upstream client; the command is one argument after `--`, passed byte for byte."""
+    options = {
+        **OPTIONS,
+        "HostKeyAlias": admitted.asset,
+        "IdentityAgent": str(agent),
+        "UserKnownHostsFile": str(dial.known_hosts),
+        "RequestTTY": "force" if work is Work.TERMINAL else "no",
+    }
+    argv = [SSH, "-F", "none", "-e", "none", "-S", "none", "-E", str(dial.log), "-l", admitted.account]
+    argv += ["-p", str(admitted.port)]
+    for name, value in options.items():
+        argv += ["-o", f"{name}={value}"]
+    if work is Work.TRANSFER:
+        argv.append("-s")
+    tail = [b"sftp"] if work is Work.TRANSFER else [command] if command is not None else []
+    return [argument.encode() for argument in (*argv, "--", admitted.address)] + tail
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """The three descriptors that a started client gets as 0, 1 and 2."""
+
+    stdin: int
+    stdout: int
+    stderr: int
+
+
+def start(argv: list[bytes], standard: Standard, environment: dict[str, str], *, terminal: bool) -> int:
+    """Start the client in its own session and return its pid; it dies with this process, however that ends."""
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setsid()
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(255)
+        for number, descriptor in enumerate((standard.stdin, standard.stdout, standard.stderr)):
+            os.dup2(descriptor, number)
+        if terminal:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        os.closerange(3, 1024)
+        for number in (signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        os.execve(SSH, argv, environment)  # noqa: S606  an absolute path, no shell
+    finally:
+        os._exit(255)
+
+
+def explain_failure(log: str, admitted: Admitted) -> tuple[EndReason, str, str]:
+    """Return reason, sentence and next step for a client that ended before it was logged in."""
+    for pattern, reason, sentence, next_step in _FAILURES:
+        if pattern.search(log):
+            return reason, sentence.format(asset=admitted.asset, account=admitted.account), next_step
+    detail = re.findall(r"port \d+: ([A-Z][A-Za-z ]{3,60})\r?$", log, re.MULTILINE)
+    why = f" ({detail[-1]})" if detail else ""
+    return (
+        EndReason.TARGET_UNREACHABLE,
+        f"{admitted.asset} did not answer on {admitted.address} port {admitted.port}{why}.",
+        "Check that the host is up and that its firewall lets the gate in, then try again.",
+    )
+
+
+def connection_lost(log: str) -> bool:
+    """True when the client's log says that an established connection broke."""
+    return re.search(r"Connection reset|closed by remote host|not responding|Broken pipe", log) is not None
+
+
+def logged_in(log: str) -> bool:
+    """True when the client's log says that the target accepted the certificate."""
+    return re.search(r"^Authenticated to ", log, re.MULTILINE) is not None

@@ -1,0 +1,1 @@
+"""The signer: the only process that holds the certificate authorities' keys."""

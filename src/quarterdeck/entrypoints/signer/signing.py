@@ -1,0 +1,282 @@
+"""What the signer signs and what it refuses: a grant id comes in, everything else is derived here from sealed rows.
+
+The web, the gate and the ticker can only name a grant. Ticket, person, account, address, window and state are read by
+the signer itself and checked against the ledger (attacks.md rows 1, 3, 14, 28). The ledger must not be older than what
+the signer saw when it last signed (row 15), nor its time ahead of this machine's clock (row 18).
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from quarterdeck.access import api as access
+from quarterdeck.adapters.openssh_ca import (
+    CertificateAuthority,
+    Minted,
+    Order,
+    entry_order,
+    measure_order,
+    target_order,
+)
+from quarterdeck.baselines import api as baselines
+from quarterdeck.entrypoints.signer.serial_log import LedgerSight, SerialLog
+from quarterdeck.evidence import api as evidence
+from quarterdeck.kernel.clock import Clock, rfc3339
+from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, refuse, require_that
+from quarterdeck_verify.entry import leaf_hash
+
+CLOCK_TOLERANCE = timedelta(seconds=5)
+UNEXPLAINED_AFTER = timedelta(minutes=5)
+_READS = 50
+_GRANT = re.compile(r"ag_[a-z2-9]{16}", re.ASCII)
+_SESSION = re.compile(r"se_[a-z2-9]{16}", re.ASCII)
+_LEDGER_NEXT = "If a backup was restored, run `qd restore`; else stop and tell the IT lead."
+
+
+@dataclass(frozen=True, slots=True)
+class SignerSettings:
+    """What the signer is told at its start and never by a request."""
+
+    organisation: str
+    gate_address: str
+
+
+class Signer:
+    """Holds both authorities and the serial log; `handle` answers one request."""
+
+    def __init__(
+        self,
+        *,
+        entry_ca: CertificateAuthority,
+        target_ca: CertificateAuthority,
+        log: SerialLog,
+        settings: SignerSettings,
+        clock: Clock,
+    ) -> None:
+        self._entry_ca = entry_ca
+        self._target_ca = target_ca
+        self._log = log
+        self._settings = settings
+        self._clock = clock
+        self._operations: dict[str, Callable[[dict[str, object]], dict[str, object]]] = {
+            "entry": self._entry,
+            "target": self._target,
+            "measure": self._measure,
+            "status": self._status,
+            "reconcile": self._reconcile,
+        }
+
+    def handle(self, request: dict[str, object]) -> dict[str, object]:
+        """Return the answer to one request; a refusal is an answer, never an exception."""
+        try:
+            operation = self._operations.get(_text(request, "op"))
+            if operation is None:
+                raise Refused(refuse("signer.unknown_op", "The signer does not know this request.", ""))
+            return operation(request)
+        except Refused as refused:
+            return {"refused": [reason.as_dict() for reason in refused.decision.reasons]}
+
+    def _entry(self, request: dict[str, object]) -> dict[str, object]:
+        now, admitted = self._admitted(request, access.Purpose.WORK)
+        given = admitted.grant
+        require_that(
+            given.serial is None,
+            "signer.already_signed",
+            "This access grant has its certificate already.",
+            "Take access again to get a new certificate.",
+        ).require()
+        order = entry_order(
+            access.read_public_key(given.public_key),
+            serial=self._log.fresh_serial(),
+            key_id=_key_id(given),
+            principal=access.entry_principal(self._settings.organisation),
+            now=now,
+            valid_until=given.valid_until,
+        )
+        return self._sign(self._entry_ca, order, given, "entry", "", now)
+
+    def _target(self, request: dict[str, object]) -> dict[str, object]:
+        now, admitted = self._admitted(request, access.Purpose.WORK)
+        session = _text(request, "session")
+        require_that(
+            _SESSION.fullmatch(session) is not None and admitted.grant.serial is not None,
+            "signer.no_session",
+            "A target certificate is made for a session through the gate.",
+            "Connect through the gate.",
+        ).require()
+        order = target_order(
+            _key(request),
+            serial=self._log.fresh_serial(),
+            key_id=_key_id(admitted.grant),
+            principal=admitted.destination.principal,
+            source_address=self._settings.gate_address,
+            now=now,
+        )
+        return self._sign(self._target_ca, order, admitted.grant, "target", session, now)
+
+    def _measure(self, request: dict[str, object]) -> dict[str, object]:
+        now, admitted = self._admitted(request, access.Purpose.MEASURE)
+        arguments = _texts(request, "arguments")
+        given, destination = admitted.grant, admitted.destination
+        require_that(
+            given.collector_sha256 == baselines.collector_sha256(),
+            "signer.other_collector",
+            "The grant names another collector than the installed one.",
+            "Start the measurement again.",
+        ).require()
+        access.may_measure_with(arguments, destination, admitted.watched_roots).require()
+        order = measure_order(
+            _key(request),
+            serial=self._log.fresh_serial(),
+            key_id=_key_id(given),
+            principal=destination.principal,
+            source_address=self._settings.gate_address,
+            force_command=baselines.bootstrap_command(
+                given.collector_sha256,
+                len(baselines.collector_bytes()),
+                arguments,
+                sudo=admitted.elevation == "sudo",
+            ),
+            now=now,
+        )
+        return self._sign(self._target_ca, order, given, "measure", "", now)
+
+    def _status(self, request: dict[str, object]) -> dict[str, object]:
+        del request
+        return {
+            "entry_ca": self._entry_ca.public_key.line,
+            "target_ca": self._target_ca.public_key.line,
+            "entry_principal": access.entry_principal(self._settings.organisation),
+            "signed": len(self._log.lines),
+            "ready": self._ledger_is_current(self._clock.now()).allowed,
+        }
+
+    def _reconcile(self, request: dict[str, object]) -> dict[str, object]:
+        del request
+        before = self._clock.now() - UNEXPLAINED_AFTER
+        found = unexplained(self._log, before)
+        lines: list[object] = [
+            {"serial": line.serial, "at": rfc3339(line.at), "purpose": line.purpose, "grant": line.grant}
+            for line in self._log.lines
+            if line.serial in found
+        ]
+        return {"signed": len(self._log.lines), "unexplained": lines}
+
+    def _admitted(self, request: dict[str, object], purpose: access.Purpose) -> tuple[datetime, access.Admissible]:
+        grant_id = _text(request, "grant")
+        if _GRANT.fullmatch(grant_id) is None:
+            raise Refused(refuse("signer.no_grant", "The request names no access grant.", "Take access first."))
+        now = self._clock.now()
+        self._ledger_is_current(now).require()
+        admitted = access.admit(grant_id, now)
+        require_that(
+            admitted.grant.purpose is purpose,
+            "signer.other_purpose",
+            "This access grant is for another purpose.",
+            "Ask for the certificate that the grant is for.",
+        ).require()
+        return now, admitted
+
+    def _ledger_is_current(self, now: datetime) -> Decision:
+        head, tail = settled_head()
+        if head.last_at is not None and now < head.last_at - CLOCK_TOLERANCE:
+            return refuse(
+                "clock.behind",
+                f"This machine's clock ({rfc3339(now)}) is behind the ledger's last entry ({rfc3339(head.last_at)}).",
+                "Set the clock right (chrony or NTP), then try again.",
+            )
+        if [leaf_hash(entry.body) for entry in tail] != ([head.tip] if head.size else []):
+            return refuse(
+                "ledger.tail",
+                "The ledger's last entries are not the ones that its head names.",
+                "Stop and tell the IT lead: somebody wrote into the database. Run `qd ledger verify`.",
+            )
+        return self._is_what_was_seen(head)
+
+    def _is_what_was_seen(self, head: evidence.LedgerHead) -> Decision:
+        seen = self._log.last_sight
+        if seen is None or access.current_epoch() > seen.epoch:
+            return ALLOWED
+        if head.size < seen.size or access.current_epoch() < seen.epoch:
+            return refuse("ledger.older", "The ledger is older than the signer has seen it.", _LEDGER_NEXT)
+        last = next(iter(evidence.entries(from_seq=seen.size - 1, until_seq=seen.size)), None) if seen.size else None
+        return require_that(
+            seen.size == 0 or (last is not None and leaf_hash(last.body).hex() == seen.tip),
+            "ledger.other",
+            "The ledger is not the one that the signer has seen.",
+            _LEDGER_NEXT,
+        )
+
+    def _sign(
+        self,
+        authority: CertificateAuthority,
+        order: Order,
+        given: access.GrantView,
+        purpose: str,
+        session: str,
+        now: datetime,
+    ) -> dict[str, object]:
+        minted: Minted = authority.mint(order)
+        head = evidence.head()
+        self._log.append(
+            at=now,
+            serial=order.serial,
+            purpose=purpose,
+            grant=given.id,
+            ticket=given.ticket,
+            session=session,
+            cert_sha256=hashlib.sha256(minted.blob).hexdigest(),
+            sight=LedgerSight(head.size, head.tip.hex(), access.current_epoch()),
+        )
+        return {"certificate": minted.line, "serial": order.serial}
+
+
+def settled_head() -> tuple[evidence.LedgerHead, list[evidence.Entry]]:
+    """Return the ledger's head and every entry from its last on, both of one moment: one entry, unless it is empty.
+
+    An entry beyond the head was written by hand: everything that asks for the newest entry would believe it.
+    """
+    for _ in range(_READS):
+        head = evidence.head()
+        tail = list(evidence.entries(from_seq=max(head.size - 1, 0), until_seq=head.size + 10))
+        if evidence.head() == head:
+            return head, tail
+    raise Refused(refuse("ledger.busy", "The ledger is being written to all the time.", "Try again in a moment."))
+
+
+def unexplained(log: SerialLog, before: datetime) -> list[int]:
+    """Return the serials signed before `before` that no ledger entry carries: each is a finding (row 14)."""
+    explained = [
+        serial
+        for entry in evidence.entries(events=access.SERIAL_EVENTS)
+        if isinstance(serial := entry.data.get("serial"), int)
+    ]
+    return access.unexplained_serials({line.serial: line.at for line in log.lines}, explained, before)
+
+
+def _key_id(given: access.GrantView) -> str:
+    """Return what the target's own log will show of the certificate: ticket, person, grant."""
+    return f"{given.ticket}:{given.person or given.purpose.value}:{given.id}"
+
+
+def _key(request: dict[str, object]) -> access.PublicKey:
+    try:
+        return access.read_public_key(_text(request, "public_key"))
+    except ValueError as error:
+        raise Refused(refuse("signer.bad_key", f"The public key is not usable: {error}.", "Make a new key.")) from error
+
+
+def _text(request: dict[str, object], name: str) -> str:
+    value = request.get(name)
+    if not isinstance(value, str) or len(value) > 4096:
+        raise Refused(refuse("signer.bad_request", f"The request has no text {name!r}.", ""))
+    return value
+
+
+def _texts(request: dict[str, object], name: str) -> list[str]:
+    value = request.get(name)
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Refused(refuse("signer.bad_request", f"The request has no list {name!r}.", ""))
+    return [str(item) for item in value]

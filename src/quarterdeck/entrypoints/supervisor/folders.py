@@ -1,0 +1,85 @@
+"""The folders and keys of an installation, made once by `qd init`: private from the first byte, never overwritten."""
+
+import os
+import pwd
+import secrets
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from quarterdeck.adapters.ssh_signature import SshKeygenSigner
+from quarterdeck.config.api import Settings
+
+SEALING_KEY = "sealing_key"
+
+
+class Unusable(Exception):
+    """A folder or file cannot be used as it is; the text says what to do."""
+
+
+def private_folders(config: Settings) -> tuple[Path, ...]:
+    """Return every folder that must be of mode 0700 and of one owner."""
+    inside = (config.run_dir, config.recordings_dir, config.logs_dir, config.gate_dir, config.objects_dir)
+    beside = (config.sealer_folder, config.signer_folder)
+    return (config.data_dir, *inside, config.data_dir / "static", *beside)
+
+
+def private_files(config: Settings) -> tuple[Path, ...]:
+    """Return every file with a secret that `qd init` makes; all of mode 0600."""
+    return (config.secret_key_file, config.factor_key_file, config.sealer_folder / SEALING_KEY)
+
+
+def prepare(config: Settings, owner: str = "") -> list[str]:
+    """Make what is missing and return a line for each thing made; Unusable when something stands in the way."""
+    os.umask(0o077)
+    made: list[str] = []
+    try:
+        for folder in private_folders(config):
+            if not folder.is_dir():
+                folder.mkdir(parents=True, mode=0o700)
+                made.append(f"folder {folder}")
+        made += _keys(config)
+    except OSError as error:
+        raise Unusable(f"{error.filename or config.data_dir} cannot be made ({error.strerror}).") from error
+    _give_away(config, owner)
+    return made
+
+
+def _keys(config: Settings) -> list[str]:
+    made = []
+    for path, value in (
+        (config.secret_key_file, secrets.token_urlsafe(48)),
+        (config.factor_key_file, Fernet.generate_key().decode()),
+    ):
+        if not path.exists():
+            write_secret(path, value)
+            made.append(f"key {path}")
+    sealing_key = config.sealer_folder / SEALING_KEY
+    if not sealing_key.exists() and not (config.sealer_folder / "state.json").exists():
+        SshKeygenSigner.create(sealing_key, config.ledger_origin)
+        made.append(f"key {sealing_key}")
+    return made
+
+
+def write_secret(path: Path, value: str) -> None:
+    """Write a fresh file of mode 0600 and sync it; FileExistsError when one is there."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        out.write(value + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _give_away(config: Settings, owner: str) -> None:
+    """As root, give everything to `owner`, or to whom the data folder belongs already."""
+    if os.geteuid() != 0:
+        if owner:
+            raise Unusable("Only root can give the folders to another user; run this as root or leave --owner out.")
+        return
+    try:
+        account = pwd.getpwnam(owner) if owner else pwd.getpwuid(config.data_dir.stat().st_uid)
+    except KeyError as error:
+        raise Unusable(f"There is no user {owner!r} on this machine; make it with `useradd --system`.") from error
+    for folder in (config.data_dir, config.sealer_folder, config.signer_folder):
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)

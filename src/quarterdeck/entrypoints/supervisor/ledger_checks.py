@@ -1,0 +1,108 @@
+"""What doctor looks at in the running installation: processes, database, clock against the ledger, sealer, anchors."""
+
+import json
+from datetime import timedelta
+
+from django.db import DatabaseError, connection
+
+from quarterdeck import wiring
+from quarterdeck.config.api import Settings
+from quarterdeck.entrypoints.supervisor.findings import Finding, fine, note, wrong
+from quarterdeck.evidence import api as evidence
+from quarterdeck.kernel.clock import Clock
+from quarterdeck.kernel.decision import Refused
+
+ANCHOR_TARGET = timedelta(minutes=15)
+
+
+def running_findings(config: Settings, clock: Clock) -> list[Finding]:
+    """Return every finding about the running installation; a database that cannot be read is one finding."""
+    try:
+        return [
+            processes(config),
+            durability(),
+            ledger_time(clock),
+            sealer(),
+            *anchors(config, clock),
+        ]
+    except DatabaseError as error:
+        return [wrong("database", f"The database cannot be read: {error}.", "Run `qd init`, or `qd restore` a backup.")]
+
+
+def processes(config: Settings) -> Finding:
+    """Compare with what the supervisor wrote down."""
+    state = config.run_dir / "supervisor.json"
+    try:
+        told = json.loads(state.read_text())
+    except (OSError, ValueError):
+        return note("processes", "Quarterdeck is not running.", "Start it with `qd up`.")
+    late = [name for name, child in told["children"].items() if not child["ready"]]
+    if late:
+        return wrong("processes", f"Not ready: {', '.join(late)}.", f"Read the logs in {config.logs_dir}.")
+    restarts = {name: child["restarts"] for name, child in told["children"].items() if child["restarts"]}
+    if restarts:
+        words = ", ".join(f"{name} {count} times" for name, count in restarts.items())
+        return note("processes", f"All run; restarted: {words}.", f"Read the logs in {config.logs_dir}.")
+    return fine("processes", "All processes run and answer.")
+
+
+def durability() -> Finding:
+    """An acknowledged entry must survive a power cut (evidence.md, trap 12)."""
+    sqlite = connection.vendor == "sqlite"
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA synchronous" if sqlite else "SHOW synchronous_commit")
+        setting = str(cursor.fetchone()[0])
+    good = {"2", "3"} if sqlite else {"on", "remote_apply", "remote_write", "local"}
+    if setting not in good:
+        return wrong("durability", f"The database runs with synchronous={setting}.", "Set it to FULL (or on).")
+    return fine("durability", "What the database acknowledged survives a power cut.")
+
+
+def ledger_time(clock: Clock) -> Finding:
+    """Nothing opens while the clock is behind the ledger's last time (attacks.md row 18)."""
+    last = evidence.head().last_at
+    if last is not None and clock.now() < last:
+        behind = (last - clock.now()).total_seconds()
+        return wrong("clock", f"The clock is {behind:.0f} s behind the ledger's last entry.", "Set the clock right.")
+    return fine("ledger", f"{evidence.head().size} entries.")
+
+
+def sealer() -> Finding:
+    """The sealer answers, and the ledger holds at least what it signed."""
+    try:
+        status = wiring.sealer().status()
+    except Refused as refused:
+        return note("sealer", str(refused))
+    size = evidence.head().size
+    if status.size > size:
+        return wrong(
+            "sealer",
+            f"The sealer signed {status.size} entries, the ledger holds {size}: the database is older than its seal.",
+            "If you restored a backup, finish with `qd restore`; otherwise keep the machine as it is.",
+        )
+    return fine("sealer", f"Signed {status.size} of {size} entries, epoch {status.epoch}.")
+
+
+def anchors(config: Settings, clock: Clock) -> list[Finding]:
+    """Somebody else must hold the newest checkpoint soon; without a channel the log is self-attested only."""
+    if not config.smtp_host and not config.syslog_address:
+        return [
+            wrong(
+                "anchors",
+                "Self-attested only: no checkpoint leaves this server, so whoever administers it can rewrite the log.",
+                "Set QD_SMTP_HOST or QD_SYSLOG_ADDRESS.",
+            )
+        ]
+    found = []
+    if "independent" not in {config.mail_grade, config.syslog_grade}:
+        found.append(
+            note("anchors", "Every anchor is held by the same administrator.", "Add one that somebody else holds.")
+        )
+    oldest = evidence.oldest_unanchored()
+    if oldest is None:
+        return [*found, fine("anchors", "Every entry is covered by a checkpoint outside this server.")]
+    age = clock.now() - oldest.at
+    words = f"The oldest unanchored entry ({oldest.seq}) is {age.total_seconds() / 60:.0f} min old."
+    if age > ANCHOR_TARGET and config.syslog_address:
+        return [*found, wrong("anchors", words, "Look whether mail and syslog are reached from here.")]
+    return [*found, note("anchors", words)]

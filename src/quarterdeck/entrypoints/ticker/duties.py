@@ -1,0 +1,45 @@
+"""What the ticker does, and how often it looks: each duty first asks cheaply whether there is work."""
+
+from collections.abc import Callable
+from functools import partial
+
+from quarterdeck import wiring
+from quarterdeck.entrypoints.ticker.loop import Duty
+from quarterdeck.kernel.actors import system
+from quarterdeck.kernel.clock import Clock
+from quarterdeck.workflows import close_ticket, do_captures, export_package, seal_checkpoint, seal_period
+from quarterdeck.workflows.anchor_checkpoints import AnchorQueue
+
+TICKER = system("ticker")
+
+
+def duties(clock: Clock) -> list[Duty]:
+    """Return every duty of this process, in the order in which they run when due at the same beat."""
+    sealer = wiring.sealer()
+    return [
+        Duty("windows", 1, partial(close_ticket.end_windows, TICKER, clock)),
+        Duty("heartbeat", 60, partial(seal_checkpoint.beat_if_due, actor=TICKER, clock=clock)),
+        Duty("periods", 60, partial(seal_period.seal_due_periods, TICKER, clock)),
+        Duty("seal", 1, partial(seal_checkpoint.seal_if_due, sealer, clock=clock)),
+        Duty("anchor", 1, _anchoring(lambda: sealer.status().allowed_signers, clock)),
+    ]
+
+
+def capture_duties(clock: Clock) -> list[Duty]:
+    """Return the duty of the second loop: captures take minutes and must not hold up windows and anchors."""
+    return [
+        Duty("captures", 0.5, partial(do_captures.do_next_capture, TICKER, clock, partial(wiring.instruments, TICKER))),
+        Duty("packages", 0.5, partial(export_package.make_next_package, clock, wiring.press)),
+    ]
+
+
+def _anchoring(allowed_signers: Callable[[], str], clock: Clock) -> Callable[[], object]:
+    """Return the duty that sends checkpoints; the queue is made when the sealer first answers."""
+    queues: list[AnchorQueue] = []
+
+    def send() -> int:
+        if not queues:
+            queues.append(wiring.anchor_queue(allowed_signers()))
+        return queues[0].send_due(wiring.anchor_routes(clock.now()), clock=clock)
+
+    return send

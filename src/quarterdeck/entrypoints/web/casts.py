@@ -1,0 +1,52 @@
+"""The text of a recording (asciicast v2), for people who read instead of watching; and its hash chain. Pure."""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterable, Iterator
+
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-~])")
+_CHAIN_START = b"quarterdeck-recording\n"
+_CONTROL = {
+    code: None
+    for code in (*range(9), *range(11, 32), 127, *range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+
+
+def events(lines: Iterable[str]) -> Iterator[tuple[float, str, str]]:
+    """Yield (seconds, code, data) of each event; a torn last line, left by a killed session, ends the text."""
+    for number, line in enumerate(lines):
+        if number == 0 or not line.strip():
+            continue
+        try:
+            moment, code, data = json.loads(line)
+        except (ValueError, TypeError):
+            return
+        yield float(moment), str(code), str(data)
+
+
+def transcript(lines: Iterable[str]) -> str:
+    """Return what the terminal showed, line by line, without escape sequences or direction marks."""
+    shown = "".join(data for _, code, data in events(lines) if code == "o")
+    return "\n".join(_kept(line) for line in _ESCAPES.sub("", shown).split("\n"))
+
+
+def _kept(line: str) -> str:
+    """Return the line as it stood in the end: after the last return to its start, with erased characters gone."""
+    last = line.rstrip("\r").rpartition("\r")[2]
+    while "\b" in last:
+        last = re.sub(r"[^\b]?\b", "", last, count=1)
+    return last.translate(_CONTROL)
+
+
+def chain_holds(data: bytes, session_id: str, head: str) -> bool:
+    """True when the hash chain over the whole lines of a recording ends in `head`, the value that was sealed.
+
+    The chain is the gate's: SHA-256 over a fixed word and the session's id, then over each line with what was before.
+    """
+    value = hashlib.sha256(_CHAIN_START + session_id.encode()).digest()
+    for line in data.splitlines(keepends=True):
+        if line.endswith(b"\n"):
+            value = hashlib.sha256(value + line).digest()
+    return hmac.compare_digest(value.hex(), head)

@@ -1,0 +1,46 @@
+"""A maintenance session in one line, as the ticket and the list of sessions show it."""
+
+from typing import Any
+
+from django.urls import reverse
+
+from quarterdeck.entrypoints.web import zones
+from quarterdeck.entrypoints.web.naming import Names
+from quarterdeck.entrypoints.web.words import called
+from quarterdeck.sessions.api import SessionKind, SessionView
+
+_NO_REPLAY = {
+    SessionKind.EXTERNAL: "This work went through another way in; its log is attached to the ticket, if there is one.",
+    SessionKind.ON_SITE: "Work on site is written down, not filmed.",
+    SessionKind.UNATTENDED: "An unattended run leaves its log, not a picture.",
+}
+
+
+def line(session: SessionView, names: Names) -> dict[str, Any]:
+    """Return the session for a list."""
+    return {
+        "id": session.id,
+        "url": reverse("session", args=[session.id]),
+        "person": names.person(session.person),
+        "asset": names.asset(session.asset),
+        "kind": session.kind.value,
+        "state": session.state.value,
+        "began_at": session.began_at,
+        "length": length(session),
+        "end_reason": called(session.end_reason) if session.end_reason else "",
+        "replay": bool(session.recording),
+    }
+
+
+def length(session: SessionView) -> str:
+    """Return how long it took, empty while it runs."""
+    return zones.spoken(session.ended_at - session.began_at) if session.ended_at else ""
+
+
+def why_no_replay(session: SessionView) -> str:
+    """Say why there is nothing to replay."""
+    if session.kind is not SessionKind.GATE:
+        return _NO_REPLAY[session.kind]
+    if session.ended_at is None:
+        return "The session is still running; its recording is sealed when it ends."
+    return "The gate ended before the recording was sealed. What was written until then is in the explanation."

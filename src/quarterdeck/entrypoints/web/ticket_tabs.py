@@ -1,0 +1,119 @@
+"""The parts below a ticket: timeline, plan, sessions, before and after, checks, files, comments. One at a time."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from quarterdeck.baselines import api as baselines
+from quarterdeck.controls.api import fact_kind, is_fact_kind
+from quarterdeck.entrypoints.web import drifting, session_words, ticket_words
+from quarterdeck.entrypoints.web.naming import Names
+from quarterdeck.entrypoints.web.people_in import Visitor
+from quarterdeck.entrypoints.web.reading import reads
+from quarterdeck.evidence import api as evidence
+from quarterdeck.evidence.api import Entry
+from quarterdeck.personnel.api import Role
+from quarterdeck.sessions import api as sessions
+from quarterdeck.tickets import api as tickets
+from quarterdeck.tickets.api import Reading, State, TicketView
+from quarterdeck.tools import api as tools
+
+_SECRET_ROLES = frozenset({"recording", "manifest", "posture", "drift", "measurement"})
+
+
+def context(
+    request: HttpRequest, seen: Visitor, ticket: TicketView, names: Names, entries: Sequence[Entry]
+) -> dict[str, Any]:
+    """Return the row of tabs and the content of the one that the address names."""
+    number = ticket.number
+    found = sessions.sessions(number)
+    drifts = baselines.drift(number) if reads(seen, number, Reading.BASELINE) else []
+    listed = files(seen, ticket, entries)
+    remarks = tickets.comments(number)
+    facts = evidence.facts(ticket=number)
+    counts: dict[str, tuple[str, int | None, str]] = {
+        "timeline": ("Timeline", len(entries), "e"),
+        "plan": ("Plan and rollback", None, ""),
+        "sessions": ("Sessions", len(found), ""),
+        "drift": ("Before & after", sum(len(one.open_items) for one in drifts) or None, ""),
+        "checks": ("Checks", len(facts), ""),
+        "files": ("Files", len(listed), ""),
+        "comments": ("Comments", len(remarks), ""),
+    }
+    asked = request.GET.get("tab", "timeline")
+    chosen = asked if asked in counts else "timeline"
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "timeline": lambda: _timeline(request, names, entries, listed),
+        "plan": lambda: {"items": [tools.item(item) for item in ticket.content.items]},
+        "sessions": lambda: {
+            "sessions": [session_words.line(one, names) for one in found],
+            "may_record": ticket.state in (State.OPEN, State.VERIFYING) and not seen.roles <= {Role.ASSESSOR},
+        },
+        "drift": lambda: {"drifts": [drifting.shown(one, seen, ticket, names) for one in drifts]},
+        "checks": lambda: {"checks": [_check(fact, names) for fact in reversed(facts)]},
+        "files": lambda: {"files": listed, "may_attach": not seen.roles <= {Role.ASSESSOR}},
+        "comments": lambda: {
+            "comments": [{"name": names.person(one.author), "text": one.text, "at": one.at} for one in remarks],
+            "comment_form": not ticket.is_final and not seen.roles <= {Role.ASSESSOR},
+        },
+    }
+    tabs = [
+        {"key": key, "label": label, "count": count, "hot": hot, "on": key == chosen}
+        for key, (label, count, hot) in counts.items()
+    ]
+    return {"tabs": tabs, "tab_template": f"tickets/tab_{chosen}.html"} | parts[chosen]()
+
+
+def _timeline(
+    request: HttpRequest, names: Names, entries: Sequence[Entry], listed: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    kinds = sorted({entry.event.partition(".")[0] for entry in entries})
+    asked = request.GET.get("kind", "")
+    kind = asked if asked in kinds else ""
+    known = {one["sha256"]: one for one in listed}
+    lines = ticket_words.timeline(entries, names.all, kind)
+    for line in lines:
+        line["artifacts"] = [known[sha256] for sha256 in line["artifacts"] if sha256 in known]
+    return {"timeline": lines, "kinds": kinds, "chosen_kind": kind}
+
+
+def _check(fact: evidence.Fact, names: Names) -> dict[str, Any]:
+    said = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in fact.detail.items())
+    return {
+        "label": fact_kind(fact.kind).label if is_fact_kind(fact.kind) else fact.kind,
+        "detail": said,
+        "about": names.asset(fact.asset) if fact.asset else "",
+        "outcome": fact.outcome.value,
+        "outcome_word": {"passed": "Passed", "failed": "Failed", "unknown": "Unknown"}[fact.outcome.value],
+        "grade": fact.grade.value,
+        "at": fact.at,
+        "valid_until": fact.valid_until,
+        "entry": fact.entry,
+    }
+
+
+def files(seen: Visitor, ticket: TicketView, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Return the artifacts that the ticket's entries name, each once, those that the visitor may read with a link."""
+    may_open = reads(seen, ticket.number, Reading.RECORDING)
+    found: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        for named in entry.artifacts:
+            sha256, role = str(named["sha256"]), str(named["role"])
+            hidden = role in _SECRET_ROLES and not may_open
+            found[sha256] = {
+                "sha256": sha256,
+                "name": named["name"],
+                "role": role,
+                "size": named["size"],
+                "at": entry.at,
+                "cui": _may_contain_cui(sha256),
+                "url": "" if hidden else reverse("ticket_file", args=[ticket.number, sha256]),
+            }
+    return list(found.values())
+
+
+def _may_contain_cui(sha256: str) -> bool:
+    view = evidence.artifact(sha256)
+    return view is None or view.may_contain_cui

@@ -1,0 +1,177 @@
+"""What a state looks like: word, tone and icon, so that a status is never a colour alone."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A status as every page shows it; `tone` is good, bad, warn, busy or idle."""
+
+    word: str
+    tone: str
+    icon: str
+
+
+_IDLE = "idle"
+STATUSES: dict[str, Status] = {
+    # maintenance tickets
+    "draft": Status("Draft", _IDLE, "pencil"),
+    "submitted": Status("Waiting for approval", "warn", "eye"),
+    "approved": Status("Approved", "busy", "circle-check"),
+    "scheduled": Status("Scheduled", "busy", "calendar-event"),
+    "open": Status("Open", "good", "lock-open"),
+    "verifying": Status("Verifying", "warn", "list-check"),
+    "closed": Status("Closed", _IDLE, "lock"),
+    "rejected": Status("Refused", "bad", "circle-x"),
+    "withdrawn": Status("Withdrawn", _IDLE, "arrow-back-up"),
+    "rolled_back": Status("Rolled back", "bad", "history"),
+    "expired": Status("Never opened", "bad", "clock"),
+    # hold points
+    "passed": Status("Passed", "good", "circle-check"),
+    "failed": Status("Not yet", "bad", "circle-x"),
+    "waived": Status("Waived", "warn", "alert-triangle"),
+    "not_applicable": Status("Does not apply", _IDLE, "minus"),
+    # sessions
+    "running": Status("Running", "bad", "player-record"),
+    "ended": Status("Ended", _IDLE, "circle-check"),
+    "interrupted": Status("Interrupted", "bad", "alert-triangle"),
+    # drift
+    "expected": Status("Expected", "good", "circle-check"),
+    "unexplained": Status("Unexplained", "bad", "alert-circle"),
+    "unreadable": Status("Unreadable", "warn", "eye"),
+    "explained": Status("Explained", "good", "check"),
+    # evidence
+    "captured": Status("Captured", "good", "shield-check"),
+    "attached": Status("Attached", "warn", "file-upload"),
+    "missing": Status("Missing", "bad", "circle-dashed"),
+    # registers, people, grants
+    "active": Status("Active", "good", "circle-check"),
+    "inactive": Status("Inactive", _IDLE, "ban"),
+    "pending": Status("Waiting", "warn", "clock-hour-4"),
+    "revoked": Status("Withdrawn", _IDLE, "ban"),
+    "listed": Status("Listed", "good", "circle-check"),
+    "enrolled": Status("Enrolled", "good", "shield-lock"),
+    "not_enrolled": Status("Not enrolled", "bad", "shield-off"),
+    "unknown": Status("Unknown", "warn", "help"),
+    "intact": Status("Intact", "good", "shield-check"),
+    "anchored": Status("Anchored", "good", "anchor"),
+    "unanchored": Status("Not anchored", "warn", "clock"),
+    # objectives
+    "met": Status("Proposed MET", "good", "circle-check"),
+    "not_met": Status("Gaps", "bad", "circle-x"),
+    "no_evidence": Status("No evidence yet", _IDLE, "circle-dashed"),
+}
+
+
+def status(code: str) -> Status:
+    """Return the look of `code`; an unknown code is shown in its own words, never hidden."""
+    found = STATUSES.get(code)
+    return found if found is not None else Status(code.replace("_", " ").capitalize(), _IDLE, "circle")
+
+
+ACT_ICONS = {
+    "approved": "circle-check",
+    "rejected": "circle-x",
+    "refused": "ban",
+    "submitted": "send",
+    "opened": "lock-open",
+    "closed": "lock",
+    "began": "player-record",
+    "ended": "player-stop",
+    "granted": "key",
+    "revoked": "ban",
+    "issued": "certificate",
+    "captured": "fingerprint",
+    "exported": "package",
+    "added": "plus",
+    "created": "clipboard-plus",
+    "drafted": "clipboard-plus",
+    "scheduled": "calendar-event",
+    "changed": "pencil",
+    "commented": "message",
+    "attached": "file-upload",
+    "verified": "shield-check",
+    "measured": "fingerprint",
+    "requested": "clipboard-plus",
+    "edited": "pencil",
+    "recorded": "circle-check",
+    "ran": "checklist",
+    "checked": "checklist",
+    "proven": "database",
+    "compared": "arrows-diff",
+    "disposed": "check",
+    "waived": "flag",
+    "confirmed": "user-check",
+    "work_ended": "player-stop",
+    "certificate_bound": "certificate",
+    "certificate_used": "key",
+    "logged": "notebook",
+    "concluded": "list-check",
+}
+
+
+_NAMES = {
+    "cui_owner": "CUI owner", "it_lead": "IT lead", "ssh": "SSH", "on_site": "on site", "cui_asset": "CUI asset",
+    "rmm": "RMM", "bmc": "BMC", "firewall_gui": "firewall GUI",
+}  # fmt: skip
+
+
+def called(code: str) -> str:
+    """Return a code of the domain as people say it: `cui_owner` is `CUI owner`."""
+    return _NAMES.get(code, code.replace("_", " "))
+
+
+def act_icon(event: str) -> str:
+    """Return the icon of a ledger event by its past-tense verb."""
+    return ACT_ICONS.get(event.rpartition(".")[2], "circle")
+
+
+_ACTS = {
+    "ticket.requested": "Ticket requested",
+    "ticket.edited": "Ticket changed",
+    "ticket.submitted": "Submitted for approval, content frozen",
+    "ticket.approved": "All approvals given",
+    "ticket.rejected": "Refused",
+    "ticket.scheduled": "Window fixed, those concerned told",
+    "ticket.opened": "Window opened",
+    "ticket.work_ended": "Work ended",
+    "ticket.reopened": "Back to work",
+    "ticket.closed": "Ticket closed and sealed",
+    "ticket.rolled_back": "Closed as rolled back",
+    "ticket.expired": "Window over, never opened",
+    "ticket.logged": "Chore written down",
+    "ticket.commented": "Comment",
+    "approval.recorded": "Decision",
+    "approval.inherited": "Pre-approval of the standard work",
+    "emergency.authorised": "Emergency authorised",
+    "emergency.ratified": "Emergency ratified",
+    "emergency.not_ratified": "Ratification refused",
+    "hold_point.waived": "Hold point waived",
+    "escort.confirmed": "Escort present",
+    "precheck.ran": "Checks before the work",
+    "postcheck.ran": "Checks after the work",
+    "backup.proven": "Backup proof",
+    "sole_path.checked": "Ways in checked",
+    "recorder.checked": "Recorder checked",
+    "baseline.recorded": "Watched files measured",
+    "drift.compared": "Before and after compared",
+    "drift.disposed": "Differences settled",
+    "access.granted": "Access granted",
+    "access.certificate_bound": "Certificate issued",
+    "access.certificate_used": "Certificate used",
+    "access.revoked": "Access withdrawn",
+    "access.ended": "Access ended",
+    "session.began": "Session began",
+    "session.ended": "Session ended",
+    "session.explained": "Session explained",
+    "sessions.concluded": "Sessions concluded",
+    "package.exported": "Package exported",
+    "act.refused": "Refused by a rule",
+    "evidence.attached": "Evidence attached",
+    "snapshot.kept": "Frozen content kept",
+}
+
+
+def act_words(event: str) -> str:
+    """Return a ledger event in words; one without a phrase of its own is spelt out."""
+    return _ACTS.get(event) or event.replace(".", " ").replace("_", " ").capitalize()

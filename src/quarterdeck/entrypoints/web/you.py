@@ -1,0 +1,95 @@
+"""Your own login: password, recovery codes, SSH key, tokens."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from quarterdeck.entrypoints.web import stepup
+from quarterdeck.entrypoints.web.pages import Visitor, page
+from quarterdeck.entrypoints.web.people_in import CLOCK
+from quarterdeck.entrypoints.web.working import KeyForm
+from quarterdeck.kernel.decision import Refused
+from quarterdeck.personnel import api as personnel
+
+
+class PasswordForm(forms.Form):
+    """The old password and the new one."""
+
+    old = forms.CharField(label="Password now", widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}))
+    new = forms.CharField(
+        label="New password", widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="At least 14 characters; a sentence is fine.",
+    )  # fmt: skip
+    again = forms.CharField(
+        label="New password again", widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse two new passwords that differ."""
+        said: dict[str, Any] = super().clean() or {}
+        if said.get("new") != said.get("again"):
+            self.add_error("again", "It differs from the new password above.")
+        return said
+
+
+@page()
+def you(request: HttpRequest, seen: Visitor) -> HttpResponse:
+    """The page of the own login."""
+    return render(request, "people/you.html", _context(seen))
+
+
+def _context(seen: Visitor) -> dict[str, Any]:
+    return {
+        "key": personnel.key_of(seen.person.id),
+        "tokens": personnel.tokens_of(seen.person.id, seen.now),
+        "password_form": PasswordForm(),
+        "key_form": KeyForm(),
+    }
+
+
+def _again(request: HttpRequest, seen: Visitor, refused: Refused, **more: object) -> HttpResponse:
+    if stepup.NEEDED in refused.decision.codes:
+        return stepup.ask_and_repeat(request)
+    return render(request, "people/you.html", _context(seen) | {"refused": refused.decision} | more)
+
+
+@page()
+@require_POST
+def password(request: HttpRequest, seen: Visitor) -> HttpResponse:
+    """Change the password; every session and token ends."""
+    form = PasswordForm(request.POST)
+    if not form.is_valid():
+        return render(request, "people/you.html", _context(seen) | {"password_form": form, "form": form})
+    try:
+        personnel.change_password(form.cleaned_data["old"], form.cleaned_data["new"], actor=seen.actor, clock=CLOCK)
+    except Refused as refused:
+        return _again(request, seen, refused)
+    messages.success(request, "Your password is changed. Sign in with the new one.")
+    return redirect("account_login")
+
+
+@page()
+@require_POST
+def key(request: HttpRequest, seen: Visitor) -> HttpResponse:
+    """Register the own SSH key in place of the one before."""
+    form = KeyForm(request.POST)
+    if not form.is_valid():
+        return render(request, "people/you.html", _context(seen) | {"key_form": form, "form": form})
+    try:
+        made = personnel.register_key(seen.person.id, form.cleaned_data["public_key"], actor=seen.actor, clock=CLOCK)
+    except Refused as refused:
+        return _again(request, seen, refused, key_form=form)
+    messages.success(request, f"Registered: {made.fingerprint}")
+    return redirect("you")
+
+
+@page()
+@require_POST
+def codes(request: HttpRequest, seen: Visitor) -> HttpResponse:
+    """Make new recovery codes and show them this once."""
+    made = personnel.renew_recovery_codes(actor=seen.actor, clock=CLOCK)
+    return render(request, "people/codes.html", {"codes": made})

@@ -1,0 +1,57 @@
+"""Times for people: the person's own zone on the screen, UTC on hover, durations in words.
+
+The zone comes from a cookie that the browser sets on its first page; until then the organisation's zone is used.
+"""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.http import HttpRequest
+
+from quarterdeck.config.api import load
+
+ZONE_COOKIE = "qd_zone"
+STYLES = {
+    "moment": "%d %b %Y %H:%M",
+    "full": "%d %b %Y %H:%M:%S",
+    "date": "%d %b %Y",
+    "clock": "%H:%M",
+    "second": "%H:%M:%S",
+}
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
+
+
+def zone_of(request: HttpRequest) -> ZoneInfo:
+    """Return the zone of the person's browser when its cookie names a real one, else the organisation's."""
+    named = request.COOKIES.get(ZONE_COOKIE, "")
+    return ZoneInfo(named) if named in available_timezones() else ZoneInfo(load().time_zone)
+
+
+def shown(moment: datetime, zone: ZoneInfo, style: str = "moment") -> str:
+    """Return `moment` in `zone` in one of the five styles of screens."""
+    return moment.astimezone(zone).strftime(STYLES[style])
+
+
+def in_utc(moment: datetime) -> str:
+    """Return what stands on hover: the moment in UTC to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def spoken(length: timedelta) -> str:
+    """Return a duration as at most two units, `2 h 10 min`; the browser's countdown uses the same words."""
+    seconds = max(0, round(length.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    said: list[str] = []
+    for size, word in _UNITS:
+        count, seconds = divmod(seconds, size)
+        if count:
+            said.append(f"{count} {word}")
+        if len(said) == 2:
+            break
+    return " ".join(said)
+
+
+def distance(moment: datetime, now: datetime) -> str:
+    """Return `in 2 h 10 min` or `3 d 4 h ago`."""
+    return f"in {spoken(moment - now)}" if moment >= now else f"{spoken(now - moment)} ago"

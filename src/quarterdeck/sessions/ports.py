@@ -1,0 +1,53 @@
+"""What the gate needs from the world that decides: admission, standing and sealing."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from quarterdeck.kernel.decision import Decision
+from quarterdeck.sessions.terms import Admitted, Ending, Presented, Standing
+
+
+class AdmissionDesk(Protocol):
+    """Decides and records for the gate; every method may be called from any thread of the warden."""
+
+    def admit(self, presented: Presented) -> Admitted:
+        """Begin a session in one locking transaction; raises `Refused`, having recorded the refusal."""
+
+    def recheck(self, session: str) -> Decision:
+        """Answer whether the session may still begin: same questions, nothing written."""
+
+    def certify(self, session: str, public_key: str) -> str:
+        """Return a target certificate (one OpenSSH line) for the session's own key; raises `Refused`."""
+
+    def change_counter(self) -> int:
+        """Return a number that differs after every committed change; raises when the database can't be read."""
+
+    def standing(self, serials: Collection[int]) -> Mapping[int, Standing]:
+        """Return for each entry certificate whether its holder may stay; an unknown serial is left out."""
+
+    def seal(self, ending: Ending) -> None:
+        """Store the recording and record the end; safe to repeat after a failure."""
+
+    def disconnected(self, sessions: Sequence[str], at: datetime) -> None:
+        """Record that the network connection of ended sessions is gone."""
+
+    def orphans(self) -> Sequence[str]:
+        """Return gate sessions that are still running in the books."""
+
+    def still_connected(self) -> Sequence[str]:
+        """Return ended gate sessions whose connection is not yet known to be gone."""
+
+
+class TargetSigner(Protocol):
+    """Where the certificate that opens a target comes from."""
+
+    def target(self, grant: str, session: str, public_key: str) -> str:
+        """Return the certificate line for this grant and session; raises `Refused` when the signer says no."""
+
+
+class HeadKeeper(Protocol):
+    """Who remembers the heads of running recordings outside the data folder."""
+
+    def keep(self, session: str, count: int, head: str) -> None:
+        """Hand one head over; raises OSError when the keeper does not answer."""

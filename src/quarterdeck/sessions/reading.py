@@ -1,0 +1,92 @@
+"""Sessions as values, and whether a row is what the ledger says of it."""
+
+from collections.abc import Sequence
+
+from quarterdeck.evidence.api import JsonValue, ObjectRef, last_entry, row_digest
+from quarterdeck.kernel.clock import rfc3339
+from quarterdeck.kernel.decision import Decision, Refused, refuse
+from quarterdeck.sessions import rules
+from quarterdeck.sessions.models import MaintenanceSession
+from quarterdeck.sessions.terms import SessionKind, SessionState, SessionView
+
+EVENTS = (
+    "session.began",
+    "session.ended",
+    "session.interrupted",
+    "session.disconnected",
+    "session.written_down",
+    "session.explained",
+)
+_MOMENTS = ("began_at", "ended_at", "session_terminated_at", "network_terminated_at", "explained_at")
+_PLAIN = (
+    "id", "serial", "work", "source", "end_reason", "exit_status", "lines", "head", "streams", "account", "entry_point",
+    "explained_by", "explanation",
+)  # fmt: skip
+_NAMED = ("ticket", "person", "asset", "grant", "recording")
+
+
+def find(session_id: str, *, lock: bool = False) -> MaintenanceSession:
+    """Return the row, locked for the rest of the act when asked; Refused(session.unknown) when there is none."""
+    rows = MaintenanceSession.objects.select_for_update() if lock else MaintenanceSession.objects.all()
+    row = rows.filter(id=session_id).first()
+    if row is None:
+        raise Refused(refuse("session.unknown", "There is no such session.", "Look at the ticket's sessions."))
+    return row
+
+
+def view(row: MaintenanceSession) -> SessionView:
+    """Return the row as a value."""
+    same = {name: getattr(row, name) for name in (*_PLAIN, *_MOMENTS)}
+    return SessionView(
+        ticket=row.ticket_id,
+        kind=SessionKind(row.kind),
+        state=SessionState(row.state),
+        person=row.person_id or "",
+        asset=row.asset_id,
+        grant=row.grant_id,
+        recording=row.recording_sha256,
+        **same,
+    )
+
+
+def session(session_id: str) -> SessionView:
+    """Return one session; Refused(session.unknown) when there is none."""
+    return view(find(session_id))
+
+
+def sessions(ticket: str) -> list[SessionView]:
+    """Return the sessions of a ticket, oldest first."""
+    return [view(row) for row in MaintenanceSession.objects.filter(ticket_id=ticket).order_by("began_at", "id")]
+
+
+def all_sessions() -> list[SessionView]:
+    """Return every session, oldest first."""
+    return [view(row) for row in MaintenanceSession.objects.order_by("began_at", "id")]
+
+
+def running() -> list[SessionView]:
+    """Return every session that has begun and not ended, oldest first."""
+    rows = MaintenanceSession.objects.filter(state=SessionState.RUNNING.value)
+    return [view(row) for row in rows.order_by("began_at", "id")]
+
+
+def still_connected() -> Sequence[str]:
+    """Return ids of ended gate sessions whose network connection is not proven to be gone."""
+    rows = MaintenanceSession.objects.filter(kind=SessionKind.GATE.value, network_terminated_at__isnull=True)
+    return list(rows.exclude(state=SessionState.RUNNING.value).order_by("id").values_list("id", flat=True))
+
+
+def digest_of(seen: SessionView) -> str:
+    """Return the digest of every field of a session; free text counts, and only its hash leaves."""
+    fields: dict[str, JsonValue] = {name: getattr(seen, name) for name in (*_PLAIN, *_NAMED)}
+    fields |= {"kind": seen.kind.value, "state": seen.state.value}
+    for name in _MOMENTS:
+        moment = getattr(seen, name)
+        fields[name] = None if moment is None else rfc3339(moment)
+    return row_digest(fields)
+
+
+def check_row(seen: SessionView) -> Decision:
+    """Return whether the session is what its newest entry says."""
+    sealed = last_entry(EVENTS, object=ObjectRef("session", seen.id))
+    return rules.row_is_sealed(digest_of(seen), None if sealed is None else sealed.data.get("row_digest"))

@@ -1,0 +1,131 @@
+"""The only place that chooses adapters: what the configuration names becomes an object that fulfils a port."""
+
+from datetime import datetime
+from functools import lru_cache, partial
+from pathlib import Path
+
+from quarterdeck.access.api import GateDoor
+from quarterdeck.adapters import target_sshd
+from quarterdeck.adapters.gate_health import GateHealth
+from quarterdeck.adapters.measure_channel import SshMeasureChannel
+from quarterdeck.adapters.openssh_ca import signed_by
+from quarterdeck.adapters.recorder_room import room_for_recordings
+from quarterdeck.adapters.restic import Restic
+from quarterdeck.adapters.sealer_client import SealerClient
+from quarterdeck.adapters.sealer_heads import SealerHeads
+from quarterdeck.adapters.signer_client import SignerClient
+from quarterdeck.adapters.smtp import MailAnchor, MailServer
+from quarterdeck.adapters.syslog_line import SyslogAnchor
+from quarterdeck.backups.api import Product
+from quarterdeck.config.api import load
+from quarterdeck.evidence.api import AnchorGrade
+from quarterdeck.kernel.actors import Actor
+from quarterdeck.kernel.clock import Clock, SystemClock
+from quarterdeck.kernel.decision import Refused, refuse
+from quarterdeck.personnel import api as personnel
+from quarterdeck.personnel.api import Role
+from quarterdeck.workflows.admission import GateDesk
+from quarterdeck.workflows.anchor_checkpoints import AnchorQueue, Route
+from quarterdeck.workflows.cadence import Reach
+from quarterdeck.workflows.export_package import Press
+from quarterdeck.workflows.prepare_ticket import Instruments
+from quarterdeck.workflows.prove_sole_path import GateView
+
+
+@lru_cache(maxsize=1)
+def clock() -> Clock:
+    """Return the machine's clocks."""
+    return SystemClock()
+
+
+def signer() -> SignerClient:
+    """Return the client of the process that holds the two certificate authorities."""
+    return SignerClient(load().signer_socket)
+
+
+def gate_desk(entry_ca: str) -> GateDesk:
+    """Return the gate's desk on the database; `entry_ca` is the public key of the entry authority."""
+    room = partial(room_for_recordings, load().recordings_dir)
+    return GateDesk(clock(), signer(), partial(signed_by, authority_line=entry_ca), room)
+
+
+def head_keeper() -> SealerHeads:
+    """Return who remembers the heads of running recordings."""
+    return SealerHeads(sealer())
+
+
+def gate_door() -> GateDoor:
+    """Return where technicians find the gate; Refused(gate.not_ready) before the gate made its host key."""
+    config = load()
+    try:
+        host_key = " ".join((config.gate_dir / "host_key.pub").read_text().split()[:2])
+        user = (config.gate_dir / "user").read_text().strip()
+    except OSError as error:
+        raise Refused(
+            refuse("gate.not_ready", "The gate has not been started yet.", "Start it (qd up), then try again.")
+        ) from error
+    return GateDoor(config.gate_host, config.gate_port, user, host_key)
+
+
+def press() -> Press:
+    """Return what packages are made with."""
+    built = Path(__file__).parent / "entrypoints" / "web" / "static" / "built"
+    wanted = ("player.js", "player.css")
+    return Press(sealer(), {name: (built / name).read_bytes() for name in wanted if (built / name).is_file()})
+
+
+def instruments(actor: Actor) -> Instruments:
+    """Return what measures targets, asks backup products and looks at the gate."""
+    config = load()
+    asked = signer()
+    return Instruments(
+        channel=SshMeasureChannel(asked, actor=actor, clock=clock()),
+        stranger=target_sshd,
+        gate=GateView(
+            config.gate_address,
+            str(asked.status().get("target_ca", "")),
+            (str(config.gate_dir / "sshd_config"),),
+        ),
+        backups={Product.RESTIC: Restic()},
+        recorder=GateHealth(config.gate_host, config.gate_port, config.gate_socket, config.recordings_dir),
+    )
+
+
+def sealer() -> SealerClient:
+    """Return the client of the process that holds the sealing key."""
+    return SealerClient(load().sealer_socket)
+
+
+def anchor_queue(allowed_signers: str) -> AnchorQueue:
+    """Return an empty queue of anchors for this organisation."""
+    return AnchorQueue(load().organisation, allowed_signers)
+
+
+def anchor_routes(at: datetime) -> list[Route]:
+    """Return every configured way out at `at`: mail to the approvers and CUI owners of that moment, syslog."""
+    return [*_mail_routes(at), *_syslog_routes()]
+
+
+def _mail_routes(at: datetime) -> list[Route]:
+    config = load()
+    if not config.smtp_host:
+        return []
+    server = MailServer(
+        config.smtp_host,
+        config.smtp_port,
+        user=config.smtp_user,
+        password_file=config.smtp_password_file,
+        starttls=config.smtp_starttls,
+        sender=config.mail_from,
+    )
+    holders = {*personnel.holders(Role.APPROVER, at), *personnel.holders(Role.CUI_OWNER, at)}
+    addresses = sorted({personnel.person(person).email for person in holders} - {""})
+    grade = AnchorGrade(config.mail_grade)
+    return [Route(MailAnchor(server, address, grade), Reach.MILESTONES) for address in addresses]
+
+
+def _syslog_routes() -> list[Route]:
+    config = load()
+    if not config.syslog_address:
+        return []
+    return [Route(SyslogAnchor(config.syslog_address, AnchorGrade(config.syslog_grade)), Reach.EVERY)]

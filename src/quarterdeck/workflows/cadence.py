@@ -1,0 +1,72 @@
+"""When a checkpoint is made and to whom it goes: pure rules of evidence.md 3.4, no input and no output.
+
+A checkpoint at every approval, opening, closing, export and key change; else 15 minutes or 256 entries after news;
+a heartbeat every day, because without it nobody can say that the newest anchor is the newest.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+NEWS_AGE = timedelta(minutes=15)
+NEWS_COUNT = 256
+HEARTBEAT = timedelta(hours=24)
+FIRST_RETRY = timedelta(seconds=15)
+LONGEST_RETRY = timedelta(minutes=15)
+
+REASON_OF_EVENT = {
+    "roster.founded": "key",
+    "sealer.key_installed": "key",
+    "access.epoch_begun": "key",
+    "ledger.restored": "key",
+    "approval.recorded": "approval",
+    "ticket.approved": "approval",
+    "emergency.authorised": "approval",
+    "emergency.ratified": "approval",
+    "ticket.opened": "open",
+    "ticket.closed": "close",
+    "ticket.rolled_back": "close",
+    "period.sealed": "close",
+    "package.exported": "export",
+    "ledger.heartbeat": "heartbeat",
+}
+MILESTONES = frozenset({"approval", "close", "export", "key", "heartbeat"})
+
+
+class Reach(StrEnum):
+    """How often a channel is used: every checkpoint, or only those that a person should keep."""
+
+    EVERY = "every"
+    MILESTONES = "milestones"
+
+
+def seal_reason(events: Sequence[str], oldest_news: datetime | None, now: datetime) -> str | None:
+    """Return why a checkpoint is due, None when it is not; `events` are those since the last, oldest first.
+
+    The weightiest reason wins, so that a close among other news is mailed as a close.
+    """
+    reasons = [REASON_OF_EVENT[event] for event in events if event in REASON_OF_EVENT]
+    for reason in ("close", "approval", "export", "key", "open", "heartbeat"):
+        if reason in reasons:
+            return reason
+    if oldest_news is not None and (len(events) >= NEWS_COUNT or now - oldest_news >= NEWS_AGE):
+        return "news"
+    return None
+
+
+def heartbeat_due(last_entry_at: datetime | None, now: datetime) -> bool:
+    """True when the log has been silent for a day; an empty log has no heart yet."""
+    return last_entry_at is not None and now - last_entry_at >= HEARTBEAT
+
+
+def is_wanted(reach: Reach, unsent_reasons: Sequence[str]) -> bool:
+    """True when a channel of this reach is to carry the newest checkpoint, given the reasons of all unsent ones."""
+    if reach is Reach.EVERY:
+        return bool(unsent_reasons)
+    return any(reason in MILESTONES for reason in unsent_reasons)
+
+
+def retry_at(failures: int, failed_at: datetime) -> datetime:
+    """Return when a channel that failed `failures` times in a row is tried again: 15 s doubling up to 15 minutes."""
+    doubled = FIRST_RETRY * int(2 ** min(failures - 1, 10))
+    return failed_at + min(doubled, LONGEST_RETRY)

@@ -1,0 +1,548 @@
+"""A gate and a target on loopback for the lab tests: real `sshd`, real `ssh`, and an admission desk that keeps its books in files.
+
+The desk is small but real: it verifies certificates, windows and revocation, issues target certificates from a second
+authority, and writes what it decided to a journal. Run as a program it is the gate's process.
+"""
+
+import base64
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import pty
+import pwd
+import re
+import secrets
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    SSHCertificateBuilder,
+    SSHCertificateType,
+    load_ssh_private_key,
+    load_ssh_public_identity,
+    load_ssh_public_key,
+)
+
+from quarterdeck.entrypoints.gate.opening import Site, open_gate
+from quarterdeck.entrypoints.gate.sshd import GateFolder, login_user
+from quarterdeck.kernel.clock import SystemClock, parse_rfc3339, rfc3339
+from quarterdeck.kernel.decision import ALLOWED, Refused, refuse
+from quarterdeck.sessions.terms import Admitted, EndReason, Standing
+
+ENTRY_PRINCIPAL = "qd-entry-lab"
+ASSET = "web01"
+OPENSSH = (serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+
+
+def new_key(path):
+    key = ec.generate_private_key(ec.SECP256R1())
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    )
+    path.write_bytes(private)
+    path.chmod(0o600)
+    public = key.public_key().public_bytes(*OPENSSH).decode()
+    path.with_name(path.name + ".pub").write_text(public + "\n")
+    return key
+
+
+def sign(authority, public_key, *, principal, serial, seconds, key_id="lab", options=None, start=-5):
+    now = int(time.time())
+    builder = (
+        SSHCertificateBuilder()
+        .public_key(public_key)
+        .type(SSHCertificateType.USER)
+        .serial(serial)
+        .key_id(key_id.encode())
+        .valid_principals([principal.encode()])
+        .valid_after(now + start)
+        .valid_before(now + seconds)
+        .add_extension(b"permit-pty", b"")
+    )
+    for name, value in (options or {}).items():
+        builder = builder.add_critical_option(name, value)
+    return builder.sign(authority).public_bytes().decode()
+
+
+class Books:
+    """Grants in one JSON file, changed under a lock; a journal of what the desk did beside it."""
+
+    def __init__(self, folder):
+        self.file = folder / "books.json"
+        self.journal_file = folder / "journal.jsonl"
+        self._lock_file = folder / "books.lock"
+
+    def open(self):
+        self.file.write_text(json.dumps({"counter": 0, "grants": {}, "running": {}}))
+
+    @contextmanager
+    def changing(self):
+        with self._lock_file.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            books = self.read()
+            yield books
+            books["counter"] += 1
+            fresh = self.file.with_suffix(".new")
+            fresh.write_text(json.dumps(books))
+            fresh.replace(self.file)
+
+    def read(self):
+        return json.loads(self.file.read_text())
+
+    def note(self, event, **fields):
+        with self.journal_file.open("a") as journal:
+            journal.write(json.dumps({"event": event, "at": rfc3339(datetime.now(UTC)), **fields}) + "\n")
+
+    def journal(self, event=None):
+        if not self.journal_file.exists():
+            return []
+        found = [json.loads(line) for line in self.journal_file.read_text().splitlines()]
+        return [entry for entry in found if event in (None, entry["event"])]
+
+
+class BookDesk:
+    """An admission desk over `Books`."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.books = Books(folder)
+        self._entry = load_ssh_public_key((folder / "entry_ca.pub").read_bytes())
+        self._target = load_ssh_private_key((folder / "target_ca").read_bytes(), None)
+        self._serial = int(time.time() * 1000)
+        self._lock = threading.Lock()
+
+    def admit(self, presented):
+        blob = presented.certificate
+        kind = blob[4 : 4 + int.from_bytes(blob[:4], "big")]
+        certificate = load_ssh_public_identity(kind + b" " + base64.b64encode(blob))
+        try:
+            certificate.verify_cert_signature()
+        except InvalidSignature:
+            raise Refused(refuse("lab.signature", "Bad signature.")) from None
+        if certificate.signature_key().public_bytes(*OPENSSH) != self._entry.public_bytes(*OPENSSH):
+            raise Refused(refuse("lab.authority", "Another authority."))
+        with self.books.changing() as books:
+            grant = books["grants"].get(str(certificate.serial))
+            self._check(grant, hashlib.sha256(blob).hexdigest())
+            session = "se_" + secrets.token_hex(8)
+            books["running"][session] = certificate.serial
+        self.books.note("began", session=session, serial=certificate.serial, work=presented.work)
+        return Admitted(
+            session=session,
+            ticket="MT-2026-00001",
+            person="pe_max",
+            asset=grant["asset"],
+            address=grant["address"],
+            port=grant["port"],
+            account=grant["account"],
+            host_identity=grant["host_identity"],
+            serial=certificate.serial,
+            at=datetime.now(UTC),
+            window_until=parse_rfc3339(grant["until"]),
+            grace_seconds=grant["grace"],
+        )
+
+    def _check(self, grant, digest):
+        sentence = ""
+        if grant is None:
+            sentence = "This certificate belongs to no grant."
+        elif grant["sha256"] != digest:
+            sentence = "This certificate is not the one that was issued."
+        elif grant["revoked"]:
+            sentence = "Your access was revoked."
+        elif datetime.now(UTC) >= parse_rfc3339(grant["until"]):
+            sentence = "The window has ended."
+        if sentence:
+            self.books.note("refused", sentence=sentence)
+            raise Refused(refuse("lab.refused", sentence, "Ask the lab."))
+
+    def recheck(self, session):
+        books = self.books.read()
+        grant = books["grants"][str(books["running"][session])]
+        if grant["revoked"]:
+            return refuse("lab.revoked", "Your access was revoked while the target was dialled.", "Ask the lab.")
+        if datetime.now(UTC) >= parse_rfc3339(grant["until"]):
+            return refuse("lab.window", "The window has ended while the target was dialled.", "Ask the lab.")
+        return ALLOWED
+
+    def certify(self, session, public_key):
+        self.recheck(session).require()
+        if self.books.read().get("signer_gone"):
+            raise Refused(refuse("lab.signer", "The signer does not answer.", "Run `qd doctor`."))
+        grant = self.books.read()["grants"][str(self.books.read()["running"][session])]
+        with self._lock:
+            self._serial += 1
+            serial = self._serial
+        return sign(
+            self._target,
+            load_ssh_public_key(public_key.encode()),
+            principal=f"qd:{grant['account']}@{grant['asset']}",
+            serial=serial,
+            seconds=90,
+            options={b"source-address": b"127.0.0.1/32"},
+        )
+
+    def change_counter(self):
+        return self.books.read()["counter"]
+
+    def standing(self, serials):
+        grants = self.books.read()["grants"]
+        return {
+            serial: Standing(
+                may_stay=not grants[str(serial)]["revoked"],
+                until=parse_rfc3339(grants[str(serial)]["until"]),
+                grace_seconds=grants[str(serial)]["grace"],
+                reason=EndReason.REVOKED,
+            )
+            for serial in serials
+            if str(serial) in grants
+        }
+
+    def seal(self, ending):
+        with self.books.changing() as books:
+            books["running"].pop(ending.session, None)
+        fields = {**asdict(ending), "recording": str(ending.recording) if ending.recording else None}
+        for name in ("session_terminated", "network_terminated"):
+            fields[name] = rfc3339(fields[name]) if fields[name] else None
+        self.books.note("sealed", **fields)
+
+    def disconnected(self, sessions, at):
+        self.books.note("disconnected", sessions=list(sessions))
+
+    def orphans(self):
+        return list(self.books.read()["running"])
+
+    def still_connected(self):
+        gone = {one for entry in self.books.journal("disconnected") for one in entry["sessions"]}
+        sealed = [entry for entry in self.books.journal("sealed") if not entry["network_terminated"]]
+        return [entry["session"] for entry in sealed if entry["session"] not in gone]
+
+
+class FileHeads:
+    """Keeps recording heads in a file, as a sealer would."""
+
+    def __init__(self, folder):
+        self._file = folder / "heads.jsonl"
+
+    def keep(self, session, count, head):
+        with self._file.open("a") as heads:
+            heads.write(json.dumps({"session": session, "count": count, "head": head}) + "\n")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(condition, seconds=10.0, what="the condition"):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"{what() if callable(what) else what} did not hold within {seconds} s")
+
+
+def answers(port):
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0 and probe.recv(4) == b"SSH-"
+
+
+class TargetSshd:
+    """A target: an `sshd` that trusts the target authority and knows one principal."""
+
+    def __init__(self, folder, asset=ASSET):
+        self.folder = folder / f"target-{asset}"
+        self.folder.mkdir()
+        self.port = free_port()
+        self.asset = asset
+        self.account = pwd.getpwuid(os.geteuid()).pw_name
+        new_key(self.folder / "host_key")
+        self.host_identity = (self.folder / "host_key.pub").read_text().strip()
+        (self.folder / "principals").write_text(f"qd:{self.account}@{asset}\n")
+        configuration = self.folder / "sshd_config"
+        configuration.write_text(
+            f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.folder}/host_key\nPidFile none\nUsePAM no\n"
+            f"StrictModes no\nTrustedUserCAKeys {folder}/target_ca.pub\n"
+            f"AuthorizedPrincipalsFile {self.folder}/principals\nAuthorizedKeysFile none\nPasswordAuthentication no\n"
+            "KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nLogLevel VERBOSE\n"
+            "Subsystem sftp internal-sftp\nMaxStartups 100\nMaxSessions 100\nSetEnv SHLVL=2\n"
+        )
+        if os.geteuid() == 0:
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        self._log = (self.folder / "log").open("wb")
+        self._process = subprocess.Popen(
+            ["/usr/sbin/sshd", "-D", "-e", "-f", str(configuration)], stderr=self._log, stdin=subprocess.DEVNULL
+        )
+
+    def stop(self):
+        self._process.terminate()
+        self._process.wait(5)
+        self._log.close()
+
+
+class GateLab:
+    """Everything for one test: authorities, a target, the gate's process, grants, clients."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.port = free_port()
+        self.books = Books(folder)
+        self.entry_ca = new_key(folder / "entry_ca")
+        self.target_ca = new_key(folder / "target_ca")
+        self.gate_folder = GateFolder(folder / "gate")
+        self.recordings = folder / "recordings"
+        self._processes = []
+        self._serial = 100
+        self.books.open()
+        self.gate = None
+        self.target = TargetSshd(folder)
+        try:
+            self.start_gate()
+            wait_for(lambda: answers(self.target.port), what="the target's answer")
+        except AssertionError:
+            self.stop()
+            raise
+
+    def start_gate(self):
+        self._gate_log = (self.folder / "gate.log").open("ab")
+        self.gate = subprocess.Popen(
+            [sys.executable, "-P", __file__, str(self.folder), str(self.port)],
+            stderr=self._gate_log,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        )
+        wait_for(lambda: self.gate.poll() is not None or answers(self.port), what="the gate's answer")
+        assert self.gate.poll() is None, self.gate_log()
+        self.host_line = self.gate_folder.host_public_key.read_text().strip()
+        (self.folder / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {self.host_line}\n")
+
+    def gate_log(self):
+        return (self.folder / "gate.log").read_text(errors="replace")
+
+    def stop_gate(self, number=signal.SIGTERM):
+        self.gate.send_signal(number)
+        self.gate.wait(20)
+        self._gate_log.close()
+
+    def grant(self, *, until=3600.0, grace=0, seconds=3600, authority=None, principal=ENTRY_PRINCIPAL, **changes):
+        self._serial += 1
+        serial = self._serial
+        path = self.folder / f"key{serial}"
+        key = new_key(path)
+        line = sign(authority or self.entry_ca, key.public_key(), principal=principal, serial=serial, seconds=seconds)
+        path.with_name(path.name + "-cert.pub").write_text(line + "\n")
+        row = {
+            "asset": self.target.asset,
+            "address": "127.0.0.1",
+            "port": self.target.port,
+            "account": self.target.account,
+            "host_identity": self.target.host_identity,
+            "until": rfc3339(datetime.now(UTC) + timedelta(seconds=until)),
+            "grace": grace,
+            "revoked": False,
+            "sha256": hashlib.sha256(base64.b64decode(line.split(" ")[1])).hexdigest(),
+            **changes,
+        }
+        with self.books.changing() as books:
+            books["grants"][str(serial)] = row
+        return Ticketed(serial, path)
+
+    def grant_without_books(self):
+        """Return a certificate that no books were told about."""
+        self._serial += 1
+        path = self.folder / f"key{self._serial}"
+        key = new_key(path)
+        line = sign(self.entry_ca, key.public_key(), principal=ENTRY_PRINCIPAL, serial=self._serial, seconds=600)
+        path.with_name(path.name + "-cert.pub").write_text(line + "\n")
+        return Ticketed(self._serial, path)
+
+    def revoke(self, ticketed):
+        with self.books.changing() as books:
+            books["grants"][str(ticketed.serial)]["revoked"] = True
+
+    def ssh(self, ticketed, *arguments, port=None, options=()):
+        argv = ["ssh", "-F", "none", "-o", f"UserKnownHostsFile={self.folder}/known_hosts"]
+        argv += ["-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"]
+        argv += ["-o", "IdentityAgent=none", "-i", str(ticketed.key), "-p", str(port or self.port)]
+        return [*argv, *options, "-l", self.target.account, "--", "127.0.0.1", *arguments]
+
+    def run(self, ticketed, *arguments, timeout=30, **keywords):
+        options = keywords.pop("options", ())
+        port = keywords.pop("port", None)
+        keywords.setdefault("stdin", subprocess.DEVNULL if "input" not in keywords else None)
+        if keywords["stdin"] is None:
+            del keywords["stdin"]
+        return subprocess.run(
+            self.ssh(ticketed, *arguments, port=port, options=options),
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            **keywords,
+        )
+
+    def start(self, ticketed, *arguments, options=(), **keywords):
+        keywords.setdefault("stdin", subprocess.DEVNULL)
+        process = subprocess.Popen(self.ssh(ticketed, *arguments, options=options), start_new_session=True, **keywords)
+        self._processes.append(process)
+        return process
+
+    def sealed(self, ticketed, count=1, seconds=10.0):
+        """Return the sealed entries of this grant's sessions, once there are `count`, in order of their beginning."""
+
+        def found():
+            began = [entry["session"] for entry in self.books.journal("began") if entry["serial"] == ticketed.serial]
+            ends = {entry["session"]: entry for entry in self.books.journal("sealed")}
+            entries = [ends[session] for session in began if session in ends]
+            return entries if len(entries) >= count else None
+
+        return wait_for(found, seconds, "the seal")
+
+    def stop(self):
+        for process in self._processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait(5)
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
+        if self.gate is not None and self.gate.poll() is None:
+            self.stop_gate()
+        self.target.stop()
+
+
+@dataclass
+class Ticketed:
+    serial: int
+    key: Path
+
+
+@contextmanager
+def gate_lab():
+    folder = Path(tempfile.mkdtemp(prefix="qdlab-"))
+    lab = None
+    try:
+        lab = GateLab(folder)
+        yield lab
+    finally:
+        if lab is not None:
+            lab.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Terminal:
+    """A client under a pseudo-terminal of its own, typed at and looked at."""
+
+    def __init__(self, argv, columns=80, rows=24):
+        self.seen = b""
+        self._from = 0
+        self._status = None
+        self.pid, self.master = pty.fork()
+        if self.pid == 0:
+            try:
+                fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+                os.execvpe(argv[0], argv, {**os.environ, "TERM": "xterm-256color"})
+            finally:
+                os._exit(127)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.master)
+
+    def type(self, text):
+        os.write(self.master, text.encode())
+
+    def resize(self, columns, rows):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def expect(self, pattern, seconds=10.0):
+        def found():
+            self._look()
+            return re.search(pattern, self.seen[self._from :])
+
+        match = wait_for(found, seconds, lambda: f"{pattern!r} in {self.seen[-500:]!r}")
+        self._from += match.end()
+
+    def status(self, seconds=15.0):
+        def ended():
+            self._look()
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self._status = os.waitstatus_to_exitcode(status)
+                self._look()
+            return pid
+
+        wait_for(ended, seconds, lambda: f"the client's end; seen {self.seen[-500:]!r}")
+        return self._status
+
+    def _look(self):
+        while select.select([self.master], [], [], 0)[0]:
+            try:
+                data = os.read(self.master, 65536)
+            except OSError:
+                return
+            if not data:
+                return
+            self.seen += data
+
+
+def terminal_refusal():
+    """Return why no terminal can be had through an `sshd` of this user here, or an empty text."""
+    if os.geteuid() == 0:
+        return ""
+    mounts = Path("/proc/mounts").read_text().splitlines()
+    options = next((line.split()[3] for line in mounts if line.split()[1] == "/dev/pts"), "")
+    return (
+        ""
+        if "gid=" in options
+        else "not run here: /dev/pts is mounted without gid=, so only root's sshd gives terminals"
+    )
+
+
+needs_terminal = pytest.mark.skipif(bool(terminal_refusal()), reason=terminal_refusal() or "terminals work")
+
+
+def main(folder, port):
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    desk = BookDesk(folder)
+    site = Site(
+        folder=GateFolder(folder / "gate"),
+        recordings=folder / "recordings",
+        listen="127.0.0.1",
+        port=port,
+        login=login_user(""),
+        entry_ca=(folder / "entry_ca.pub").read_text().strip(),
+        principal=ENTRY_PRINCIPAL,
+    )
+    sys.exit(open_gate(site, desk, FileHeads(folder), SystemClock()))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
