@@ -3,7 +3,7 @@
 import os
 import secrets
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from quarterdeck.config.api import load
 from quarterdeck.personnel.login_settings import LOGIN_SETTINGS
@@ -16,6 +16,27 @@ WEB = PACKAGE / "entrypoints" / "web"
 def _kept_secret(path: Path) -> str:
     """Return the secret of `path`; a fresh one, not kept, before `qd init` made the file."""
     return path.read_text().strip() if path.is_file() else secrets.token_urlsafe(48)
+
+
+def _postgresql(parts: SplitResult) -> dict[str, object]:
+    """Return the settings for postgresql://user@host:port/name?sslmode=...; what follows "?" goes to libpq.
+
+    A host that begins with a slash (%2F...) is the folder of a Unix socket. `pool=8` keeps up to eight connections.
+    """
+    options: dict[str, object] = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+    if "pool" in options:
+        options["pool"] = {"min_size": 1, "max_size": int(str(options["pool"]))}
+    host, _, port = parts.netloc.rpartition("@")[2].partition(":") if "%2f" in parts.netloc.lower() else ("", "", "")
+    return {
+        "ENGINE": "quarterdeck.evidence.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        # urlsplit lower-cases a host name, which a path would not survive.
+        "HOST": unquote(host) or parts.hostname or "",
+        "PORT": port or str(parts.port or ""),
+        "OPTIONS": options,
+    }
 
 
 def _database(url: str) -> dict[str, object]:
@@ -34,14 +55,7 @@ def _database(url: str) -> dict[str, object]:
             },
         }
     if parts.scheme in {"postgresql", "postgres"}:
-        return {
-            "ENGINE": "quarterdeck.evidence.backends.postgresql",
-            "NAME": parts.path.lstrip("/"),
-            "USER": unquote(parts.username or ""),
-            "PASSWORD": unquote(parts.password or ""),
-            "HOST": parts.hostname or "",
-            "PORT": str(parts.port or ""),
-        }
+        return _postgresql(parts)
     raise ValueError(f"QD_DATABASE_URL starts with {parts.scheme!r}; write sqlite:///path or postgresql://...")
 
 

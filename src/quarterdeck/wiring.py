@@ -14,7 +14,7 @@ from quarterdeck.adapters.restic import Restic
 from quarterdeck.adapters.sealer_client import SealerClient
 from quarterdeck.adapters.sealer_heads import SealerHeads
 from quarterdeck.adapters.signer_client import SignerClient
-from quarterdeck.adapters.smtp import MailAnchor, MailServer
+from quarterdeck.adapters.smtp import MailAnchor, MailServer, NoticeMail
 from quarterdeck.adapters.syslog_line import SyslogAnchor
 from quarterdeck.backups.api import Product
 from quarterdeck.config.api import load
@@ -106,11 +106,17 @@ def anchor_routes(at: datetime) -> list[Route]:
     return [*_mail_routes(at), *_syslog_routes()]
 
 
-def _mail_routes(at: datetime) -> list[Route]:
+def mailer() -> NoticeMail | None:
+    """Return what sends messages to people, None where no mail server is configured."""
+    server = _mail_server()
+    return None if server is None else NoticeMail(server)
+
+
+def _mail_server() -> MailServer | None:
     config = load()
     if not config.smtp_host:
-        return []
-    server = MailServer(
+        return None
+    return MailServer(
         config.smtp_host,
         config.smtp_port,
         user=config.smtp_user,
@@ -118,9 +124,15 @@ def _mail_routes(at: datetime) -> list[Route]:
         starttls=config.smtp_starttls,
         sender=config.mail_from,
     )
+
+
+def _mail_routes(at: datetime) -> list[Route]:
+    server = _mail_server()
+    if server is None:
+        return []
     holders = {*personnel.holders(Role.APPROVER, at), *personnel.holders(Role.CUI_OWNER, at)}
     addresses = sorted({personnel.person(person).email for person in holders} - {""})
-    grade = AnchorGrade(config.mail_grade)
+    grade = AnchorGrade(load().mail_grade)
     return [Route(MailAnchor(server, address, grade), Reach.MILESTONES) for address in addresses]
 
 

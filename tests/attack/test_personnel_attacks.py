@@ -235,6 +235,14 @@ def test_row_2_the_it_lead_can_not_reset_an_approver_alone(shop: Shop, clock: St
     assert codes_of(personnel.issue_enrolment, shop.ids["avery"], **by(shop, "iris")) == ("enrolment.guarded",)
 
 
+def test_row_2_a_code_kept_from_before_the_role_is_void(shop: Shop, clock: StillClock) -> None:
+    pat = shop.add("Pat")
+    kept = personnel.issue_enrolment(pat, **by(shop, "iris"))
+    grant = personnel.grant_role(pat, Role.APPROVER, **by(shop, "iris"))
+    personnel.confirm_role(grant.id, **by(shop, "casey"))
+    assert codes_of(personnel.enrol, kept.code, password_of("pat"), clock=clock) == ("enrolment.refused",)
+
+
 def test_row_2_not_in_the_day_before_the_role_counts_either(shop: Shop, clock: StillClock) -> None:
     pat = shop.add("Pat")
     grant = personnel.grant_role(pat, Role.APPROVER, **by(shop, "iris"))
@@ -395,6 +403,16 @@ def test_row_28_a_member_slipped_into_a_pool_voids_the_pool(shop: Shop) -> None:
     assert not may(shop)
     assert not personnel.pools()[0].sealed
     assert codes_of(personnel.pool, pool) == ("row.unsealed",)
+
+
+def test_row_28_an_edit_is_not_laundered_when_a_colleague_leaves(shop: Shop) -> None:
+    _, pool, _ = authorised(shop)
+    mia = shop.add("Mia", kind=personnel.PersonKind.VENDOR, organisation="Harbor MSP")
+    personnel.change_pool(pool, [mia, shop.ids["max"]], **by(shop, "iris"))
+    by_hand(PoolMember, pool_id=pool, person_id=shop.ids["quinn"])
+    personnel.deactivate_person(mia, **by(shop, "iris"))
+    assert not personnel.pools()[0].sealed
+    assert not may(shop)
 
 
 def test_row_28_an_authorisation_written_by_hand_permits_nothing(shop: Shop) -> None:

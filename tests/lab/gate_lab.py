@@ -1,4 +1,4 @@
-"""A gate and a target on loopback for the lab tests: real `sshd`, real `ssh`, and an admission desk that keeps its books in files.
+"""A gate and a target on loopback: real `sshd`, real `ssh`, and an admission desk that keeps its books in files.
 
 The desk is small but real: it verifies certificates, windows and revocation, issues target certificates from a second
 authority, and writes what it decided to a journal. Run as a program it is the gate's process.
@@ -27,7 +27,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -51,6 +51,10 @@ from quarterdeck.sessions.terms import Admitted, EndReason, Standing
 ENTRY_PRINCIPAL = "qd-entry-lab"
 ASSET = "web01"
 OPENSSH = (serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+
+
+def utc_now():
+    return SystemClock().now()
 
 
 def new_key(path):
@@ -110,7 +114,7 @@ class Books:
 
     def note(self, event, **fields):
         with self.journal_file.open("a") as journal:
-            journal.write(json.dumps({"event": event, "at": rfc3339(datetime.now(UTC)), **fields}) + "\n")
+            journal.write(json.dumps({"event": event, "at": rfc3339(utc_now()), **fields}) + "\n")
 
     def journal(self, event=None):
         if not self.journal_file.exists():
@@ -156,7 +160,7 @@ class BookDesk:
             account=grant["account"],
             host_identity=grant["host_identity"],
             serial=certificate.serial,
-            at=datetime.now(UTC),
+            at=utc_now(),
             window_until=parse_rfc3339(grant["until"]),
             grace_seconds=grant["grace"],
         )
@@ -169,7 +173,7 @@ class BookDesk:
             sentence = "This certificate is not the one that was issued."
         elif grant["revoked"]:
             sentence = "Your access was revoked."
-        elif datetime.now(UTC) >= parse_rfc3339(grant["until"]):
+        elif utc_now() >= parse_rfc3339(grant["until"]):
             sentence = "The window has ended."
         if sentence:
             self.books.note("refused", sentence=sentence)
@@ -180,7 +184,7 @@ class BookDesk:
         grant = books["grants"][str(books["running"][session])]
         if grant["revoked"]:
             return refuse("lab.revoked", "Your access was revoked while the target was dialled.", "Ask the lab.")
-        if datetime.now(UTC) >= parse_rfc3339(grant["until"]):
+        if utc_now() >= parse_rfc3339(grant["until"]):
             return refuse("lab.window", "The window has ended while the target was dialled.", "Ask the lab.")
         return ALLOWED
 
@@ -360,7 +364,7 @@ class GateLab:
             "port": self.target.port,
             "account": self.target.account,
             "host_identity": self.target.host_identity,
-            "until": rfc3339(datetime.now(UTC) + timedelta(seconds=until)),
+            "until": rfc3339(utc_now() + timedelta(seconds=until)),
             "grace": grace,
             "revoked": False,
             "sha256": hashlib.sha256(base64.b64decode(line.split(" ")[1])).hexdigest(),
@@ -463,7 +467,7 @@ class Terminal:
         if self.pid == 0:
             try:
                 fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-                os.execvpe(argv[0], argv, {**os.environ, "TERM": "xterm-256color"})
+                os.execvpe(argv[0], argv, {**os.environ, "TERM": "xterm-256color"})  # noqa: S606
             finally:
                 os._exit(127)
 

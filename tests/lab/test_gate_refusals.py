@@ -1,4 +1,4 @@
-"""What the gate refuses: other authorities, other certificates, forwarding of every kind, targets that are not the target."""
+"""What the gate refuses: other authorities, other certificates, forwarding, hosts that are not the target."""
 
 import os
 import shutil

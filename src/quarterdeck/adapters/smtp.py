@@ -55,16 +55,42 @@ class MailAnchor:
         message = compose(anchor, sender=self.server.sender, recipient=self.target)
         raw = message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
         try:
-            with _session(self.server) as smtp:
-                _expect(smtp.mail(self.server.sender), 250)
-                _expect(smtp.rcpt(self.target), 250, 251)
-                code, text = smtp.data(raw)
-                _expect((code, text), 250)
+            code, text = hand_in(self.server, self.target, raw)
         except (OSError, smtplib.SMTPException, ValueError) as error:
             where = f"{self.server.host}:{self.server.port}"
             raise AnchorFailed(f"the mail server {where} did not take it: {error}") from error
         words = text.decode(errors="replace").strip()[:200]
         return f"{code} {words}; Message-ID {message['Message-ID']}; sha256 {hashlib.sha256(raw).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeMail:
+    """Fulfils workflows.send_notices.Mailer: one plain message to one person."""
+
+    server: MailServer
+
+    def send(self, address: str, subject: str, text: str) -> None:
+        """Hand the message in; OSError with a sentence when the mail server did not take it."""
+        message = EmailMessage()
+        message["Subject"] = _plain(subject)
+        message["From"] = self.server.sender
+        message["To"] = address
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(text)
+        try:
+            hand_in(self.server, address, message.as_bytes(policy=message.policy.clone(linesep="\r\n")))
+        except (smtplib.SMTPException, ValueError) as error:
+            raise OSError(f"the mail server {self.server.host}:{self.server.port} did not take it: {error}") from error
+
+
+def hand_in(server: MailServer, address: str, raw: bytes) -> tuple[int, bytes]:
+    """Hand a finished mail in for one recipient and return the server's last answer; smtplib's errors otherwise."""
+    with _session(server) as smtp:
+        _expect(smtp.mail(server.sender), 250)
+        _expect(smtp.rcpt(address), 250, 251)
+        reply = smtp.data(raw)
+        _expect(reply, 250)
+        return reply
 
 
 @contextmanager

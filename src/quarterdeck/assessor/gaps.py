@@ -30,14 +30,14 @@ def objective_status(at: datetime) -> list[ObjectiveStatus]:
     gaps = [
         *register_gaps(at),
         *maintenance_gaps(facts, at),
-        *(pair for view in known for pair in ticket_gaps(view, _meter(view, at), at)),
+        *(pair for view in known for pair in ticket_gaps(view, meter_of(view, at), at)),
         *session_gaps(one for view in known for one in sessions.sessions(view.number)),
     ]
     return propose(facts, gaps, at)
 
 
-def _meter(view: TicketView, at: datetime) -> list[MeterRow]:
-    """Only of tickets under way: a closed one had everything, or its hold points would have kept it from closing."""
+def meter_of(view: TicketView, at: datetime) -> list[MeterRow]:
+    """Return the evidence meter of a ticket under way, nothing of others: a closed one had everything."""
     return tickets.evidence_meter(view.number, at) if view.state in (State.OPEN, State.VERIFYING) else []
 
 

@@ -58,7 +58,7 @@ def _then(hold: HoldPointView, act: Entry, facts: Sequence[Fact], waived: set[st
     entries = tuple(dict.fromkeys(fact.entry for fact in newest.values()))
     if _said(hold.id, act) is not None:
         state = HoldState(str(_said(hold.id, act)))
-    elif hold.id in waived:
+    elif hold.id in waived or hold.state is HoldState.WAIVED:
         state = HoldState.WAIVED
     else:
         state = HoldState.FLAGGED if short else HoldState.PASSED
@@ -76,7 +76,7 @@ def _said(hold_point: str, act: Entry) -> str | None:
 def _sentence(hold: HoldPointView, state: HoldState, act: Entry) -> str:
     done = _DONE[hold.before]
     if state is HoldState.WAIVED:
-        return f"Waived with a reason before the ticket was {done}."
+        return f"Waived with a reason, or deferred as an emergency, when the ticket was {done}."
     if state is HoldState.FLAGGED:
         return f"Did not hold and was let pass as the policy says when the ticket was {done}; it stays marked."
     return f"Held when the ticket was {done}; the act is refused otherwise."

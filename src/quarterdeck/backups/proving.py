@@ -7,6 +7,7 @@ from quarterdeck.backups import rules
 from quarterdeck.backups.models import BackupProof, BackupSource
 from quarterdeck.backups.terms import Depth, Product, Proof, Snapshot, Source, Verification
 from quarterdeck.evidence.api import Act, ArtifactRef, Grade, JsonValue, ObjectRef, Outcome, row_digest
+from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.kernel.decision import Refused, refuse
 from quarterdeck.kernel.ids import new_id
@@ -17,12 +18,15 @@ from quarterdeck.tickets import api as tickets
 def set_source(act: Act, source: Source) -> Source:
     """Register or replace where an asset's backups are (one active source per asset); the IT lead's act.
 
-    `source.id` is ignored and made anew: an earlier source becomes inactive, so that old proofs keep theirs.
+    `source.id` is ignored and made anew: an earlier source becomes inactive, so that old proofs keep theirs. A restic
+    source without a host means the asset's own host name: a backup of another host proves nothing about this one.
     """
     tickets.has_role(act.actor, [Role.IT_LEAD], act.at).require()
-    rules.check_source(source).require()
-    BackupSource.objects.filter(asset_id=source.asset, active=True).update(active=False)
-    made = replace(source, id=new_id("bs"), active=True)
+    asset = inventory.asset(source.asset)
+    host = source.host or (asset.hostname if source.product is Product.RESTIC else "")
+    made = replace(source, id=new_id("bs"), host=host, active=True)
+    rules.check_source(made).require()
+    BackupSource.objects.filter(asset_id=made.asset, active=True).update(active=False)
     BackupSource.objects.create(
         id=made.id,
         asset_id=made.asset,

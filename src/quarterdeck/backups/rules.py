@@ -35,10 +35,10 @@ def check_source(source: Source) -> Decision:
                 "Put the repository's password in a file of mode 0600 that Quarterdeck's user owns; write its path.",
             ),
             require_that(
-                not source.host or is_hostname(source.host),
+                is_hostname(source.host.lower()) if source.product is Product.RESTIC else not source.host,
                 "backup.host",
-                "The host is not a host name.",
-                "Correct it.",
+                "A restic source names the host whose backups count, as restic knows it; other products name none.",
+                "Write the host name that `restic snapshots` shows for this asset.",
             ),
             require_that(
                 not source.path or _FILE.fullmatch(source.path) is not None,

@@ -7,7 +7,7 @@ from datetime import datetime
 from quarterdeck.baselines.diff import ChangeKind
 from quarterdeck.baselines.receiver import Header
 from quarterdeck.baselines.rules import Disposition, DriftClass, Phase, Severity
-from quarterdeck.evidence.api import ArtifactRef
+from quarterdeck.evidence.terms import ArtifactRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,11 @@ def authorise(
                 well_formed_tokens(chosen, what="action"),
                 require_that(bool(chosen), "authorisation.no_action", "An authorisation names at least one action.",
                              "Name the actions; `any` permits all."),
-                require_that((scope_kind is ScopeKind.ALL) == (not scope), "authorisation.scope_malformed",
-                             "A scope names assets or categories, or is all.", "Choose one of the three."),
+                require_that(
+                    (scope_kind is ScopeKind.ALL) == (not scope) and all(name.isidentifier() for name in scope),
+                    "authorisation.scope_malformed", "A scope names assets or categories, or is all.",
+                    "Choose one of the three.",
+                ),
                 require_that(act.at < valid_until and valid_from < valid_until, "authorisation.dates",
                              "An authorisation ends after it begins and in the future.", "Correct the dates."),
                 require_that(len(competence) <= 400 and competence.isprintable(), "authorisation.competence",

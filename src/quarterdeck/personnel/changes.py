@@ -16,7 +16,7 @@ from quarterdeck.personnel.people import mail_taken
 from quarterdeck.personnel.reading import change_view, is_guarded, roles_of
 from quarterdeck.personnel.roles import deciders
 from quarterdeck.personnel.rules import PersonnelAct, may_confirm
-from quarterdeck.personnel.sealing import fetch, is_sealed, new_row, save_sealed
+from quarterdeck.personnel.sealing import fetch, new_row, save_sealed, sealed
 from quarterdeck.personnel.terms import COOL_DOWN, ChangeKind, ChangeState, ChangeView, IssuedCode, Role
 
 _EVENTS = {
@@ -83,7 +83,7 @@ def apply_due_changes(*, actor: Actor, clock: Clock) -> list[ChangeView]:
         return []
     done: list[ChangeView] = []
     with evidence.act(actor, clock) as act:
-        for row in [row for row in due.select_for_update() if is_sealed(row)]:
+        for row in sealed(due.select_for_update()):
             if _is_free(row.new_email).allowed:
                 _apply_email(act, row)
             else:

@@ -33,7 +33,7 @@ from quarterdeck.personnel.one_time_codes import (
 )
 from quarterdeck.personnel.reading import is_guarded
 from quarterdeck.personnel.rules import PersonnelAct
-from quarterdeck.personnel.sealing import fetch, is_sealed, new_row, require_sealed, save_sealed
+from quarterdeck.personnel.sealing import fetch, is_sealed, new_row, require_sealed, save_sealed, sealed
 from quarterdeck.personnel.terms import (
     ENROLMENT_VALIDITY,
     ChangeKind,
@@ -93,7 +93,7 @@ def new_code_row(
 
 def close_codes(act: Act, person_id: str) -> None:
     """Void every open code of this person."""
-    for row in EnrolmentCode.objects.filter(person_id=person_id, closed_at__isnull=True):
+    for row in sealed(EnrolmentCode.objects.filter(person_id=person_id, closed_at__isnull=True)):
         _close(act, row)
 
 
@@ -228,7 +228,7 @@ def _finish_reset(act: Act, person: Person) -> None:
 
 def revoke_tokens(act: Act, person_id: str) -> None:
     """Revoke every token of this person."""
-    for token in ApiToken.objects.filter(person_id=person_id, revoked_at__isnull=True):
+    for token in sealed(ApiToken.objects.filter(person_id=person_id, revoked_at__isnull=True)):
         token.revoked_at = act.at
         save_sealed(act, "token.revoked", token, {"person": person_id})
 

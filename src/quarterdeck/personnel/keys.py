@@ -8,7 +8,7 @@ from quarterdeck.personnel.models import Person, PersonKey
 from quarterdeck.personnel.notices import tell
 from quarterdeck.personnel.reading import key_view
 from quarterdeck.personnel.rules import PersonnelAct
-from quarterdeck.personnel.sealing import fetch, new_row, save_sealed
+from quarterdeck.personnel.sealing import fetch, new_row, require_sealed, save_sealed
 from quarterdeck.personnel.ssh_keys import ReadKey, UnreadableKey, read_public_key
 from quarterdeck.personnel.terms import KeyView
 
@@ -35,6 +35,7 @@ def register_key(person_id: str, public_key: str, *, actor: Actor, clock: Clock)
             "Make a new pair with `ssh-keygen -t ecdsa`.",
         ).require()
         for old in PersonKey.objects.filter(person=person, replaced_at__isnull=True):
+            require_sealed(old)
             old.replaced_at = act.at
             save_sealed(act, "key.replaced", old, {"person": person_id, "fingerprint": _bare(old.fingerprint)})
         row = new_row(

@@ -26,6 +26,7 @@ from quarterdeck.personnel.sealing import (
     new_row,
     require_sealed,
     save_sealed,
+    sealed,
 )
 from quarterdeck.personnel.terms import (
     FoundingMember,
@@ -114,13 +115,14 @@ def deactivate_person_in(act: Act, person_id: str) -> PersonView:
 
 
 def _end_rights(act: Act, row: Person) -> None:
-    for grant in RoleGrant.objects.filter(person=row).exclude(state=GrantState.REVOKED):
+    """Only rows that the ledger vouches for: sealing an edited one again would launder the edit."""
+    for grant in sealed(RoleGrant.objects.filter(person=row).exclude(state=GrantState.REVOKED)):
         grant.state, grant.revoked_by, grant.revoked_at = GrantState.REVOKED.value, act.actor.id, act.at
         save_sealed(act, "role.revoked", grant, {"person": row.id, "role": grant.role})
-    for authorisation in Authorisation.objects.filter(person=row, withdrawn_at__isnull=True):
+    for authorisation in sealed(Authorisation.objects.filter(person=row, withdrawn_at__isnull=True)):
         authorisation.withdrawn_by, authorisation.withdrawn_at = act.actor.id, act.at
         save_sealed(act, "authorisation.withdrawn", authorisation, {"person": row.id})
-    for pool in Pool.objects.filter(memberships__person=row):
+    for pool in sealed(Pool.objects.filter(memberships__person=row)):
         pool.memberships.filter(person=row).delete()
         pool.changed_by, pool.changed_at = act.actor.id, act.at
         save_sealed(act, "pool.changed", pool)
@@ -128,7 +130,7 @@ def _end_rights(act: Act, row: Person) -> None:
 
 def close_login(act: Act, row: Person) -> None:
     """Close the account, every token and every open enrolment code of this person."""
-    for account in Account.objects.filter(person=row, is_active=True):
+    for account in sealed(Account.objects.filter(person=row, is_active=True)):
         account.is_active = False
         save_sealed(act, "account.closed", account, {"person": row.id})
     revoke_tokens(act, row.id)

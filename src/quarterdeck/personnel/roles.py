@@ -7,6 +7,7 @@ from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock, rfc3339
 from quarterdeck.kernel.decision import require_that
 from quarterdeck.personnel.acting import personnel_act
+from quarterdeck.personnel.enrolment import close_codes
 from quarterdeck.personnel.models import Person, RoleGrant
 from quarterdeck.personnel.notices import tell
 from quarterdeck.personnel.reading import grant_view, holders, roles_of
@@ -66,6 +67,8 @@ def confirm_role(grant_id: str, *, actor: Actor, clock: Clock) -> RoleGrantView:
             beneficiary=row.person_id, deciders=deciders(act.at),
         ).require()
         row.confirmed_by, row.confirmed_at = actor.id, act.at
+        # A code that one IT lead issued before could still make them the new decider.
+        close_codes(act, row.person_id)
         _take_effect(act, row)
     return grant_view(row)
 

@@ -5,7 +5,7 @@ A row written by hand, or set back to an older state, matches no entry and grant
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -119,11 +119,16 @@ def save_sealed(act: Act, event: str, row: Guarded, data: JsonMap | None = None)
 def is_sealed(row: Guarded) -> bool:
     """True when the newest entry about this row carries exactly this state of it; a mismatch is logged."""
     found = evidence.last_entry(SEALS[row.__class__].events, object=ref(row))
-    sealed = _founding_digest(row) if found is None else found.data.get("row_digest")
-    if sealed is not None and secrets.compare_digest(str(sealed), digest_of(row)):
+    told = _founding_digest(row) if found is None else found.data.get("row_digest")
+    if told is not None and secrets.compare_digest(str(told), digest_of(row)):
         return True
     _log.error("%s %s matches no ledger entry and was ignored", SEALS[row.__class__].type, row.pk)
     return False
+
+
+def sealed(rows: Iterable[Row]) -> list[Row]:
+    """Return those of these rows that the ledger vouches for."""
+    return [row for row in rows if is_sealed(row)]
 
 
 def _founding_digest(row: Guarded) -> JsonValue:

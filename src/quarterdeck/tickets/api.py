@@ -2,7 +2,23 @@
 
 from quarterdeck.tickets.deciding import approve, authorise_emergency, ratify, refuse_ticket, schedule, waive
 from quarterdeck.tickets.hold_points import HOLD_POINTS, spoken
-from quarterdeck.tickets.jobs import JobView, ask_capture, cancel_job, finish_job, jobs, put_back_job, take_job, tell_progress
+from quarterdeck.tickets.jobs import (
+    JobView,
+    ask_capture,
+    cancel_job,
+    finish_job,
+    jobs,
+    put_back_job,
+    take_job,
+    tell_progress,
+)
+from quarterdeck.tickets.notices import (
+    TicketNoticeView,
+    mark_notice_sent,
+    mark_notices_seen,
+    notices,
+    unsent_notices,
+)
 from quarterdeck.tickets.policies import Policy, adopt_policy, policy
 from quarterdeck.tickets.policy import DEFAULT_ROWS, DEFAULT_SETTINGS, PolicyRow, row_from
 from quarterdeck.tickets.reading import (
@@ -106,6 +122,7 @@ __all__ = [
     "State",
     "TemplateView",
     "TicketAsset",
+    "TicketNoticeView",
     "TicketView",
     "Verdict",
     "WorkClass",
@@ -142,10 +159,13 @@ __all__ = [
     "live_tickets_of_asset",
     "lock",
     "log_quick",
+    "mark_notice_sent",
+    "mark_notices_seen",
     "may_admit",
     "may_measure",
     "may_move",
     "may_read",
+    "notices",
     "open_ticket",
     "policy",
     "put_back_job",
@@ -169,6 +189,7 @@ __all__ = [
     "ticket",
     "tickets",
     "tickets_of_asset",
+    "unsent_notices",
     "waiting_for",
     "waive",
     "withdraw",

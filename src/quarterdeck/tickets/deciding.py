@@ -10,10 +10,11 @@ from quarterdeck.personnel.api import Role
 from quarterdeck.tickets.hold_points import HOLD_POINTS, Picture, approvals_missing
 from quarterdeck.tickets.models import Approval, MaintenanceTicket, Waiver
 from quarterdeck.tickets.moving import locked, move, record
+from quarterdeck.tickets.notices import tell
 from quarterdeck.tickets.pictures import blocking, judge, picture_of, sealed_view, workers
 from quarterdeck.tickets.policies import policy
 from quarterdeck.tickets.requesting import require_reason, same_content
-from quarterdeck.tickets.rows import find
+from quarterdeck.tickets.rows import content_of, find
 from quarterdeck.tickets.rules import may_move
 from quarterdeck.tickets.standing import person_acts, require_role, require_step_up, stepped_up
 from quarterdeck.tickets.terms import (
@@ -258,6 +259,16 @@ def schedule(act: Act, number: str, told: tuple[str, ...]) -> None:
     row = find(number, lock=True)
     may_move("schedule", State(row.state)).require()
     entry = move(act, row, "schedule", data={"told": list(told)})
+    window = content_of(row).window
+    tell(
+        act,
+        row,
+        told,
+        f"work from {window.from_:%Y-%m-%d %H:%M} to {window.until:%H:%M} UTC",
+        f"Maintenance is approved from {window.from_:%Y-%m-%d %H:%M} to {window.until:%Y-%m-%d %H:%M} UTC.\n"
+        "What is done, on which assets and with which impact stands on the ticket's page; it is not mailed, since it "
+        "can hold CUI.\n",
+    )
     act.fact("notice.given", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=number)
 
 

@@ -208,3 +208,20 @@ class CaptureJob(models.Model):
                 fields=["ticket", "kind"], condition=Q(state__in=["waiting", "running"]), name="one_live_job_per_kind"
             )
         ]
+
+
+class TicketNotice(models.Model):
+    """A message to one person about a ticket: who must act next, or what will happen when."""
+
+    unguarded_reason = "delivery state of a message; that people were told is the entry ticket.scheduled"
+
+    ticket = models.ForeignKey(MaintenanceTicket, on_delete=models.PROTECT, related_name="notice_rows")
+    person = models.ForeignKey("personnel.Person", on_delete=models.PROTECT, related_name="+")
+    subject = models.CharField(max_length=200)
+    text = models.TextField()
+    at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["person", "at"], name="notice_by_person")]

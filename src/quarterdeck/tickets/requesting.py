@@ -21,7 +21,8 @@ from quarterdeck.tickets.models import (
     TicketPerson,
 )
 from quarterdeck.tickets.moving import locked, move, record
-from quarterdeck.tickets.pictures import is_bound
+from quarterdeck.tickets.notices import tell
+from quarterdeck.tickets.pictures import is_bound, workers
 from quarterdeck.tickets.rows import view
 from quarterdeck.tickets.rules import may_log_quick, may_move, well_formed
 from quarterdeck.tickets.snapshot import content_hash, snapshot
@@ -155,9 +156,25 @@ def submit(act: Act, number: str, frozen: ArtifactRef) -> str:
     same_content(content_hash(document), frozen.sha256)
     row.content_hash = row.snapshot_sha256 = frozen.sha256
     entry = move(act, row, "submit", artifacts=[frozen])
+    tell(
+        act,
+        row,
+        _deciders(act, row),
+        "waits for your decision",
+        f"Work is asked for from {row.window_from:%Y-%m-%d %H:%M} to {row.window_until:%H:%M} UTC and waits for "
+        "your decision.\n",
+    )
     if row.impact.strip():
         act.fact("impact.analysed", entry=entry, outcome=Outcome.PASSED, grade=Grade.ATTACHED, ticket=number)
     return row.content_hash
+
+
+def _deciders(act: Act, row: MaintenanceTicket) -> list[str]:
+    """Return who can decide: holders of the deciding roles who neither asked for the work nor do or escort it."""
+    seen = view(row)
+    busy = workers(seen) | {seen.requester, seen.escort}
+    roles = [Role.APPROVER, *([Role.CUI_OWNER] if row.asset_rows.filter(asset__handles_cui=True).exists() else [])]
+    return [person for role in roles for person in personnel.holders(role, act.at) if person not in busy]
 
 
 def refreeze(act: Act, number: str, frozen: ArtifactRef) -> str:

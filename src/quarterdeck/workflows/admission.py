@@ -1,10 +1,9 @@
 """The gate's desk: admission in one locking transaction, recheck, certificate, standing, sealing of recordings.
 
-The presented certificate is the only claim that is believed: whole, signed by the entry authority, serial and hash those
-of a grant whose row its sealed entry vouches for (attacks.md rows 9, 17, 28). Serves 3.1.12[c][d], 3.7.5[b].
+The presented certificate is the only claim that is believed: whole, signed by the entry authority, serial and hash
+those of a grant whose row its sealed entry vouches for (attacks.md rows 9, 17, 28). Serves 3.1.12[c][d], 3.7.5[b].
 """
 
-import hashlib
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass

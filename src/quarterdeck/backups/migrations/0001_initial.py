@@ -5,71 +5,99 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('inventory', '0001_initial'),
-        ('tickets', '0001_initial'),
+        ("inventory", "0001_initial"),
+        ("tickets", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='BackupSource',
+            name="BackupSource",
             fields=[
-                ('id', models.CharField(max_length=32, primary_key=True, serialize=False)),
-                ('product', models.CharField(max_length=8)),
-                ('repository', models.CharField(max_length=600)),
-                ('credential_file', models.CharField(blank=True, max_length=260)),
-                ('host', models.CharField(blank=True, max_length=253)),
-                ('path', models.CharField(blank=True, max_length=260)),
-                ('tag', models.CharField(blank=True, max_length=64)),
-                ('depth', models.CharField(max_length=9)),
-                ('max_age', models.DurationField()),
-                ('active', models.BooleanField(default=True)),
-                ('asset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='inventory.asset')),
+                ("id", models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ("product", models.CharField(max_length=8)),
+                ("repository", models.CharField(max_length=600)),
+                ("credential_file", models.CharField(blank=True, max_length=260)),
+                ("host", models.CharField(blank=True, max_length=253)),
+                ("path", models.CharField(blank=True, max_length=260)),
+                ("tag", models.CharField(blank=True, max_length=64)),
+                ("depth", models.CharField(max_length=9)),
+                ("max_age", models.DurationField()),
+                ("active", models.BooleanField(default=True)),
+                (
+                    "asset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="inventory.asset"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='BackupProof',
+            name="BackupProof",
             fields=[
-                ('id', models.CharField(max_length=32, primary_key=True, serialize=False)),
-                ('product', models.CharField(max_length=8)),
-                ('snapshot', models.CharField(max_length=200)),
-                ('taken_at', models.DateTimeField()),
-                ('verified_at', models.DateTimeField()),
-                ('verified', models.BooleanField()),
-                ('encrypted', models.BooleanField(null=True)),
-                ('size', models.BigIntegerField()),
-                ('valid_until', models.DateTimeField()),
-                ('attached', models.BooleanField()),
-                ('sentence', models.CharField(blank=True, max_length=400)),
-                ('log_sha256', models.CharField(max_length=64)),
-                ('recorded_at', models.DateTimeField()),
-                ('entry', models.CharField(max_length=64)),
-                ('asset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='inventory.asset')),
-                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tickets.maintenanceticket')),
-                ('source', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='backups.backupsource')),
+                ("id", models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ("product", models.CharField(max_length=8)),
+                ("snapshot", models.CharField(max_length=200)),
+                ("taken_at", models.DateTimeField()),
+                ("verified_at", models.DateTimeField()),
+                ("verified", models.BooleanField()),
+                ("encrypted", models.BooleanField(null=True)),
+                ("size", models.BigIntegerField()),
+                ("valid_until", models.DateTimeField()),
+                ("attached", models.BooleanField()),
+                ("sentence", models.CharField(blank=True, max_length=400)),
+                ("log_sha256", models.CharField(max_length=64)),
+                ("recorded_at", models.DateTimeField()),
+                ("entry", models.CharField(max_length=64)),
+                (
+                    "asset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="inventory.asset"
+                    ),
+                ),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="tickets.maintenanceticket"
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="backups.backupsource",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='backupsource',
-            constraint=models.CheckConstraint(condition=models.Q(('product__in', ['restic', 'job_log', 'reimage'])), name='backup_product_known'),
+            model_name="backupsource",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("product__in", ["restic", "job_log", "reimage"])), name="backup_product_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='backupsource',
-            constraint=models.CheckConstraint(condition=models.Q(('depth__in', ['all', 'sample', 'structure'])), name='backup_depth_known'),
+            model_name="backupsource",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("depth__in", ["all", "sample", "structure"])), name="backup_depth_known"
+            ),
         ),
         migrations.AddIndex(
-            model_name='backupproof',
-            index=models.Index(fields=['ticket', 'asset'], name='proof_by_ticket_asset'),
+            model_name="backupproof",
+            index=models.Index(fields=["ticket", "asset"], name="proof_by_ticket_asset"),
         ),
         migrations.AddConstraint(
-            model_name='backupproof',
-            constraint=models.CheckConstraint(condition=models.Q(('size__gte', 0)), name='proof_size_not_negative'),
+            model_name="backupproof",
+            constraint=models.CheckConstraint(condition=models.Q(("size__gte", 0)), name="proof_size_not_negative"),
         ),
         migrations.AddConstraint(
-            model_name='backupproof',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_until__gte', models.F('taken_at'))), name='proof_valid_after_backup'),
+            model_name="backupproof",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("valid_until__gte", models.F("taken_at"))), name="proof_valid_after_backup"
+            ),
         ),
     ]

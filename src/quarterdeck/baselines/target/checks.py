@@ -35,6 +35,14 @@ def came_by(pid: int) -> str:
     return " ".join(found[0].split()[2:]) if found else ""
 
 
+def name_of(pid: int) -> str:
+    """Return the name of a process, empty when it has just ended."""
+    try:
+        return text_of(f"/proc/{pid}/comm")
+    except OSError:
+        return ""
+
+
 def leftovers(account: str) -> "list[str]":
     """Return pid and name of an account's processes, but not of those that lead to this one; arguments may be secret.
 
@@ -49,7 +57,7 @@ def leftovers(account: str) -> "list[str]":
     if uid == 0:
         here = came_by(os.getpid())
         found = [pid for pid in found if here and came_by(pid) == here]
-    return sorted(f"{pid} " + text_of(f"/proc/{pid}/comm") for pid in found)
+    return sorted(f"{pid} {name}" for pid, name in ((pid, name_of(pid)) for pid in found) if name)
 
 
 def sshd_options(words: "list[str]") -> "list[str]":

@@ -99,7 +99,7 @@ def list_baselines(request: HttpRequest, number: str) -> list[BaselineOut]:
             started_at=one.started_at,
             finished_at=one.finished_at,
         )
-        for one in baselines.baselines(number)
+        for one in baselines.baselines(ticket=number)
     ]
 
 

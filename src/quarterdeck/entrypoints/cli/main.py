@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from quarterdeck import __version__
 from quarterdeck.entrypoints.cli import (
     access_verbs,
+    capture_verbs,
     login_verbs,
     package_verbs,
     register_verbs,
@@ -25,6 +26,17 @@ QD_URL names the server (default http://127.0.0.1:8600). The token of `qd login`
 Exit codes: 0 ok, 1 refused or failed, 2 wrong usage, 3 unanchored."""
 
 
+_MODULES = (
+    login_verbs,
+    ticket_verbs,
+    access_verbs,
+    capture_verbs,
+    register_verbs,
+    package_verbs,
+    server_verbs,
+)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the whole command line."""
     made = argparse.ArgumentParser(
@@ -36,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action="version", version=f"qd {__version__}")
     verbs = Group(made, "verb")
-    for module in (login_verbs, ticket_verbs, access_verbs, register_verbs, package_verbs, server_verbs):
+    for module in _MODULES:
         module.add(verbs)
     return made
 

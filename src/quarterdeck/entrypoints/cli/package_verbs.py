@@ -7,12 +7,13 @@ from pathlib import Path
 
 from quarterdeck.entrypoints.cli.server import Failed, Server
 from quarterdeck.entrypoints.cli.showing import JsonValue, clean, show_rows
+from quarterdeck.entrypoints.cli.ticket_verbs import ticket_path
 from quarterdeck.entrypoints.cli.verbs import Group, as_row, as_rows, flag, option, text_of
 from quarterdeck_verify.__main__ import main as verify_main
 
 COLUMNS = {"Id": "id", "State": "state", "Name": "base", "Ordered": "ordered_at", "Size": "size", "SHA-256": "sha256"}
 LOOK_SECONDS = 1.0
-UNFINISHED = {"waiting", "running", "making"}
+UNFINISHED = {"waiting", "running"}
 
 
 def add(verbs: Group) -> None:
@@ -24,6 +25,9 @@ def add(verbs: Group) -> None:
     option(made, "--from", "beginning of a period, with offset, for example 2026-11-01T00:00:00Z", metavar="TIME")
     option(made, "--until", "end of the period, not included", metavar="TIME")
     option(made, "--output", "file to write (default: the package's own name here)", metavar="FILE")
+    option(made, "--code", "six digits of your authenticator app, should a fresh second factor be needed")
+    made = nouns.verb("consent", "let the recordings of a ticket leave in packages (CUI owner)", consent)
+    made.add_argument("number", metavar="MT-YYYY-NNNNN", help="the ticket's number")
     option(made, "--code", "six digits of your authenticator app, should a fresh second factor be needed")
     made = nouns.verb("download", "fetch a finished package", download)
     made.add_argument("id", help="id of the package, see `qd packages`")
@@ -45,11 +49,10 @@ def list_packages(arguments: argparse.Namespace) -> int:
 def export(arguments: argparse.Namespace) -> int:
     """Order a package, wait until it is made, fetch it."""
     since, until = getattr(arguments, "from"), arguments.until
-    if bool(arguments.ticket) == bool(since or until):
+    if not arguments.ticket and not (since and until):
         raise Failed("Name tickets with --ticket, or a period with --from and --until.")
-    body: dict[str, JsonValue] = {"since": since, "until": until}
-    if arguments.ticket:
-        body = {"tickets": list(arguments.ticket)}
+    body: dict[str, JsonValue] = {"tickets": list(arguments.ticket)}
+    body |= {name: value for name, value in (("since", since), ("until", until)) if value}
     server = Server(code=arguments.code)
     order = as_row(server.post("/packages", body))
     while text_of(order, "state") in UNFINISHED:
@@ -58,6 +61,14 @@ def export(arguments: argparse.Namespace) -> int:
         print(f"\r{clean(text_of(order, 'message')):<60}", end="", file=sys.stderr)
     print(file=sys.stderr)
     return _fetch(server, order, arguments.output)
+
+
+def consent(arguments: argparse.Namespace) -> int:
+    """Let the recordings of a ticket leave in packages."""
+    ticket_path(arguments.number)
+    Server(code=arguments.code).post(f"/packages/consent/{arguments.number}")
+    print(f"Recordings of {arguments.number} may leave in packages.")
+    return 0
 
 
 def download(arguments: argparse.Namespace) -> int:
@@ -78,7 +89,7 @@ def verify(arguments: argparse.Namespace) -> int:
 def _fetch(server: Server, order: dict[str, JsonValue], output: str) -> int:
     if not text_of(order, "sha256"):
         raise Failed(f"The package is {text_of(order, 'state')}: {text_of(order, 'message')}")
-    target = Path(output or Path(text_of(order, "base") + ".zip").name)
+    target = Path(output or Path(text_of(order, "file_name")).name)
     server.download(f"/packages/{text_of(order, 'id')}/download", target)
     print(f"{target}  sha256 {text_of(order, 'sha256')}")
     return 0

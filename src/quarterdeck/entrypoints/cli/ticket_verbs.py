@@ -97,13 +97,13 @@ def new_ticket(arguments: argparse.Namespace) -> int:
 def edit_ticket(arguments: argparse.Namespace) -> int:
     """Replace the content of a ticket."""
     server = Server(code=arguments.code)
-    version = as_row(as_row(server.get(_path(arguments.number)))["ticket"])["version"]
-    return _tell(server.put(_path(arguments.number), read_ticket(Path(arguments.file)) | {"version": version}))
+    version = as_row(as_row(server.get(ticket_path(arguments.number)))["ticket"])["version"]
+    return _tell(server.put(ticket_path(arguments.number), read_ticket(Path(arguments.file)) | {"version": version}))
 
 
 def show_ticket(arguments: argparse.Namespace) -> int:
     """Show a ticket."""
-    page = as_row(Server().get(_path(arguments.number)))
+    page = as_row(Server().get(ticket_path(arguments.number)))
     if arguments.json:
         show_json(page)
         return 0
@@ -137,7 +137,7 @@ def content_of(ticket: dict[str, JsonValue]) -> str:
 
 def timeline(arguments: argparse.Namespace) -> int:
     """Show every act about a ticket."""
-    rows = as_rows(Server().get(_path(arguments.number) + "/timeline"))
+    rows = as_rows(Server().get(ticket_path(arguments.number) + "/timeline"))
     columns = {"At": "at", "Act": "event", "By": "actor", "Entry": "seq"}
     show_rows(rows, columns, as_json=arguments.json, none="Nothing yet.")
     return 0
@@ -145,7 +145,7 @@ def timeline(arguments: argparse.Namespace) -> int:
 
 def plain_act(name: str, arguments: argparse.Namespace) -> int:
     """Do an act that needs nothing but the ticket's number."""
-    return _tell(Server(code=arguments.code).post(f"{_path(arguments.number)}/{name}"))
+    return _tell(Server(code=arguments.code).post(f"{ticket_path(arguments.number)}/{name}"))
 
 
 def decide(name: str, arguments: argparse.Namespace) -> int:
@@ -153,13 +153,13 @@ def decide(name: str, arguments: argparse.Namespace) -> int:
     server = Server(code=arguments.code)
     content_hash = arguments.hash
     if not content_hash:
-        ticket = as_row(as_row(server.get(_path(arguments.number)))["ticket"])
+        ticket = as_row(as_row(server.get(ticket_path(arguments.number)))["ticket"])
         print(content_of(ticket), file=sys.stderr)
         if not confirm(f"{name.capitalize()} exactly this as {arguments.role}?"):
             raise Failed("Nothing was decided. At a terminal answer yes, in a script give the --hash that you read.")
         content_hash = text_of(ticket, "content_hash")
     body: dict[str, JsonValue] = {"role": arguments.role, "content_hash": content_hash, "reason": arguments.reason}
-    return _tell(server.post(f"{_path(arguments.number)}/{name}", body))
+    return _tell(server.post(f"{ticket_path(arguments.number)}/{name}", body))
 
 
 def authorise_emergency(arguments: argparse.Namespace) -> int:
@@ -170,38 +170,40 @@ def authorise_emergency(arguments: argparse.Namespace) -> int:
         "reason": arguments.reason,
         "content_hash": arguments.hash,
     }
-    return _tell(Server(code=arguments.code).post(f"{_path(arguments.number)}/authorise-emergency", body))
+    return _tell(Server(code=arguments.code).post(f"{ticket_path(arguments.number)}/authorise-emergency", body))
 
 
 def ratify(arguments: argparse.Namespace) -> int:
     """Ratify an emergency, or refuse to."""
     body: dict[str, JsonValue] = {"role": arguments.role, "ratified": not arguments.no, "reason": arguments.reason}
-    return _tell(Server(code=arguments.code).post(f"{_path(arguments.number)}/ratify", body))
+    return _tell(Server(code=arguments.code).post(f"{ticket_path(arguments.number)}/ratify", body))
 
 
 def waive(arguments: argparse.Namespace) -> int:
     """Let a deferrable hold point pass."""
     body: dict[str, JsonValue] = {"hold_point": arguments.hold_point, "reason": arguments.reason}
-    return _tell(Server(code=arguments.code).post(f"{_path(arguments.number)}/waive", body))
+    return _tell(Server(code=arguments.code).post(f"{ticket_path(arguments.number)}/waive", body))
 
 
 def close(arguments: argparse.Namespace) -> int:
     """Close a ticket."""
     body: dict[str, JsonValue] = {"summary": arguments.summary, "rolled_back": arguments.rolled_back}
-    return _tell(Server(code=arguments.code).post(f"{_path(arguments.number)}/close", body))
+    return _tell(Server(code=arguments.code).post(f"{ticket_path(arguments.number)}/close", body))
 
 
 def withdraw(arguments: argparse.Namespace) -> int:
     """Withdraw a ticket."""
-    return _tell(Server(code=arguments.code).post(f"{_path(arguments.number)}/withdraw", {"reason": arguments.reason}))
+    server = Server(code=arguments.code)
+    return _tell(server.post(f"{ticket_path(arguments.number)}/withdraw", {"reason": arguments.reason}))
 
 
 def comment(arguments: argparse.Namespace) -> int:
     """Add a remark."""
-    return _tell(Server(code=arguments.code).post(f"{_path(arguments.number)}/comment", {"text": arguments.text}))
+    return _tell(Server(code=arguments.code).post(f"{ticket_path(arguments.number)}/comment", {"text": arguments.text}))
 
 
-def _path(number: str) -> str:
+def ticket_path(number: str) -> str:
+    """Return the address of a ticket; Failed for something that is no ticket number."""
     if not number.replace("-", "").isalnum() or not number.isascii():
         raise Failed(f"{number!r} is no ticket number; they look like MT-2026-00014.")
     return f"/tickets/{number}"

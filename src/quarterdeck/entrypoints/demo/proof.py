@@ -76,8 +76,10 @@ def other_tools(shop: Shop, out: Path) -> str:
     ):
         with (bag / name).open("rb") as message:
             subprocess.run(
-                ["ssh-keygen", "-Y", "verify", "-f", str(out / "allowed_signers"), "-I", signer]
-                + ["-n", namespace, "-s", f"{bag / name}.sig"],
+                [
+                    *("ssh-keygen", "-Y", "verify", "-f", str(out / "allowed_signers"), "-I", signer),
+                    *("-n", namespace, "-s", f"{bag / name}.sig"),
+                ],
                 stdin=message,
                 check=True,
                 capture_output=True,

@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from quarterdeck.entrypoints.demo.client import Api
 from quarterdeck.entrypoints.demo.people import Member, cast
@@ -22,7 +23,7 @@ class Shop:
 
     stage: Stage
     people: dict[str, Member] = field(default_factory=cast)
-    assets: dict[str, dict[str, object]] = field(default_factory=dict)
+    assets: dict[str, dict[str, Any]] = field(default_factory=dict)
     connection: str = ""
     technique: str = ""
     mechanism: str = ""
@@ -94,7 +95,7 @@ def import_inventory(shop: Shop) -> str:
     if again["rows"]:
         raise DemoFailed(f"importing the same file again would change {again['rows'][:2]}")
     shop.assets = {asset["hostname"]: asset for asset in iris.call("GET", "/assets")}
-    shop.connection = str(shop.assets[SERVER]["connections"][0]["id"])  # type: ignore[index]  JSON
+    shop.connection = str(shop.assets[SERVER]["connections"][0]["id"])
     return f"{done['result']['added']} assets from a CSV; importing it again changes nothing"
 
 
@@ -167,6 +168,7 @@ def fill_registers(shop: Shop) -> str:
 
 
 def make_key(path: Path) -> None:
+    """Make an ECDSA P-256 key pair without passphrase."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ecdsa", "-b", "256", "-N", "", "-C", "max", "-f", str(path)],

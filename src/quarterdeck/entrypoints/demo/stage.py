@@ -1,4 +1,4 @@
-"""The stage of the demo: folders, free ports, a mail server that receives, a target `sshd`, and `qd up`; all stopped."""
+"""The stage of the demo: folders, free ports, a mail server, a target `sshd`, `qd up`; all stopped at the end."""
 
 import getpass
 import os

@@ -153,9 +153,11 @@ def other_doors_refused(shop: Shop) -> str:
 
 def _ssh_direct(shop: Shop, port: int, options: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "IdentitiesOnly=yes"]
-        + ["-o", "UserKnownHostsFile=/dev/null", "-i", str(shop.technician_key), *options]
-        + ["-p", str(port), "--", f"{ACCOUNT}@{LOOPBACK}", "id"],
+        [
+            *("ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "IdentitiesOnly=yes"),
+            *("-o", "UserKnownHostsFile=/dev/null", "-i", str(shop.technician_key), *options),
+            *("-p", str(port), "--", f"{ACCOUNT}@{LOOPBACK}", "id"),
+        ],
         capture_output=True,
         text=True,
         timeout=60,

@@ -25,7 +25,7 @@ SIGNATURE_TYPE = b"ecdsa-sha2-nistp256"
 
 
 class OneKeyAgent:
-    """Listens on `folder`/agent.sock; `certify` turns the public key into a certificate line, `may_sign` is the barrier.
+    """Listens on `folder`/agent.sock; `certify` turns the key into a certificate line, `may_sign` is the barrier.
 
     Both callables may raise; then the request fails and `failure` holds the exception for the caller to tell.
     """

@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from quarterdeck.entrypoints.gate.deadlines import Deadline
 from quarterdeck.entrypoints.gate.processes import (
     ProcessHandle,
     child_towards,
@@ -22,7 +23,6 @@ from quarterdeck.entrypoints.gate.processes import (
 )
 from quarterdeck.entrypoints.gate.sshd import Accepted, write_private
 from quarterdeck.kernel.clock import Clock
-from quarterdeck.entrypoints.gate.deadlines import Deadline
 
 KILL_AFTER = 0.4
 
@@ -112,7 +112,7 @@ class Connections:
             connection.process.signal(signal.SIGTERM)
 
     def press(self, boot: float) -> None:
-        """Kill what has not ended within 0.4 s of being asked, and see whether the last process of a connection is gone."""
+        """Kill what has not ended within 0.4 s of being asked, and see whether the last process is gone."""
         for connection in list(self._by_pid.values()):
             if connection.ending_since is not None and boot - connection.ending_since >= KILL_AFTER:
                 connection.process.signal(signal.SIGKILL)

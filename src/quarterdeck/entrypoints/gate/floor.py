@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from quarterdeck.entrypoints.gate.connections import Connection, Connections
+from quarterdeck.entrypoints.gate.deadlines import deadline, due_notice, must_end, renewed, window_over
 from quarterdeck.entrypoints.gate.lines import ChildLine
 from quarterdeck.entrypoints.gate.recorder import recorded
 from quarterdeck.kernel.clock import Clock
-from quarterdeck.entrypoints.gate.deadlines import deadline, due_notice, must_end, renewed, window_over
 from quarterdeck.sessions.ports import AdmissionDesk
 from quarterdeck.sessions.terms import Admitted, Ending, EndReason, SessionState, Standing, StreamSum
 

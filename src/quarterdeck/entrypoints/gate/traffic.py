@@ -59,6 +59,10 @@ class Traffic:
         self._outcome: Outcome | None = None
         self._progressed = 0.0
 
+    @property
+    def _movers(self) -> list[Stream | Drain]:
+        return [*self._streams.values(), *self._drains]
+
     def start(self) -> None:
         """Start the upstream client; bytes of the person wait until it is logged in."""
         person = self._person
@@ -101,7 +105,7 @@ class Traffic:
                 link.take_order()
             if connection.fileno() in ready:
                 self._hear_launcher(connection)
-            for mover in (*self._streams.values(), *self._drains):
+            for mover in self._movers:
                 interest = mover.interest()
                 if interest is not None and interest[0] in ready:
                     mover.move()
@@ -138,9 +142,9 @@ class Traffic:
         if not self._agent.signed:
             waiter.register(self._agent.fileno(), select.POLLIN)
         wanted: dict[int, int] = {}
-        for name, mover in (*self._streams.items(), *(("", drain) for drain in self._drains)):
+        for mover in self._movers:
             interest = mover.interest()
-            if interest is not None and (self._agent.signed or name != "stdin"):
+            if interest is not None and (self._agent.signed or mover is not self._streams["stdin"]):
                 wanted[interest[0]] = wanted.get(interest[0], 0) | interest[1]
         for descriptor, event in wanted.items():
             waiter.register(descriptor, event)

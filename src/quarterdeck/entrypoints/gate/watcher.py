@@ -1,4 +1,4 @@
-"""The watcher thread: reads the database's change counter every 250 ms and who may stay, so that the loop never blocks."""
+"""The watcher thread: reads the change counter every 250 ms and who may stay, so that the loop never blocks."""
 
 import logging
 import threading
@@ -54,7 +54,7 @@ class Watcher:
                     self._report(boot, serials, standing)
                 else:
                     self._report(boot, serials, None)
-            except Exception:
+            except Exception:  # noqa: BLE001  whatever stops the reading ends the sessions two seconds later
                 _LOG.exception("the database can't be read")
             self._between()
             self._nudged.wait(POLL_SECONDS)

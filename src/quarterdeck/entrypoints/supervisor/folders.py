@@ -3,6 +3,7 @@
 import os
 import pwd
 import secrets
+import stat
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -70,6 +71,17 @@ def write_secret(path: Path, value: str) -> None:
         os.fsync(out.fileno())
 
 
+def _lets_through(folder: Path, account: pwd.struct_passwd) -> bool:
+    if account.pw_uid == 0:
+        return True
+    status = folder.stat()
+    if status.st_uid == account.pw_uid:
+        return bool(status.st_mode & stat.S_IXUSR)
+    if status.st_gid in os.getgrouplist(account.pw_name, account.pw_gid):
+        return bool(status.st_mode & stat.S_IXGRP)
+    return bool(status.st_mode & stat.S_IXOTH)
+
+
 def _give_away(config: Settings, owner: str) -> None:
     """As root, give everything to `owner`, or to whom the data folder belongs already."""
     if os.geteuid() != 0:
@@ -81,5 +93,11 @@ def _give_away(config: Settings, owner: str) -> None:
     except KeyError as error:
         raise Unusable(f"There is no user {owner!r} on this machine; make it with `useradd --system`.") from error
     for folder in (config.data_dir, config.sealer_folder, config.signer_folder):
+        shut = next((above for above in folder.resolve().parents if not _lets_through(above, account)), None)
+        if shut is not None:
+            raise Unusable(
+                f"{account.pw_name} cannot pass through {shut} to {folder}. Choose a place that it can reach, "
+                "for example QD_DATA_DIR=/var/lib/quarterdeck/data."
+            )
         for path in (folder, *folder.rglob("*")):
             os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)

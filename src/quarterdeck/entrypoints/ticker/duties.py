@@ -4,10 +4,12 @@ from collections.abc import Callable
 from functools import partial
 
 from quarterdeck import wiring
+from quarterdeck.config.api import load
 from quarterdeck.entrypoints.ticker.loop import Duty
 from quarterdeck.kernel.actors import system
 from quarterdeck.kernel.clock import Clock
-from quarterdeck.workflows import close_ticket, do_captures, export_package, seal_checkpoint, seal_period
+from quarterdeck.personnel import api as personnel
+from quarterdeck.workflows import close_ticket, do_captures, export_package, seal_checkpoint, seal_period, send_notices
 from quarterdeck.workflows.anchor_checkpoints import AnchorQueue
 
 TICKER = system("ticker")
@@ -20,6 +22,8 @@ def duties(clock: Clock) -> list[Duty]:
         Duty("windows", 1, partial(close_ticket.end_windows, TICKER, clock)),
         Duty("heartbeat", 60, partial(seal_checkpoint.beat_if_due, actor=TICKER, clock=clock)),
         Duty("periods", 60, partial(seal_period.seal_due_periods, TICKER, clock)),
+        Duty("people", 60, partial(personnel.apply_due_changes, actor=TICKER, clock=clock)),
+        Duty("notices", 5, lambda: send_notices.send_notices(wiring.mailer(), clock, load().base_url)),
         Duty("seal", 1, partial(seal_checkpoint.seal_if_due, sealer, clock=clock)),
         Duty("anchor", 1, _anchoring(lambda: sealer.status().allowed_signers, clock)),
     ]

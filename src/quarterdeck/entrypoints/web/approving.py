@@ -12,7 +12,7 @@ from django.urls import reverse
 from quarterdeck.controls.api import fact_kind
 from quarterdeck.entrypoints.web import stepup, zones
 from quarterdeck.entrypoints.web.naming import Names
-from quarterdeck.entrypoints.web.pages import Visitor, page
+from quarterdeck.entrypoints.web.pages import Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import ticket_for
 from quarterdeck.entrypoints.web.tickets import approvals
@@ -53,7 +53,7 @@ def approve(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
     """Show what is approved and take the decision; a content other than the one shown is answered with 409."""
     ticket = ticket_for(seen, number)
     roles = _roles_for(seen, number)
-    form = DecisionForm(request.POST or None, roles=roles)
+    form = DecisionForm(posted(request), roles=roles)
     code = stepup.code_form(request, seen)
     extra: dict[str, Any] = {"form": form, "code_form": code, "may_decide": bool(roles), "roles_open": roles}
     status = 200

@@ -12,7 +12,7 @@ from quarterdeck.controls.api import fact_kind, is_fact_kind
 from quarterdeck.entrypoints.web import lists, stepup
 from quarterdeck.entrypoints.web.asset_forms import AssetForm, ConnectionForm
 from quarterdeck.entrypoints.web.naming import Names
-from quarterdeck.entrypoints.web.pages import Visitor, page
+from quarterdeck.entrypoints.web.pages import Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.tickets import MAY_REQUEST
 from quarterdeck.entrypoints.web.words import called
@@ -172,7 +172,7 @@ def _newest_facts(asset_id: str) -> list[dict[str, Any]]:
 @page(Role.IT_LEAD)
 def asset_add(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """Add an asset by hand."""
-    form = AssetForm(request.POST or None)
+    form = AssetForm(posted(request))
     context: dict[str, Any] = {"form": form, "heading": "Add an asset", "button": "Add"}
     if request.method == "POST" and form.is_valid():
         try:
@@ -191,7 +191,7 @@ def asset_change(request: HttpRequest, seen: Visitor, asset_id: str) -> HttpResp
     fields = asset.fields
     initial = {name: getattr(fields, name) for name in AssetForm.base_fields if hasattr(fields, name)}
     initial |= {"depends_on": list(fields.depends_on), "version": asset.version}
-    form = AssetForm(request.POST or None, initial=initial, but_not=asset_id)
+    form = AssetForm(posted(request), initial=initial, but_not=asset_id)
     context: dict[str, Any] = {"form": form, "asset": asset, "heading": f"Change {asset.hostname}", "button": "Save"}
     if request.method == "POST" and form.is_valid():
         said = form.asset(asset.maintenance_window)
@@ -224,7 +224,7 @@ def connection_set(request: HttpRequest, seen: Visitor, asset_id: str, connectio
         initial = {name: getattr(old, name) for name in ConnectionForm.base_fields} | {
             "watched_roots": "\n".join(old.watched_roots)
         }
-    form = ConnectionForm(request.POST or None, initial=initial)
+    form = ConnectionForm(posted(request), initial=initial)
     context: dict[str, Any] = {
         "form": form,
         "asset": asset,

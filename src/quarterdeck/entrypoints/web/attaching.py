@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 
 from quarterdeck.controls.api import fact_kind
 from quarterdeck.entrypoints.web.naming import Names
-from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page
+from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import ticket_for
 from quarterdeck.entrypoints.web.ticket_acts import Question, ask
@@ -30,7 +30,7 @@ def attach_file(request: HttpRequest, seen: Visitor, number: str) -> HttpRespons
     """Attach a file."""
     ticket: TicketView = ticket_for(seen, number)
     names = Names()
-    form = AttachForm(request.POST or None, request.FILES or None)
+    form = AttachForm(posted(request), request.FILES or None)
     about = [("", "The ticket as a whole"), *((named.asset_id, names.asset(named.asset_id)) for named in ticket.assets)]
     form.fields["asset"] = forms.ChoiceField(label="About", required=False, choices=about)
     form.order_fields(AttachForm.field_order)

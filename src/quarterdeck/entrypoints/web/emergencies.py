@@ -6,7 +6,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 
 from quarterdeck.entrypoints.web.naming import Names
-from quarterdeck.entrypoints.web.pages import Visitor, page
+from quarterdeck.entrypoints.web.pages import Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import ticket_for
 from quarterdeck.entrypoints.web.ticket_acts import Question, ask
@@ -47,7 +47,7 @@ def emergency(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
     ticket = ticket_for(seen, number)
     names = Names()
     people = [(who, names.person(who)) for who in personnel.holders(Role.APPROVER, seen.now)]
-    form = EmergencyForm(request.POST or None, people=people, initial={"authoriser": seen.person.id})
+    form = EmergencyForm(posted(request), people=people, initial={"authoriser": seen.person.id})
 
     def act(fresh: Visitor, filled: forms.Form) -> str:
         said = filled.cleaned_data
@@ -93,7 +93,7 @@ def ratify(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
     """Ratify an emergency afterwards, or refuse to."""
     ticket = ticket_for(seen, number)
     roles = [role for role in ApprovalRole if seen.has(Role(role.value))]
-    form = RatifyForm(request.POST or None, roles=roles)
+    form = RatifyForm(posted(request), roles=roles)
 
     def act(fresh: Visitor, filled: forms.Form) -> str:
         said = filled.cleaned_data

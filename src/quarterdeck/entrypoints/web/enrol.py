@@ -7,7 +7,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from quarterdeck.entrypoints.web.pages import public
+from quarterdeck.entrypoints.web.pages import posted, public
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
@@ -50,7 +50,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
     """Code and password first, then the authenticator, then the recovery codes."""
     if request.method == "POST" and "totp" in request.POST:
         return _confirm(request)
-    form = EnrolForm(request.POST or None, initial={"code": request.GET.get("code", "")})
+    form = EnrolForm(posted(request), initial={"code": request.GET.get("code", "")})
     context: dict[str, object] = {"form": form}
     if request.method == "POST" and form.is_valid():
         try:

@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase
 
 from quarterdeck.entrypoints.web.people_in import Visitor, visitor_of
@@ -53,10 +53,15 @@ def public(view: View) -> View:
     return view
 
 
+def posted(request: HttpRequest) -> QueryDict | None:
+    """Return what a form was sent, also when that is nothing at all; None when it was only opened."""
+    return request.POST if request.method == "POST" else None
+
+
 def access_of(view: object) -> Access | None:
     """Return what `view` declared, None when it declared nothing."""
     found = getattr(view, "access", None)
     return found if isinstance(found, Access) else None
 
 
-__all__ = ["EVERYONE", "STAFF_AT_WORK", "Access", "Visitor", "access_of", "page", "public"]
+__all__ = ["EVERYONE", "STAFF_AT_WORK", "Access", "Visitor", "access_of", "page", "posted", "public"]

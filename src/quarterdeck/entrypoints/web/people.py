@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from quarterdeck.entrypoints.web import lists, zones
 from quarterdeck.entrypoints.web.naming import Names
-from quarterdeck.entrypoints.web.pages import Visitor, page
+from quarterdeck.entrypoints.web.pages import Visitor, page, posted
 from quarterdeck.entrypoints.web.people_forms import AuthoriseForm, DeputyForm, PersonForm, RoleForm
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.words import called
@@ -161,7 +161,7 @@ def _form_page(
 @page(Role.IT_LEAD)
 def person_add(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """Add a person; the enrolment code is shown once."""
-    form = PersonForm(request.POST or None)
+    form = PersonForm(posted(request))
     refused = None
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data
@@ -202,7 +202,7 @@ def _take_issued(request: HttpRequest, person_id: str) -> dict[str, str] | None:
 def role_grant(request: HttpRequest, seen: Visitor, person_id: str) -> HttpResponse:
     """Grant a role, or ask for a guarded one."""
     person = personnel.person(person_id)
-    form = RoleForm(request.POST or None)
+    form = RoleForm(posted(request))
     refused = None
     if request.method == "POST" and form.is_valid():
         try:
@@ -222,7 +222,7 @@ def role_grant(request: HttpRequest, seen: Visitor, person_id: str) -> HttpRespo
 def deputy_name(request: HttpRequest, seen: Visitor, person_id: str) -> HttpResponse:
     """Name a deputy for a person's role between two dates."""
     person = personnel.person(person_id)
-    form = DeputyForm(request.POST or None, zone=zones.zone_of(request), now=seen.now, principal=person_id)
+    form = DeputyForm(posted(request), zone=zones.zone_of(request), now=seen.now, principal=person_id)
     refused = None
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data
@@ -250,7 +250,7 @@ def deputy_name(request: HttpRequest, seen: Visitor, person_id: str) -> HttpResp
 def authorise(request: HttpRequest, seen: Visitor, person_id: str) -> HttpResponse:
     """Authorise a person to maintain."""
     person = personnel.person(person_id)
-    form = AuthoriseForm(request.POST or None, zone=zones.zone_of(request), now=seen.now, initial={"valid_from": "now"})
+    form = AuthoriseForm(posted(request), zone=zones.zone_of(request), now=seen.now, initial={"valid_from": "now"})
     refused = None
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data

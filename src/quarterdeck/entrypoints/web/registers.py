@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from quarterdeck.entrypoints.web import lists
 from quarterdeck.entrypoints.web.naming import Names
-from quarterdeck.entrypoints.web.pages import Visitor, page
+from quarterdeck.entrypoints.web.pages import Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.register_forms import EntryPointForm, InspectionForm, ItemForm
 from quarterdeck.entrypoints.web.words import called
@@ -114,7 +114,7 @@ def _ask(
 @page(Role.IT_LEAD)
 def item_add(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """Register an item; the hash is taken from the file, which itself is not kept."""
-    form = ItemForm(request.POST or None, request.FILES or None)
+    form = ItemForm(posted(request), request.FILES or None)
     refused = None
     if request.method == "POST" and form.is_valid():
         try:
@@ -140,7 +140,7 @@ def item_withdraw(request: HttpRequest, seen: Visitor, item_id: str) -> HttpResp
 def item_inspect(request: HttpRequest, seen: Visitor, item_id: str) -> HttpResponse:
     """Record an inspection."""
     item = tools.item(item_id)
-    form = InspectionForm(request.POST or None, request.FILES or None)
+    form = InspectionForm(posted(request), request.FILES or None)
     refused = None
     if request.method == "POST" and form.is_valid():
         record = form.cleaned_data["record"]
@@ -175,7 +175,7 @@ def entry_points(request: HttpRequest, seen: Visitor) -> HttpResponse:
 @page(Role.IT_LEAD)
 def entry_point_add(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """Add a way in."""
-    form = EntryPointForm(request.POST or None)
+    form = EntryPointForm(posted(request))
     refused = None
     if request.method == "POST" and form.is_valid():
         try:

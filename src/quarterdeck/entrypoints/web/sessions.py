@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from quarterdeck.entrypoints.web import casts, lists, session_words, ticket_acts, zones
 from quarterdeck.entrypoints.web.naming import Names
-from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page
+from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import reads, ticket_for
 from quarterdeck.entrypoints.web.ticket_forms import MomentField, ReasonForm, TimedForm, options
@@ -175,7 +175,7 @@ def explain(request: HttpRequest, seen: Visitor, session_id: str) -> HttpRespons
         "Explain",
     )
     ticket = ticket_for(seen, session.ticket)
-    return ticket_acts.ask(request, seen, ticket, ReasonForm(request.POST or None), question, act)
+    return ticket_acts.ask(request, seen, ticket, ReasonForm(posted(request)), question, act)
 
 
 class WrittenDownForm(TimedForm):
@@ -198,7 +198,7 @@ def write_down(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse
     """Write down work that did not go through the gate."""
     ticket = ticket_for(seen, number)
     names = Names()
-    form = WrittenDownForm(request.POST or None, request.FILES or None, zone=zones.zone_of(request), now=seen.now)
+    form = WrittenDownForm(posted(request), request.FILES or None, zone=zones.zone_of(request), now=seen.now)
     assets = [(named.asset_id, names.asset(named.asset_id)) for named in ticket.assets]
     ways = [("", "None of the register"), *((way.id, way.name) for way in inventory.entry_points())]
     for name, choices in (("asset", assets), ("entry_point", ways)):

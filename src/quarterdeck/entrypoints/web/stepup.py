@@ -5,6 +5,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 
+from quarterdeck.entrypoints.web.pages import posted
 from quarterdeck.entrypoints.web.people_in import Visitor, forget, visitor_of
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
@@ -26,7 +27,7 @@ def code_form(request: HttpRequest, seen: Visitor) -> CodeForm | None:
     """Return the form for the code when the last second factor is older than ten minutes, else None."""
     if seen.stepped_up:
         return None
-    return CodeForm(request.POST if request.method == "POST" else None)
+    return CodeForm(posted(request))
 
 
 def stepped_up(request: HttpRequest, seen: Visitor, form: CodeForm | None) -> Visitor | None:

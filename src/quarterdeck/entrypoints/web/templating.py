@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from quarterdeck.entrypoints.web import stepup
 from quarterdeck.entrypoints.web.naming import Names
-from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page
+from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import ticket_for
 from quarterdeck.entrypoints.web.ticket_acts import Question, ask
@@ -35,7 +35,7 @@ class TemplateForm(forms.Form):
 def template_from(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
     """Make standard work of a ticket's content."""
     ticket = ticket_for(seen, number)
-    form = TemplateForm(request.POST or None, initial={"name": ticket.title})
+    form = TemplateForm(posted(request), initial={"name": ticket.title})
 
     def act(fresh: Visitor, filled: forms.Form) -> str:
         said = filled.cleaned_data
@@ -53,7 +53,7 @@ def template_page(request: HttpRequest, seen: Visitor, template_id: str) -> Http
     names = Names()
     given = {role for role, _, _ in template.approved}
     roles = [role for role in ApprovalRole if role not in given and seen.has(Role(role.value))]
-    form = ReasonForm(request.POST or None)
+    form = ReasonForm(posted(request))
     code = stepup.code_form(request, seen)
     context: dict[str, Any] = {"refused": None}
     if request.method == "POST" and roles and form.is_valid():

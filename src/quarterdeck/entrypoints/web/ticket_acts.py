@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from quarterdeck.entrypoints.web import stepup
-from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page
+from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import ticket_for
 from quarterdeck.entrypoints.web.ticket_forms import ReasonForm
@@ -141,7 +141,7 @@ def withdraw(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
     question = Question(
         f"Withdraw {number}", "It stays in the history and can't be taken up again.", "Withdraw", danger=True
     )
-    return ask(request, seen, ticket, ReasonForm(request.POST or None), question, act)
+    return ask(request, seen, ticket, ReasonForm(posted(request)), question, act)
 
 
 class WaiveForm(ReasonForm):
@@ -163,7 +163,7 @@ def waive(request: HttpRequest, seen: Visitor, number: str, hold_point: str) -> 
         "It passes for this exact content only, and shows as waived in the package.",
         "Waive",
     )
-    return ask(request, seen, ticket, WaiveForm(request.POST or None), question, act, with_code=True)
+    return ask(request, seen, ticket, WaiveForm(posted(request)), question, act, with_code=True)
 
 
 class CloseForm(forms.Form):
@@ -190,4 +190,4 @@ def close(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
         "Afterwards nothing can be added; the ledger seals how many entries it has.",
         "Close the ticket",
     )
-    return ask(request, seen, ticket, CloseForm(request.POST or None), question, act)
+    return ask(request, seen, ticket, CloseForm(posted(request)), question, act)

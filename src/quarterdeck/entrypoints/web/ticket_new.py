@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from quarterdeck.entrypoints.web import stepup, zones
 from quarterdeck.entrypoints.web.naming import Names
-from quarterdeck.entrypoints.web.pages import Visitor, page
+from quarterdeck.entrypoints.web.pages import Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import ticket_for
 from quarterdeck.entrypoints.web.ticket_forms import QuickLogForm, StandardForm, TicketForm, initial_of
@@ -32,7 +32,7 @@ def ticket_new(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """A new ticket: saved as draft, or submitted at once."""
     zone = zones.zone_of(request)
     initial = {"assets": request.GET.getlist("asset"), "technicians": _self_if_technician(seen)}
-    form = TicketForm(request.POST or None, zone=zone, now=seen.now, initial=initial)
+    form = TicketForm(posted(request), zone=zone, now=seen.now, initial=initial)
     context: dict[str, Any] = {
         "form": form,
         "heading": "New ticket",
@@ -71,7 +71,7 @@ def ticket_edit(request: HttpRequest, seen: Visitor, number: str) -> HttpRespons
     ticket = ticket_for(seen, number)
     tickets.may_move("edit", ticket.state).require()
     zone = zones.zone_of(request)
-    form = TicketForm(request.POST or None, zone=zone, now=seen.now, initial=initial_of(ticket, zone))
+    form = TicketForm(posted(request), zone=zone, now=seen.now, initial=initial_of(ticket, zone))
     form.fields.pop("emergency")
     context: dict[str, Any] = {
         "form": form,
@@ -96,7 +96,7 @@ def ticket_edit(request: HttpRequest, seen: Visitor, number: str) -> HttpRespons
 def quick_log(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """Half a minute on a phone: a chore that is done."""
     form = QuickLogForm(
-        request.POST or None, zone=zones.zone_of(request), now=seen.now, initial={"asset": request.GET.get("asset", "")}
+        posted(request), zone=zones.zone_of(request), now=seen.now, initial={"asset": request.GET.get("asset", "")}
     )
     context: dict[str, Any] = {"form": form}
     if request.method == "POST" and form.is_valid():
@@ -116,7 +116,7 @@ def standard(request: HttpRequest, seen: Visitor) -> HttpResponse:
     names = Names()
     every = tickets.templates(seen.now)
     usable = [one for one in every if not one.withdrawn and one.approved]
-    form = StandardForm(request.POST or None, zone=zones.zone_of(request), now=seen.now, initial={"window_from": "now"})
+    form = StandardForm(posted(request), zone=zones.zone_of(request), now=seen.now, initial={"window_from": "now"})
     choices = [(one.id, _template_words(one, names)) for one in usable]
     form.fields["template"].choices = choices  # type: ignore[attr-defined]
     code = stepup.code_form(request, seen)

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from quarterdeck.entrypoints.web import zones
 from quarterdeck.entrypoints.web.naming import Names
-from quarterdeck.entrypoints.web.pages import Visitor, page
+from quarterdeck.entrypoints.web.pages import Visitor, page, posted
 from quarterdeck.entrypoints.web.people_forms import AgreementForm, PoolForm
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.words import called
@@ -64,7 +64,7 @@ def _agreement(terms: AgreementView, seen: Visitor) -> dict[str, Any]:
 def agreement_add(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """Add an agreement; a renewed one is added, never changed."""
     zone = zones.zone_of(request)
-    form = AgreementForm(request.POST or None, zone=zone, now=seen.now)
+    form = AgreementForm(posted(request), zone=zone, now=seen.now)
     refused = None
     if request.method == "POST" and form.is_valid():
         try:
@@ -81,7 +81,7 @@ def agreement_add(request: HttpRequest, seen: Visitor) -> HttpResponse:
 @page(Role.IT_LEAD)
 def pool_add(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """Add a pool."""
-    form = PoolForm(request.POST or None)
+    form = PoolForm(posted(request))
     refused = None
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data

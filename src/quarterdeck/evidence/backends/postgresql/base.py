@@ -1,8 +1,14 @@
-"""PostgreSQL with the guard: a write to a guarded table outside an act raises."""
+"""PostgreSQL with the guard (a write to a guarded table outside an act raises), and only where a commit is durable.
+
+The server may be set up by somebody else, so what the ledger rests on is fixed or asked on every connection: READ
+COMMITTED, under which a statement after a wait for a lock sees what was committed meanwhile, and synchronous_commit.
+"""
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base
+from psycopg import IsolationLevel
 
 from quarterdeck.evidence.guard import guard_writes
 
@@ -13,3 +19,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  Django's own signature
         super().__init__(*args, **kwargs)
         self.execute_wrappers.append(guard_writes)
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return libpq's parameters, the isolation level fixed: a server's or a role's default doesn't count."""
+        self.settings_dict["OPTIONS"]["isolation_level"] = IsolationLevel.READ_COMMITTED
+        return super().get_connection_params()
+
+    def init_connection_state(self) -> None:
+        """Refuse a connection whose acknowledged commits a power cut may take back (evidence.md, trap 12)."""
+        super().init_connection_state()
+        with self.connection.cursor() as cursor:
+            cursor.execute("SHOW synchronous_commit")
+            row = cursor.fetchone()
+        if row is None or row[0] == "off":
+            raise ImproperlyConfigured(
+                "The database acknowledges entries that a power cut may take back (synchronous_commit is off). Set "
+                "synchronous_commit to on for this database and its user, then start again."
+            )

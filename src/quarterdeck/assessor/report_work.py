@@ -1,0 +1,172 @@
+"""The work of a ticket for the report: grants, sessions with their text and replay, differences, backups."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from quarterdeck.access import api as access
+from quarterdeck.assessor.naming import Names
+from quarterdeck.assessor.transcripts import Transcript, transcript
+from quarterdeck.assessor.withholding import REASONS
+from quarterdeck.assessor.words import spoken, status
+from quarterdeck.backups import api as backups
+from quarterdeck.baselines import api as baselines
+from quarterdeck.evidence import api as evidence
+from quarterdeck.sessions import api as sessions
+from quarterdeck.sessions.api import SessionView
+
+REPLAY_BYTES = 2_000_000
+ALL_REPLAYS_BYTES = 24_000_000
+SHOWN_LINES = 4_000
+SHOWN_DIFFERENCES = 400
+
+
+@dataclass(slots=True)
+class Casts:
+    """The recordings of a package: those that leave, read once; and how many bytes of replay the report still takes."""
+
+    withheld: Mapping[str, str]
+    room: int = ALL_REPLAYS_BYTES
+    replays: dict[str, str] = field(default_factory=dict)
+    _texts: dict[str, Transcript] = field(default_factory=dict)
+
+    def leaves(self, session: SessionView) -> bool:
+        """True when the session's recording is in the package."""
+        return bool(session.recording) and session.recording not in self.withheld
+
+    def text(self, session: SessionView) -> Transcript | None:
+        """Return the text of a recording that leaves, None for one that stays or was never made."""
+        if not self.leaves(session):
+            return None
+        if session.recording not in self._texts:
+            content = evidence.read_artifact(session.recording)
+            self._texts[session.recording] = transcript(content)
+            if len(content) <= min(REPLAY_BYTES, self.room):
+                self.room -= len(content)
+                self.replays[session.id] = content.decode("utf-8", "replace")
+        return self._texts[session.recording]
+
+
+def session_rows(number: str, names: Names, casts: Casts, files: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return every session of the ticket, with what it showed or why that is not here."""
+    return [_session(one, names, casts, files) for one in sessions.sessions(number)]
+
+
+def _session(one: SessionView, names: Names, casts: Casts, files: Mapping[str, str]) -> dict[str, Any]:
+    text = casts.text(one)
+    lines = () if text is None else text.lines
+    return {
+        "id": one.id,
+        "kind": spoken(one.kind.value),
+        "state": status(one.state.value),
+        "person": names.actor(one.person) if one.person else "nobody (unattended)",
+        "asset": names.asset(one.asset),
+        "work": spoken(one.work) if one.work else "",
+        "source": one.source,
+        "began": names.moment(one.began_at),
+        "ended": names.moment(one.ended_at),
+        "reason": spoken(one.end_reason) if one.end_reason else "",
+        "exit_status": one.exit_status,
+        "session_terminated": names.moment(one.session_terminated_at),
+        "network_terminated": names.moment(one.network_terminated_at),
+        "recording": one.recording,
+        "recording_path": files.get(one.recording, ""),
+        "lines": one.lines,
+        "head": one.head,
+        "explanation": one.explanation,
+        "explained_by": names.actor(one.explained_by) if one.explained_by else "",
+        "transcript": [{"stamp": line.stamp, "text": line.text} for line in lines[:SHOWN_LINES]],
+        "more_lines": max(0, len(lines) - SHOWN_LINES),
+        "torn": text is not None and text.torn,
+        "replay": one.id in casts.replays,
+        "why_not": _why_not(one, casts),
+    }
+
+
+def _why_not(one: SessionView, casts: Casts) -> str:
+    if not one.recording:
+        return "There is no recording of this session."
+    if not casts.leaves(one):
+        return "The recording is withheld. " + REASONS.get(casts.withheld[one.recording], "")
+    if one.id not in casts.replays:
+        return "The recording is too long to be replayed inside this page; play the file in the package."
+    return ""
+
+
+def grant_rows(number: str, names: Names) -> list[dict[str, Any]]:
+    """Return every access grant of the ticket and the certificate that was bound to it."""
+    return [
+        {
+            "id": one.id,
+            "person": names.actor(one.person) if one.person else "Quarterdeck itself",
+            "asset": names.asset(one.asset),
+            "purpose": spoken(one.purpose.value),
+            "serial": one.serial,
+            "fingerprint": one.fingerprint,
+            "certificate": one.cert_sha256,
+            "from": names.moment(one.valid_from),
+            "until": names.moment(one.valid_until),
+            "state": status(one.state.value),
+            "ended": names.moment(one.ended_at),
+            "end_reason": spoken(one.end_reason) if one.end_reason else "",
+            "mfa_at": names.moment(one.mfa_at),
+        }
+        for one in access.grants(ticket=number)
+    ]
+
+
+def drift_rows(number: str, names: Names, reasons: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the comparison of each asset: unexplained first; `reasons` are the texts of the explanations by hash."""
+    return [
+        {
+            "asset": names.asset(view.asset),
+            "before": names.moment(view.before.finished_at),
+            "after": names.moment(view.after.finished_at),
+            "compared": names.moment(view.compared_at),
+            "before_sha256": view.before.manifest_sha256,
+            "after_sha256": view.after.manifest_sha256,
+            "entries_before": view.before.entries,
+            "entries_after": view.after.entries,
+            "unreadable": view.after.unreadable,
+            "touched": view.touched,
+            "open": len(view.open_items),
+            "more": max(0, len(view.items) - SHOWN_DIFFERENCES),
+            "items": [_difference(item, names, reasons) for item in view.items[:SHOWN_DIFFERENCES]],
+        }
+        for view in baselines.drift(number)
+    ]
+
+
+def _difference(item: baselines.DriftItemView, names: Names, reasons: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "path": item.path,
+        "source": spoken(item.source),
+        "kind": spoken(item.kind.value),
+        "class": status("open" if item.is_open else item.drift_class.value),
+        "severity": spoken(item.severity.value),
+        "package": item.package,
+        "count": item.count,
+        "disposition": status(item.disposition.value) if item.disposition else None,
+        "by": names.actor(item.disposed_by) if item.disposed_by else "",
+        "at": names.moment(item.disposed_at),
+        "reason": reasons.get(item.reason_sha256, ""),
+    }
+
+
+def backup_rows(number: str, names: Names) -> list[dict[str, Any]]:
+    """Return the backup proofs of the ticket, newest first."""
+    return [
+        {
+            "asset": names.asset(one.asset),
+            "product": spoken(one.product.value),
+            "snapshot": one.snapshot,
+            "taken": names.moment(one.taken_at),
+            "verified": names.moment(one.verified_at),
+            "valid_until": names.moment(one.valid_until),
+            "encrypted": {True: "encrypted", False: "not encrypted", None: "encryption not told"}[one.encrypted],
+            "status": status("passed" if one.verified else "failed"),
+            "grade": status("attached" if one.attached else "captured"),
+            "sentence": one.sentence,
+        }
+        for one in backups.proofs(ticket=number)
+    ]

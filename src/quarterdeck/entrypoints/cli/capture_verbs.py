@@ -1,0 +1,100 @@
+"""What was captured under a ticket: its sessions, and the differences before and after that a person explains."""
+
+import argparse
+from pathlib import Path
+
+from quarterdeck.entrypoints.cli.server import Failed, Server
+from quarterdeck.entrypoints.cli.showing import JsonValue, show_json, show_rows, table
+from quarterdeck.entrypoints.cli.ticket_verbs import ticket_path
+from quarterdeck.entrypoints.cli.verbs import Group, as_row, as_rows, flag, option, text_of
+
+SESSIONS = {"Id": "id", "Kind": "kind", "State": "state", "Person": "person", "Asset": "asset", "Began": "began_at",
+            "Ended": "ended_at", "Reason": "end_reason"}  # fmt: skip
+DRIFT = {"Id": "id", "Class": "drift_class", "Severity": "severity", "Path": "path", "What": "codes",
+         "Explained": "disposition"}  # fmt: skip
+
+
+def add(verbs: Group) -> None:
+    """Add `sessions`, `session ...` and `drift ...`."""
+    made = verbs.verb("sessions", "list the sessions of a ticket", list_sessions)
+    made.add_argument("number", metavar="MT-YYYY-NNNNN", help="the ticket's number")
+    flag(made, "--json", "print JSON")
+    nouns = verbs.group("session", "one session")
+    made = nouns.verb("explain", "explain an interrupted session", explain_session)
+    made.add_argument("id", help="id of the session, see `qd sessions`")
+    made.add_argument("--reason", required=True, help="what happened, in a sentence")
+    made = nouns.verb("recording", "fetch a recording; viewing evidence is recorded", recording)
+    made.add_argument("id", help="id of the session, see `qd sessions`")
+    option(made, "--output", "file to write (default: ID.cast here)", metavar="FILE")
+    nouns = verbs.group("drift", "what differs between before and after")
+    made = nouns.verb("show", "show the differences of a ticket", show_drift)
+    made.add_argument("number", metavar="MT-YYYY-NNNNN", help="the ticket's number")
+    flag(made, "--json", "print JSON")
+    made = nouns.verb("explain", "explain differences", explain_drift)
+    made.add_argument("number", metavar="MT-YYYY-NNNNN", help="the ticket's number")
+    made.add_argument("--item", action="append", type=int, default=[], metavar="ID", help="may be repeated")
+    flag(made, "--all-open", "all that nobody explained yet")
+    made.add_argument("--reason", required=True, help="why, in a sentence")
+    option(made, "--code", "six digits of your authenticator app, should a fresh second factor be needed")
+
+
+def list_sessions(arguments: argparse.Namespace) -> int:
+    """List the sessions of a ticket."""
+    ticket_path(arguments.number)
+    rows = as_rows(Server().get("/sessions", ticket=arguments.number))
+    show_rows(rows, SESSIONS, as_json=arguments.json, none="No session yet.")
+    return 0
+
+
+def explain_session(arguments: argparse.Namespace) -> int:
+    """Explain an interrupted session."""
+    row = as_row(Server().post(f"/sessions/{_id(arguments.id)}/explain", {"reason": arguments.reason}))
+    print(f"{text_of(row, 'id')} is explained.")
+    return 0
+
+
+def recording(arguments: argparse.Namespace) -> int:
+    """Fetch a recording."""
+    target = Path(arguments.output or f"{_id(arguments.id)}.cast")
+    Server().download(f"/sessions/{_id(arguments.id)}/recording", target)
+    print(target)
+    return 0
+
+
+def show_drift(arguments: argparse.Namespace) -> int:
+    """Show what differs."""
+    comparisons = as_rows(Server().get(f"{ticket_path(arguments.number)}/drift"))
+    if arguments.json:
+        show_json(comparisons)
+        return 0
+    for one in comparisons:
+        print(f"{text_of(one, 'asset')}: {text_of(one, 'open_items')} not explained")
+        print(table(_items(one), DRIFT))
+    if not comparisons:
+        print("Nothing was compared yet.")
+    return 0
+
+
+def explain_drift(arguments: argparse.Namespace) -> int:
+    """Explain the named differences, or all that are open."""
+    server, path = Server(code=arguments.code), f"{ticket_path(arguments.number)}/drift"
+    chosen: list[JsonValue] = list(arguments.item)
+    if arguments.all_open:
+        comparisons = as_rows(server.get(path))
+        chosen += [item["id"] for one in comparisons for item in _items(one)
+                   if text_of(item, "drift_class") != "expected" and not text_of(item, "disposition")]  # fmt: skip
+    if not chosen:
+        raise Failed("Name the differences with --item, or all with --all-open; there may be none left.")
+    server.post(path, {"items": chosen, "reason": arguments.reason})
+    print(f"{len(chosen)} explained.")
+    return 0
+
+
+def _items(comparison: dict[str, JsonValue]) -> list[dict[str, JsonValue]]:
+    return as_rows(comparison["items"])
+
+
+def _id(text: str) -> str:
+    if not text.replace("_", "").isalnum() or not text.isascii():
+        raise Failed(f"{text!r} is no id; see `qd sessions`.")
+    return text

@@ -1,0 +1,56 @@
+"""Telling people: written in the act, shown in the app at once, sent by mail after the commit where mail is set up."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from quarterdeck.evidence.api import Act
+from quarterdeck.personnel import api as personnel
+from quarterdeck.tickets.models import MaintenanceTicket, TicketNotice
+
+
+@dataclass(frozen=True, slots=True)
+class TicketNoticeView:
+    """A message to one person; `seen_at` is None until it was opened."""
+
+    id: int
+    ticket: str
+    person: str
+    address: str
+    subject: str
+    text: str
+    at: datetime
+    seen_at: datetime | None
+
+
+def tell(act: Act, row: MaintenanceTicket, people: Iterable[str], subject: str, text: str) -> None:
+    """Write one message for each of these people about the ticket, inside the act that it tells of."""
+    TicketNotice.objects.bulk_create(
+        TicketNotice(ticket=row, person_id=person, subject=f"{row.number}: {subject}"[:200], text=text, at=act.at)
+        for person in dict.fromkeys(people)
+    )
+
+
+def _view(row: TicketNotice) -> TicketNoticeView:
+    address = personnel.person(row.person_id).email
+    return TicketNoticeView(row.pk, row.ticket_id, row.person_id, address, row.subject, row.text, row.at, row.seen_at)
+
+
+def notices(person: str, limit: int = 100) -> list[TicketNoticeView]:
+    """Return the newest messages to a person."""
+    return [_view(row) for row in TicketNotice.objects.filter(person_id=person).order_by("-at", "-pk")[:limit]]
+
+
+def unsent_notices(limit: int = 100) -> list[TicketNoticeView]:
+    """Return the oldest messages that were not mailed yet."""
+    return [_view(row) for row in TicketNotice.objects.filter(sent_at__isnull=True).order_by("pk")[:limit]]
+
+
+def mark_notice_sent(notice: int, at: datetime) -> None:
+    """Note that a message was mailed."""
+    TicketNotice.objects.filter(pk=notice, sent_at__isnull=True).update(sent_at=at)
+
+
+def mark_notices_seen(person: str, at: datetime) -> None:
+    """Note that a person looked at the own messages."""
+    TicketNotice.objects.filter(person_id=person, seen_at__isnull=True).update(seen_at=at)

@@ -1,0 +1,34 @@
+"""A person at the browser, for app tests: the test client, really signed in with password and second factor."""
+
+import re
+
+from django.test import Client
+from tests.shop import Shop, password_of
+
+
+def sign_in(shop: Shop, key: str) -> Client:
+    """Return a client with the session of this person."""
+    client = Client()
+    answer = client.post(
+        "/accounts/login/", {"login": f"{key}@example.test", "password": password_of(key)}, follow=True
+    )
+    assert answer.redirect_chain[-1][0].startswith("/accounts/2fa/authenticate/"), answer.content[:600]
+    answer = client.post("/accounts/2fa/authenticate/", {"code": shop.totp(key)})
+    assert answer.status_code == 302, answer.content[:2000]
+    return client
+
+
+def text_of(answer: object) -> str:
+    """Return what a person reads on the page: no tags, one space between words."""
+    plain = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", answer.content.decode(), flags=re.DOTALL)  # type: ignore[attr-defined]
+    plain = re.sub(r"<[^>]+>", " ", plain)
+    for code, sign in (("&#x27;", "'"), ("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">")):
+        plain = plain.replace(code, sign)
+    return re.sub(r"\s+", " ", plain)
+
+
+def hidden(answer: object, name: str) -> str:
+    """Return the value of a hidden field of the page."""
+    found = re.search(rf'name="{name}" value="([^"]*)"', answer.content.decode())  # type: ignore[attr-defined]
+    assert found, f"no hidden field {name}"
+    return found[1]
