@@ -105,7 +105,7 @@ def installation(tmp_path):
 def reachable():
     """A folder that other users can pass through, which pytest's own are not."""
     with tempfile.TemporaryDirectory(prefix="quarterdeck-") as name:
-        os.chmod(name, 0o755)
+        os.chmod(name, 0o755)  # noqa: S103  that is the point
         yield Path(name)
 
 

@@ -50,6 +50,7 @@ from quarterdeck.sessions.terms import Admitted, EndReason, Standing
 
 ENTRY_PRINCIPAL = "qd-entry-lab"
 ASSET = "web01"
+GATE_USER = os.environ.get("QD_TEST_GATE_USER", "")  # an OS user of the gate's own; needs root
 OPENSSH = (serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
 
 
@@ -391,7 +392,7 @@ class GateLab:
         argv = ["ssh", "-F", "none", "-o", f"UserKnownHostsFile={self.folder}/known_hosts"]
         argv += ["-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"]
         argv += ["-o", "IdentityAgent=none", "-i", str(ticketed.key), "-p", str(port or self.port)]
-        return [*argv, *options, "-l", self.target.account, "--", "127.0.0.1", *arguments]
+        return [*argv, *options, "-l", login_user(GATE_USER).name, "--", "127.0.0.1", *arguments]
 
     def run(self, ticketed, *arguments, timeout=30, **keywords):
         options = keywords.pop("options", ())
@@ -522,12 +523,10 @@ def terminal_refusal():
     if os.geteuid() == 0:
         return ""
     mounts = Path("/proc/mounts").read_text().splitlines()
-    options = next((line.split()[3] for line in mounts if line.split()[1] == "/dev/pts"), "")
-    return (
-        ""
-        if "gid=" in options
-        else "not run here: /dev/pts is mounted without gid=, so only root's sshd gives terminals"
-    )
+    options = [line.split()[3] for line in mounts if line.split()[1] == "/dev/pts"]
+    if options and "gid=" in options[-1]:
+        return ""
+    return "not run here: /dev/pts is mounted without gid=, so only root's sshd gives terminals"
 
 
 needs_terminal = pytest.mark.skipif(bool(terminal_refusal()), reason=terminal_refusal() or "terminals work")
@@ -541,7 +540,7 @@ def main(folder, port):
         recordings=folder / "recordings",
         listen="127.0.0.1",
         port=port,
-        login=login_user(""),
+        login=login_user(GATE_USER),
         entry_ca=(folder / "entry_ca.pub").read_text().strip(),
         principal=ENTRY_PRINCIPAL,
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.lab.gate_lab import Terminal, gate_lab, needs_terminal, utc_now, wait_for
 
+from quarterdeck.entrypoints.gate.processes import parent_of, start_time
 from quarterdeck.entrypoints.gate.recorder import recorded
 from quarterdeck.kernel.clock import rfc3339
 
@@ -160,28 +161,19 @@ def test_revocation_during_a_slow_dial_gets_no_signature(shared):
     assert entry["reason"] == "admission_withdrawn"
 
 
-def test_killed_child_leaves_an_interrupted_recording(shared):
-    ticketed = shared.grant()
-    process = running_command(shared, ticketed)
-    session = shared.books.journal("began")[-1]["session"]
-    pids = subprocess.run(["pgrep", "-f", f"entrypoints.gate.forker.*{shared.folder}"], capture_output=True, text=True)
-    forker, *children = sorted(int(pid) for pid in pids.stdout.split())
-    assert forker
-    for pid in children:
-        if session_of(pid) == session:
-            os.kill(pid, signal.SIGKILL)
+def test_killed_child_leaves_an_interrupted_recording(lab):
+    ticketed = lab.grant()
+    process = running_command(lab, ticketed)
+    pids = subprocess.run(
+        ["pgrep", "-f", f"entrypoints.gate.forker.*{lab.folder}"], capture_output=True, text=True, check=True
+    )
+    forker, child = sorted(map(int, pids.stdout.split()), key=start_time)
+    assert parent_of(child) == forker
+    os.kill(child, signal.SIGKILL)
     end_of(process)
-    entry = shared.sealed(ticketed)[0]
+    entry = lab.sealed(ticketed)[0]
     assert (entry["reason"], entry["state"]) == ("interrupted", "interrupted")
     assert entry["lines"] >= 2
-
-
-def session_of(pid):
-    for link in Path(f"/proc/{pid}/fd").iterdir():
-        target = str(link.readlink()) if link.is_symlink() else ""
-        if target.endswith(".cast"):
-            return Path(target).stem
-    return ""
 
 
 def test_killed_gate_ends_sessions_and_leaves_the_prefix(lab):

@@ -74,13 +74,16 @@ def test_nothing_malformed_reaches_the_configuration(tmp_path, changes):
         prepare(GateFolder(tmp_path / "gate"), login=login_user(""), **(values | changes))
 
 
-def test_a_user_that_does_not_exist():
-    try:
-        found = login_user("quarterdeck-nobody-here")
-    except Refused as refused:
-        assert "no OS user" in str(refused)
-    else:
-        assert not found.own  # without root the running user is the gate's user
+def test_a_user_that_does_not_exist(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(Refused, match="no OS user"):
+        login_user("quarterdeck-nobody-here")
+
+
+def test_without_root_the_running_user_is_the_gates_user(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+    assert login_user("quarterdeck-gate").uid == 65534
+    assert not login_user("").own
 
 
 def test_private_folders(tmp_path):

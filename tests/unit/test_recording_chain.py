@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -66,7 +67,7 @@ def test_every_byte_survives_every_split(tmp_path_factory, data, cuts):
     folder = tmp_path_factory.mktemp("cast")
     made = recorder(folder, StillClock())
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         made.output(data[start:end])
     made.close()
     assert output(made.path) == data

@@ -1,4 +1,4 @@
-"""Text of people and machines made safe to show: no control or direction characters, no formulas, no way out of a script.
+"""Text made safe to show: no control or direction characters, no formulas, no way out of a script element.
 
 Escaping for HTML is the template engine's; this is what escaping does not do (attacks.md row 22). Pure.
 """
@@ -14,7 +14,7 @@ _IN_SCRIPT = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2
 
 
 def clean(text: str) -> str:
-    """Return the text without C0, C1 and direction characters; tabs and line feeds stay, half surrogates show as `?`."""
+    """Return the text without C0, C1 and direction characters; tabs and line feeds stay."""
     return text.replace("\r\n", "\n").translate(_OUT).encode("utf-8", "replace").decode("utf-8")
 
 

@@ -16,6 +16,11 @@ from quarterdeck.tickets.api import ApprovalKind, MeterRow, State, TicketView, V
 from quarterdeck.tools import api as tools
 
 SHOWN = 10
+# Facts that registers state, of no ticket.
+REGISTER_KINDS = tuple(
+    kind.code for kind in FACT_KINDS if kind.code.partition(".")[0] in {"tool", "technique", "mechanism", "asset",
+    "person", "agreement", "entry_points"}
+)  # fmt: skip
 _KIND_OF_ITEM = {"tool": "MA.L2-3.7.2[a]", "technique": "MA.L2-3.7.2[b]", "mechanism": "MA.L2-3.7.2[c]"}
 _ENTRY_POINT = {"mfa": "MA.L2-3.7.5[a]", "termination": "MA.L2-3.7.5[b]"}
 _PERSONNEL = "MA.L2-3.7.2[d]"
@@ -57,10 +62,13 @@ def register_gaps(at: datetime) -> Iterator[Pair]:
     for right in personnel.authorisations():
         agreement = agreements.get(right.agreement_id)
         if right.in_date(at) and agreement is not None and not agreement.in_date(at):
-            yield _PERSONNEL, Gap(
-                "agreement.over",
-                f"An authorisation stands on the agreement {agreement.number} of {agreement.vendor}, which is over.",
-                "Withdraw the authorisation, or record the new agreement.",
+            yield (
+                _PERSONNEL,
+                Gap(
+                    "agreement.over",
+                    f"An authorisation stands on the agreement {agreement.number} of {agreement.vendor}, which is over.",
+                    "Withdraw the authorisation, or record the new agreement.",
+                ),
             )
 
 
@@ -74,10 +82,13 @@ def maintenance_gaps(facts: Iterable[Fact], at: datetime) -> Iterator[Pair]:
     late = [asset.hostname for asset in inventory.assets() if asset.handles_cui and asset.id not in done]
     if late:
         more = f" and {len(late) - SHOWN} more" if len(late) > SHOWN else ""
-        yield "MA.L2-3.7.1[a]", Gap(
-            "maintenance.none",
-            f"No maintenance on record within a year: {', '.join(late[:SHOWN])}{more}.",
-            "Request a ticket for what is due, or show the schedule that says otherwise.",
+        yield (
+            "MA.L2-3.7.1[a]",
+            Gap(
+                "maintenance.none",
+                f"No maintenance on record within a year: {', '.join(late[:SHOWN])}{more}.",
+                "Request a ticket for what is due, or show the schedule that says otherwise.",
+            ),
         )
 
 
@@ -91,18 +102,24 @@ def ticket_gaps(view: TicketView, meter: Sequence[MeterRow], at: datetime) -> It
                 yield objective, Gap(f"{row.kind}.missing", f"Not known yet: {kind.label.lower()}.", step, view.number)
     ratified = any(a.kind is ApprovalKind.RATIFICATION and a.verdict is Verdict.APPROVED for a in view.approvals)
     if view.ratify_until is not None and at > view.ratify_until and not ratified:
-        yield "CM.L2-3.4.3[c]", Gap(
-            "emergency.not_ratified",
-            f"The emergency {view.number} was to be ratified until {view.ratify_until:%Y-%m-%d %H:%M} UTC.",
-            "Ask the approver and the CUI owner to ratify it or to refuse.",
-            view.number,
+        yield (
+            "CM.L2-3.4.3[c]",
+            Gap(
+                "emergency.not_ratified",
+                f"The emergency {view.number} was to be ratified until {view.ratify_until:%Y-%m-%d %H:%M} UTC.",
+                "Ask the approver and the CUI owner to ratify it or to refuse.",
+                view.number,
+            ),
         )
     if view.finding:
-        yield "CM.L2-3.4.3[c]", Gap(
-            f"ticket.{view.finding}",
-            f"{view.number} carries the finding: {view.finding.replace('_', ' ')}.",
-            "Plan and record what is done about it.",
-            view.number,
+        yield (
+            "CM.L2-3.4.3[c]",
+            Gap(
+                f"ticket.{view.finding}",
+                f"{view.number} carries the finding: {view.finding.replace('_', ' ')}.",
+                "Plan and record what is done about it.",
+                view.number,
+            ),
         )
 
 
@@ -122,9 +139,12 @@ def session_gaps(found: Iterable[sessions.SessionView]) -> Iterator[Pair]:
             yield "MA.L2-3.7.5[b]", gap
             yield "AC.L2-3.1.12[d]", gap
         elif not one.network_terminated and not one.explained:
-            yield "MA.L2-3.7.5[b]", Gap(
-                "session.connection",
-                f"The connection of the session of {began} was not proven gone.",
-                "Look at the session's page.",
-                one.ticket,
+            yield (
+                "MA.L2-3.7.5[b]",
+                Gap(
+                    "session.connection",
+                    f"The connection of the session of {began} was not proven gone.",
+                    "Look at the session's page.",
+                    one.ticket,
+                ),
             )

@@ -1,4 +1,4 @@
-"""Hold points as they were judged: an act that happened says that everything before it held; later facts don't count."""
+"""Hold points as they were judged: an act that happened says that what stands before it held. Later facts don't count."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

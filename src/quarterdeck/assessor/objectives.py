@@ -86,10 +86,10 @@ _FIRST_STEP = {
     "MA.L2-3.7.2[b]": "List the maintenance procedures in the register of techniques.",
     "MA.L2-3.7.2[c]": "List scripts, playbooks and scheduled jobs in the register of mechanisms.",
     "MA.L2-3.7.2[d]": "Authorise the people who maintain, and enter every other way in.",
-    "MA.L2-3.7.3[a]": "When equipment leaves for repair, record its sanitisation; if none left, say so in the interview.",
+    "MA.L2-3.7.3[a]": "When equipment leaves for repair, record its sanitisation; if none left, say so.",
     "MA.L2-3.7.4[a]": "Scan diagnostic media before use and attach the result to the ticket.",
     "MA.L2-3.7.5[a]": "Open the next ticket with a second factor; that is recorded by itself.",
-    "MA.L2-3.7.5[b]": "End the work of the next ticket through the gate; the end of session and connection is recorded.",
+    "MA.L2-3.7.5[b]": "End the work of the next ticket through the gate; both ends are recorded.",
     "MA.L2-3.7.6[a]": "Name an escort for people without access authorisation; the escort confirms on the ticket.",
 }
 

@@ -1,4 +1,4 @@
-"""The human report: one self-contained HTML page that asks nobody for anything, readable from a file, on paper, on a phone."""
+"""The human report: one self-contained HTML page that asks nobody for anything, from a file, on paper, on a phone."""
 
 import base64
 import hashlib
@@ -50,7 +50,7 @@ def objectives_of(cut: Slice, at: datetime, *, whole_period: bool) -> list[Objec
     """Return every objective as the facts and gaps of this package's tickets and registers propose it."""
     known = {entry.event_id for entry in cut.entries}
     facts = [fact for view in cut.tickets for fact in evidence.facts(ticket=view.number)]
-    facts += [fact for fact in evidence.facts() if fact.ticket is None and fact.entry in known]
+    facts += [fact for fact in evidence.facts(kinds=gaps.REGISTER_KINDS) if not fact.ticket and fact.entry in known]
     found = [
         *gaps.register_gaps(at),
         *(gaps.maintenance_gaps(facts, at) if whole_period else ()),
@@ -101,7 +101,7 @@ def render_report(
         "policy": _policy([script, *([source] if has_replay else [])]),
         "has_replay": has_replay,
         "player_source": script_json(source) if has_replay else "",
-        "replays": [{"id": name, "json": script_json(cast)} for name, cast in casts.replays.items()],
+        "replays": [{"id": name, "json": script_json(cast)} for name, cast in casts.replays.items() if has_replay],
     }
     return render_to_string("assessor/report.html", page).encode("utf-8", "replace")
 
@@ -267,4 +267,3 @@ def _speaks(
         "seq": seq,
         "linked": ticket is not None,
     }
-

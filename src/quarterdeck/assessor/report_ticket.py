@@ -25,7 +25,7 @@ _CHECKS = ("precheck.", "postcheck.", "sole_path.", "recorder.", "leftovers.", "
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What every ticket's section is written with: names, openings, recordings, paths of files, moment of the export."""
+    """What every ticket's section is written with: names, openings, recordings, paths of files, the export's moment."""
 
     names: Names
     openings: Mapping[str, Opening]

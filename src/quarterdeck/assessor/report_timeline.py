@@ -28,9 +28,7 @@ def timeline(
     return [_row(entry, names, openings, files) for entry in entries]
 
 
-def _row(
-    entry: Entry, names: Names, openings: Mapping[str, Opening], files: Mapping[str, str]
-) -> dict[str, Any]:
+def _row(entry: Entry, names: Names, openings: Mapping[str, Opening], files: Mapping[str, str]) -> dict[str, Any]:
     return {
         "seq": entry.seq,
         "ticket_seq": entry.ticket_seq,

@@ -60,9 +60,7 @@ def well_formed_scope(
     )
 
 
-def base_name(
-    organisation: str, kind: ScopeKind, numbers: Sequence[str], since: datetime | None, order_id: str
-) -> str:
+def base_name(organisation: str, kind: ScopeKind, numbers: Sequence[str], since: datetime | None, order_id: str) -> str:
     """Return the package's folder and file name: ASCII, at most 50 characters, unlike that of any other order."""
     firm = re.sub(r"[^A-Za-z0-9]+", "-", organisation).strip("-").upper()[:_ORGANISATION].rstrip("-") or "ORG"
     what = numbers[0] if kind is ScopeKind.TICKET or since is None else f"{since:%Y-%m-%d}"

@@ -1,4 +1,4 @@
-"""A recording (asciicast v2) as text with times, for people who read instead of watching, for print and search. Pure."""
+"""A recording (asciicast v2) as text with times, for people who read instead of watching, and for print. Pure."""
 
 import json
 import re

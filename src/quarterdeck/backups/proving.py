@@ -1,11 +1,11 @@
 """Sources and proofs: rows and entries in one act; asking the product happens before, outside the act."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from quarterdeck.backups import rules
 from quarterdeck.backups.models import BackupProof, BackupSource
-from quarterdeck.backups.terms import Depth, Product, Proof, Snapshot, Source, Verification
+from quarterdeck.backups.terms import Depth, Found, Product, Proof, Source
 from quarterdeck.evidence.api import Act, ArtifactRef, Grade, JsonValue, ObjectRef, Outcome, row_digest
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.clock import rfc3339
@@ -92,81 +92,75 @@ def _source(row: BackupSource) -> Source:
     )
 
 
-def record_proof(
-    act: Act,
-    *,
-    ticket: str,
-    asset: str,
-    product: Product,
-    source_id: str | None,
-    snapshot: Snapshot | None,
-    verification: Verification | None,
-    max_age: timedelta,
-    log: ArtifactRef,
-    attached: bool,
-) -> Proof | None:
+def record_proof(act: Act, found: Found, log: ArtifactRef) -> Proof | None:
     """Record what was found out about an asset's backup, good or bad, and the facts that hold points read.
 
-    Returns None when there was no backup at all (the fact says failed). The proof counts until the backup is older
-    than `max_age`. Raises Refused when the asset is not in the ticket or the ticket has ended.
+    Returns None when there was no backup at all (the fact says failed). Raises Refused when the asset is not in the
+    ticket or the ticket has ended.
     """
-    tickets.lock(act, ticket)
-    _fits(ticket, asset)
-    decision = rules.may_rely_on(snapshot, verification, act.at, max_age)
-    grade = Grade.ATTACHED if attached else Grade.CAPTURED
+    tickets.lock(act, found.ticket)
+    _fits(found.ticket, found.asset)
+    snapshot = found.snapshot
+    decision = rules.may_rely_on(snapshot, found.verification, act.at, found.max_age)
     proof_id = new_id("bp")
-    data: dict[str, JsonValue] = {"asset": asset, "product": product.value, "codes": list(decision.codes)}
+    data: dict[str, JsonValue] = {"asset": found.asset, "product": found.product.value, "codes": list(decision.codes)}
     if snapshot is not None:
         data |= {"taken": rfc3339(snapshot.taken_at), "size": snapshot.size, "snapshot": _plain(snapshot.id)}
     entry = act.record(
         "backup.proven" if decision.allowed else "backup.found_wanting",
         ObjectRef("backup_proof", proof_id),
-        ticket=ticket,
+        ticket=found.ticket,
         data=data,
         artifacts=(log,),
     )
-    act.fact(
-        "backup.verified",
-        entry=entry,
-        outcome=Outcome.PASSED if decision.allowed else Outcome.FAILED,
-        grade=grade,
-        ticket=ticket,
-        asset=asset,
-        valid_until=None if snapshot is None else snapshot.taken_at + max_age,
-        detail={"proof": proof_id, "product": product.value},
-    )
+    _tell(act, found, entry, proof_id, decision.allowed)
     if snapshot is None:
         return None
-    if snapshot.encrypted is not None:
-        act.fact(
-            "backup.encrypted",
-            entry=entry,
-            outcome=Outcome.PASSED if snapshot.encrypted else Outcome.FAILED,
-            grade=grade,
-            ticket=ticket,
-            asset=asset,
-            detail={"proof": proof_id},
-        )
     row = BackupProof.objects.create(
         id=proof_id,
-        ticket_id=ticket,
-        asset_id=asset,
-        source_id=source_id,
-        product=product.value,
+        ticket_id=found.ticket,
+        asset_id=found.asset,
+        source_id=found.source_id,
+        product=found.product.value,
         snapshot=snapshot.id[:200],
         taken_at=snapshot.taken_at,
         verified_at=act.at,
         verified=decision.allowed,
         encrypted=snapshot.encrypted,
         size=snapshot.size,
-        valid_until=snapshot.taken_at + max_age,
-        attached=attached,
+        valid_until=snapshot.taken_at + found.max_age,
+        attached=found.attached,
         sentence=("" if decision.allowed else decision.reasons[0].sentence)[:400],
         log_sha256=log.sha256,
         recorded_at=act.at,
         entry=entry,
     )
     return proof_view(row)
+
+
+def _tell(act: Act, found: Found, entry: str, proof_id: str, good: bool) -> None:
+    snapshot = found.snapshot
+    grade = Grade.ATTACHED if found.attached else Grade.CAPTURED
+    act.fact(
+        "backup.verified",
+        entry=entry,
+        outcome=Outcome.PASSED if good else Outcome.FAILED,
+        grade=grade,
+        ticket=found.ticket,
+        asset=found.asset,
+        valid_until=None if snapshot is None else snapshot.taken_at + found.max_age,
+        detail={"proof": proof_id, "product": found.product.value},
+    )
+    if snapshot is not None and snapshot.encrypted is not None:
+        act.fact(
+            "backup.encrypted",
+            entry=entry,
+            outcome=Outcome.PASSED if snapshot.encrypted else Outcome.FAILED,
+            grade=grade,
+            ticket=found.ticket,
+            asset=found.asset,
+            detail={"proof": proof_id},
+        )
 
 
 def record_unknown(act: Act, *, ticket: str, asset: str, product: Product) -> None:

@@ -58,6 +58,23 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What was found out about one asset's newest backup for a ticket, before it is judged and recorded.
+
+    `attached` says that a person handed the words in; `max_age` is how old a backup may be and still count.
+    """
+
+    ticket: str
+    asset: str
+    product: Product
+    source_id: str | None
+    snapshot: Snapshot | None
+    verification: Verification | None
+    max_age: timedelta
+    attached: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
     """A recorded proof; `valid_until` is the moment of the backup plus the greatest age allowed."""
 

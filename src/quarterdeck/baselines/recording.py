@@ -28,25 +28,7 @@ def record_baseline(
         final=seen.is_final,
         named=any(one.asset_id == asset and one.connection_id == connection for one in seen.assets),
     ).require()
-    complete = measured.blind_roots == 0 and measured.entries > measured.unreadable
-    row = Baseline(
-        id=new_id("bl"),
-        ticket_id=ticket,
-        asset=asset,
-        connection=connection,
-        phase=phase.value,
-        manifest_sha256=measured.manifest.sha256,
-        posture_sha256=measured.posture.sha256,
-        account_sha256=measured.account.sha256,
-        entries=measured.entries,
-        unreadable=measured.unreadable,
-        hashed=measured.hashed,
-        complete=complete,
-        collector_sha256=measured.header.collector_sha256,
-        started_at=measured.started_at,
-        finished_at=measured.finished_at,
-        recorded_at=act.at,
-    )
+    row = _row(act, ticket, asset, connection, phase, measured)
     row.entry = act.record(
         "baseline.recorded",
         ObjectRef("baseline", row.id),
@@ -58,7 +40,7 @@ def record_baseline(
             "collector": row.collector_sha256,
             "entries": row.entries,
             "unreadable": row.unreadable,
-            "complete": complete,
+            "complete": row.complete,
             "row": baseline_digest(row),
         },
         artifacts=(measured.manifest, measured.posture, measured.account),
@@ -68,13 +50,34 @@ def record_baseline(
         act.fact(
             _FACT[phase],
             entry=row.entry,
-            outcome=Outcome.PASSED if complete else Outcome.FAILED,
+            outcome=Outcome.PASSED if row.complete else Outcome.FAILED,
             grade=Grade.CAPTURED,
             ticket=ticket,
             asset=asset,
             detail={"baseline": row.id, "entries": row.entries, "unreadable": row.unreadable},
         )
     return baseline_view(row)
+
+
+def _row(act: Act, ticket: str, asset: str, connection: str, phase: Phase, measured: Measurement) -> Baseline:
+    return Baseline(
+        id=new_id("bl"),
+        ticket_id=ticket,
+        asset=asset,
+        connection=connection,
+        phase=phase.value,
+        manifest_sha256=measured.manifest.sha256,
+        posture_sha256=measured.posture.sha256,
+        account_sha256=measured.account.sha256,
+        entries=measured.entries,
+        unreadable=measured.unreadable,
+        hashed=measured.hashed,
+        complete=measured.blind_roots == 0 and measured.entries > measured.unreadable,
+        collector_sha256=measured.header.collector_sha256,
+        started_at=measured.started_at,
+        finished_at=measured.finished_at,
+        recorded_at=act.at,
+    )
 
 
 def record_failure(act: Act, *, ticket: str, asset: str, phase: Phase, code: str) -> None:

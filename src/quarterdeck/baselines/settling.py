@@ -133,26 +133,8 @@ def dispose(act: Act, items: Iterable[int], *, how: Disposition, reason: str, do
     Raises Refused for an empty reason, items of several tickets, items that are not current, and for who did the work
     or lacks the role (800-171A 3.4.3[b], 3.1.4[c]).
     """
-    wanted = sorted(set(items))
-    rows = list(DriftItem.objects.select_related("comparison").filter(id__in=wanted))
-    numbers = {row.comparison.ticket_id for row in rows}
-    rules.disposable(found=len(rows), wanted=len(wanted), tickets=len(numbers)).require()
-    ticket = numbers.pop()
-    tickets.lock(act, ticket)
-    seen = tickets.ticket(ticket)
-    if act.actor.kind is not ActorKind.PERSON:
-        raise Refused(refuse("drift.person", "Only a person explains a difference.", "Log in and explain it."))
-    all_of(
-        (
-            rules.check_reason(reason),
-            rules.may_settle_now(final=seen.is_final),
-            rules.may_dispose(act.actor.id, seen.technicians, personnel.roles_of(act.actor.id, act.at)),
-        )
-    ).require()
-    current = {row.id for row in _newest(ticket)}
-    rules.are_current(
-        all(row.comparison_id in current and row.drift_class != DriftClass.EXPECTED for row in rows)
-    ).require()
+    rows = _disposable(act, sorted(set(items)), reason)
+    ticket = rows[0].comparison.ticket_id
     entry = act.record(
         "drift.disposed",
         ObjectRef("ticket", ticket),
@@ -174,6 +156,29 @@ def dispose(act: Act, items: Iterable[int], *, how: Disposition, reason: str, do
     for comparison in touched.values():
         _facts(act, comparison, entry, list(comparison.items.all()))
     return sorted(comparison.asset for comparison in touched.values())
+
+
+def _disposable(act: Act, wanted: list[int], reason: str) -> list[DriftItem]:
+    rows = list(DriftItem.objects.select_related("comparison").filter(id__in=wanted))
+    numbers = {row.comparison.ticket_id for row in rows}
+    rules.disposable(found=len(rows), wanted=len(wanted), tickets=len(numbers)).require()
+    ticket = numbers.pop()
+    tickets.lock(act, ticket)
+    seen = tickets.ticket(ticket)
+    if act.actor.kind is not ActorKind.PERSON:
+        raise Refused(refuse("drift.person", "Only a person explains a difference.", "Log in and explain it."))
+    current = {row.id for row in _newest(ticket)}
+    all_of(
+        (
+            rules.check_reason(reason),
+            rules.may_settle_now(final=seen.is_final),
+            rules.may_dispose(act.actor.id, seen.technicians, personnel.roles_of(act.actor.id, act.at)),
+            rules.are_current(
+                all(row.comparison_id in current and row.drift_class != DriftClass.EXPECTED for row in rows)
+            ),
+        )
+    ).require()
+    return rows
 
 
 def _newest(ticket: str) -> list[DriftComparison]:

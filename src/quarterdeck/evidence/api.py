@@ -22,7 +22,17 @@ from quarterdeck.evidence.checkpoints import (
 )
 from quarterdeck.evidence.facts import facts
 from quarterdeck.evidence.guard import UnrecordedWrite
-from quarterdeck.evidence.ledger import DuplicateEvent, entries, entry, head, last_entry, node_reader, read_entry, ticket_head
+from quarterdeck.evidence.ledger import (
+    DuplicateEvent,
+    entries,
+    entries_of,
+    entry,
+    head,
+    last_entry,
+    node_reader,
+    read_entry,
+    ticket_head,
+)
 from quarterdeck.evidence.store import artifact, object_path, open_artifact, read_artifact, store_artifact
 from quarterdeck.evidence.terms import (
     AnchorGrade,
@@ -80,6 +90,7 @@ __all__ = [
     "consistency_proof",
     "encode_fields",
     "entries",
+    "entries_of",
     "entry",
     "facts",
     "head",

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from quarterdeck.evidence.acting import fact_document
-from quarterdeck.evidence.ledger import entry
+from quarterdeck.evidence.ledger import entries_of
 from quarterdeck.evidence.models import FactRow
 from quarterdeck.evidence.terms import Entry, Fact, Grade, Outcome
 
@@ -20,12 +20,10 @@ def facts(*, ticket: str | None = None, asset: str | None = None, kinds: Sequenc
         rows = rows.filter(asset=asset)
     if kinds:
         rows = rows.filter(kind__in=list(kinds))
-    known: dict[str, Entry | None] = {}
+    known = entries_of([row.entry for row in rows])
     found: list[Fact] = []
     for row in rows:
-        if row.entry not in known:
-            known[row.entry] = entry(row.entry)
-        if _is_carried(row, known[row.entry]):
+        if _is_carried(row, known.get(row.entry)):
             found.append(_fact(row))
         else:
             _log.error("fact row %s is carried by no sealed entry and was ignored", row.pk)

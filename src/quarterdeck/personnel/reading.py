@@ -5,7 +5,7 @@ from datetime import datetime
 
 from quarterdeck.kernel.decision import require_that
 from quarterdeck.personnel.models import Account, FactorDigest, PendingChange, Person, PersonKey, RoleGrant
-from quarterdeck.personnel.sealing import is_sealed
+from quarterdeck.personnel.sealing import FoundingDigests, is_sealed
 from quarterdeck.personnel.separation import DutyNeeds, DutyPlan, Member, duties_satisfiable
 from quarterdeck.personnel.terms import (
     GUARDED_ROLES,
@@ -69,28 +69,51 @@ def has_second_factor(person_id: str) -> bool:
     return any(is_sealed(factor) for factor in factors.exclude(kind=FactorKind.RECOVERY))
 
 
+class _Look:
+    """One look at the roster at one moment: what it has checked against the ledger it doesn't check again."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+        self._founding = FoundingDigests()
+        self._standing: dict[str, bool] = {}
+        self._own: dict[str, frozenset[Role]] = {}
+
+    def roles_of(self, person_id: str) -> frozenset[Role]:
+        """Return own roles and deputyships."""
+        return self._own_roles(person_id) | self._deputy_roles(person_id)
+
+    def _own_roles(self, person_id: str) -> frozenset[Role]:
+        if person_id not in self._own:
+            self._own[person_id] = frozenset(Role(grant.role) for grant in self._grants(person_id, deputies=False))
+        return self._own[person_id]
+
+    def _deputy_roles(self, person_id: str) -> frozenset[Role]:
+        """A deputy holds the role only while the person stood in for holds it; deputies of deputies don't exist."""
+        return frozenset(
+            Role(grant.role)
+            for grant in self._grants(person_id, deputies=True)
+            if grant.role in self._own_roles(grant.deputy_for_id or "")
+        )
+
+    def _grants(self, person_id: str, *, deputies: bool) -> list[RoleGrant]:
+        rows = RoleGrant.objects.filter(
+            person_id=person_id, state=GrantState.ACTIVE, deputy_for__isnull=not deputies
+        )
+        counting = [row for row in rows if _counts(row, self._at)]
+        if not counting or not self._is_standing(person_id):
+            return []
+        return [row for row in counting if is_sealed(row, self._founding)]
+
+    def _is_standing(self, person_id: str) -> bool:
+        if person_id not in self._standing:
+            row = Person.objects.filter(pk=person_id).first()
+            self._standing[person_id] = row is not None and row.active and is_sealed(row, self._founding)
+        return self._standing[person_id]
+
+
 def roles_of(person_id: str, at: datetime) -> frozenset[Role]:
     """Return the roles that the person holds at `at`, deputyships included; none for a deactivated person."""
-    return _own_roles(person_id, at) | _deputy_roles(person_id, at)
-
-
-def _own_roles(person_id: str, at: datetime) -> frozenset[Role]:
-    grants = RoleGrant.objects.filter(person_id=person_id, state=GrantState.ACTIVE, deputy_for__isnull=True)
-    if not grants or not is_standing(person_id):
-        return frozenset()
-    return frozenset(Role(grant.role) for grant in grants if _counts(grant, at) and is_sealed(grant))
-
-
-def _deputy_roles(person_id: str, at: datetime) -> frozenset[Role]:
-    """A deputy holds the role only while the person stood in for holds it; deputies of deputies don't exist."""
-    grants = RoleGrant.objects.filter(person_id=person_id, state=GrantState.ACTIVE, deputy_for__isnull=False)
-    if not grants or not is_standing(person_id):
-        return frozenset()
-    return frozenset(
-        Role(grant.role)
-        for grant in grants
-        if _counts(grant, at) and is_sealed(grant) and grant.role in _own_roles(grant.deputy_for_id or "", at)
-    )
+    return _Look(at).roles_of(person_id)
 
 
 def _counts(grant: RoleGrant, at: datetime) -> bool:
@@ -102,7 +125,8 @@ def _counts(grant: RoleGrant, at: datetime) -> bool:
 def roster(at: datetime) -> tuple[Member, ...]:
     """Return every person who holds a role at `at`, with name and roles, for the duty rules."""
     holding = RoleGrant.objects.filter(state=GrantState.ACTIVE).values("person_id")
-    members = (Member(row.id, roles_of(row.id, at), row.name) for row in Person.objects.filter(pk__in=holding))
+    look = _Look(at)
+    members = (Member(row.id, look.roles_of(row.id), row.name) for row in Person.objects.filter(pk__in=holding))
     return tuple(member for member in members if member.roles)
 
 
@@ -129,15 +153,16 @@ def is_guarded(person_id: str) -> bool:
 def role_grants(person_id: str | None = None) -> list[RoleGrantView]:
     """Return role grants in the order they were asked for, revoked ones included, of one person or of all."""
     rows = RoleGrant.objects.all()
-    return [grant_view(row) for row in (rows if person_id is None else rows.filter(person_id=person_id))]
+    founding = FoundingDigests()
+    return [grant_view(row, founding) for row in (rows if person_id is None else rows.filter(person_id=person_id))]
 
 
-def grant_view(row: RoleGrant) -> RoleGrantView:
+def grant_view(row: RoleGrant, founding: FoundingDigests | None = None) -> RoleGrantView:
     """Return the plain value of this row."""
     return RoleGrantView(
         row.id, row.person_id, Role(row.role), GrantState(row.state), row.founding, row.deputy_for_id or "",
         row.requested_by, row.requested_at, row.confirmed_by, row.confirmed_at, row.effective_at, row.valid_from,
-        row.valid_until, row.revoked_by, row.revoked_at, is_sealed(row),
+        row.valid_until, row.revoked_by, row.revoked_at, is_sealed(row, founding),
     )
 
 

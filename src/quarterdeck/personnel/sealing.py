@@ -116,10 +116,31 @@ def save_sealed(act: Act, event: str, row: Guarded, data: JsonMap | None = None)
     return act.record(event, ref(row), data={**(data or {}), "row_digest": digest_of(row)})
 
 
-def is_sealed(row: Guarded) -> bool:
-    """True when the newest entry about this row carries exactly this state of it; a mismatch is logged."""
+class FoundingDigests:
+    """The row digests of the founding roster, read once and only when a row needs them."""
+
+    def __init__(self) -> None:
+        self._rows: JsonMap | None = None
+
+    def of(self, row: Guarded) -> JsonValue:
+        """Return the digest that `roster.founded` carries for this row, None for one that wasn't there."""
+        if row.__class__ not in _FOUNDED:
+            return None
+        if self._rows is None:
+            founded = founding_entry()
+            rows = founded.data.get("rows") if founded is not None else None
+            self._rows = rows if isinstance(rows, dict) else {}
+        of_kind = self._rows.get(SEALS[row.__class__].type)
+        return of_kind.get(row.pk) if isinstance(of_kind, dict) else None
+
+
+def is_sealed(row: Guarded, founding: FoundingDigests | None = None) -> bool:
+    """True when the newest entry about this row carries exactly this state of it; a mismatch is logged.
+
+    Who asks about many rows hands in one `FoundingDigests`, so that the founding entry is read once.
+    """
     found = evidence.last_entry(SEALS[row.__class__].events, object=ref(row))
-    told = _founding_digest(row) if found is None else found.data.get("row_digest")
+    told = (founding or FoundingDigests()).of(row) if found is None else found.data.get("row_digest")
     if told is not None and secrets.compare_digest(str(told), digest_of(row)):
         return True
     _log.error("%s %s matches no ledger entry and was ignored", SEALS[row.__class__].type, row.pk)
@@ -128,16 +149,8 @@ def is_sealed(row: Guarded) -> bool:
 
 def sealed(rows: Iterable[Row]) -> list[Row]:
     """Return those of these rows that the ledger vouches for."""
-    return [row for row in rows if is_sealed(row)]
-
-
-def _founding_digest(row: Guarded) -> JsonValue:
-    if row.__class__ not in _FOUNDED:
-        return None
-    founded = founding_entry()
-    rows = founded.data.get("rows") if founded is not None else None
-    of_kind = rows.get(SEALS[row.__class__].type) if isinstance(rows, dict) else None
-    return of_kind.get(row.pk) if isinstance(of_kind, dict) else None
+    founding = FoundingDigests()
+    return [row for row in rows if is_sealed(row, founding)]
 
 
 def founding_entry() -> evidence.Entry | None:

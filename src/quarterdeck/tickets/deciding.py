@@ -11,12 +11,13 @@ from quarterdeck.tickets.hold_points import HOLD_POINTS, Picture, approvals_miss
 from quarterdeck.tickets.models import Approval, MaintenanceTicket, Waiver
 from quarterdeck.tickets.moving import locked, move, record
 from quarterdeck.tickets.notices import tell
-from quarterdeck.tickets.pictures import blocking, judge, picture_of, sealed_view, workers
+from quarterdeck.tickets.pictures import blocking, judged, picture_of, sealed_view, workers
 from quarterdeck.tickets.policies import policy
 from quarterdeck.tickets.requesting import require_reason, same_content
 from quarterdeck.tickets.rows import content_of, find
 from quarterdeck.tickets.rules import may_move
-from quarterdeck.tickets.standing import person_acts, require_role, require_step_up, stepped_up
+from quarterdeck.tickets.sealing import check_ticket, editors
+from quarterdeck.tickets.standing import person_acts, require_role, stepped_up
 from quarterdeck.tickets.terms import (
     ApprovalKind,
     ApprovalRole,
@@ -41,7 +42,7 @@ def may_approve(
         if a.void_at is None and a.kind in kinds and a.verdict is Verdict.APPROVED
     }
     person = personnel.person(person_id)
-    return personnel.may_decide(
+    decision = personnel.may_decide(
         personnel.Member(person_id, personnel.roles_of(person_id, act.at), person.name),
         ROLE_OF[role],
         requester=ticket.requester,
@@ -49,6 +50,25 @@ def may_approve(
         escort=ticket.escort,
         decided=decided,
         one_person_may_hold_both=one_may_hold_both,
+    )
+    wrote = require_that(
+        person_id not in editors(ticket.number),
+        "duties.is_editor",
+        f"{person.name} changed what this ticket says and can't decide on it.",
+        "Ask another person of this role.",
+    )
+    return all_of([decision, wrote])
+
+
+def _not_given(
+    row: MaintenanceTicket, role: ApprovalRole, kind: ApprovalKind, verdict: Verdict = Verdict.APPROVED
+) -> Decision:
+    given = row.approval_rows.filter(role=role.value, kind=kind.value, verdict=Verdict.APPROVED, void_at__isnull=True)
+    return require_that(
+        verdict is Verdict.REFUSED or not given.exists(),
+        "approval.given",
+        f"Somebody decided as {role.replace('_', ' ').replace('cui', 'CUI')} already.",
+        "Load the ticket again; nothing more is wanted in this role.",
     )
 
 
@@ -77,7 +97,8 @@ def approve(act: Act, number: str, *, role: ApprovalRole, content_hash: str, rea
                 "None of these assets handles CUI.",
                 "Approve as approver, or leave it.",
             ),
-            blocking(judge(row, act.at, Before.APPROVE, picture)),
+            _not_given(row, role, ApprovalKind.PRIOR),
+            blocking(judged(picture, policy(), Before.APPROVE)),
         ]
     ).require()
     entry = _write(act, row, role, ApprovalKind.PRIOR, Verdict.APPROVED, reason)
@@ -147,7 +168,7 @@ def authorise_emergency(
                 "Choose 'in person'.",
             ),
             may_approve(picture.ticket, authoriser, ApprovalRole.APPROVER, one_may_hold_both=False, act=act),
-            blocking(judge(row, act.at, Before.APPROVE, picture)),
+            blocking(judged(picture, policy(), Before.APPROVE)),
         ]
     ).require()
     if basis is not EmergencyBasis.IN_PERSON:
@@ -173,8 +194,10 @@ def ratify(act: Act, number: str, *, role: ApprovalRole, approve_it: bool, reaso
     row = locked(act, number)
     ticket = sealed_view(row)
     require_reason(reason)
+    verdict = Verdict.APPROVED if approve_it else Verdict.REFUSED
     all_of(
         [
+            person_acts(act.actor),
             stepped_up(act.actor, act.at),
             require_that(
                 row.emergency, "emergency.not_one", "This ticket is no emergency.", "There is nothing to ratify."
@@ -185,10 +208,19 @@ def ratify(act: Act, number: str, *, role: ApprovalRole, approve_it: bool, reaso
                 "An emergency is ratified after it was opened and before it is closed.",
                 "Wait for it.",
             ),
-            may_approve(_without_emergency_word(ticket), act.actor.id, role, one_may_hold_both=False, act=act),
+            require_that(
+                row.finding == "",
+                "ticket.finding",
+                "The ratification of this emergency was refused.",
+                "Close the ticket with its finding.",
+            ),
+            _not_given(row, role, ApprovalKind.RATIFICATION, verdict),
         ]
     ).require()
-    verdict = Verdict.APPROVED if approve_it else Verdict.REFUSED
+    both = policy().flag("one_independent_person_may_hold_both_roles")
+    may_approve(
+        _without_emergency_word(ticket), act.actor.id, role, one_may_hold_both=both, act=act
+    ).require()
     entry = _write(act, row, role, ApprovalKind.RATIFICATION, verdict, reason)
     if not approve_it:
         row.finding = "not_ratified"
@@ -225,14 +257,16 @@ def waive(act: Act, number: str, *, hold_point: str, reason: str) -> None:
                 f"{hold_point} can't be waived: the policy does not let it be deferred.",
                 "Make its condition hold.",
             ),
-            may_approve(
-                _without_emergency_word(picture.ticket),
-                act.actor.id,
-                ApprovalRole.APPROVER,
-                one_may_hold_both=True,
-                act=act,
+            require_that(
+                hold_point not in picture.waived,
+                "hold_point.waived",
+                f"{hold_point} is waived already.",
+                "Nothing is left to do.",
             ),
         ]
+    ).require()
+    may_approve(
+        _without_emergency_word(picture.ticket), act.actor.id, ApprovalRole.APPROVER, one_may_hold_both=True, act=act
     ).require()
     entry = act.record(
         "hold_point.waived",
@@ -256,7 +290,9 @@ def waive(act: Act, number: str, *, hold_point: str, reason: str) -> None:
 
 def schedule(act: Act, number: str, told: tuple[str, ...]) -> None:
     """Fix the window and record that those concerned were told; follows approval by itself (workflows.approve)."""
+    person_acts(act.actor).require()
     row = find(number, lock=True)
+    _as_sealed_or_just_approved(row).require()
     may_move("schedule", State(row.state)).require()
     entry = move(act, row, "schedule", data={"told": list(told)})
     window = content_of(row).window
@@ -272,6 +308,17 @@ def schedule(act: Act, number: str, told: tuple[str, ...]) -> None:
     act.fact("notice.given", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=number)
 
 
+def _as_sealed_or_just_approved(row: MaintenanceTicket) -> Decision:
+    """The approval of the same act is not in the ledger yet: then all but the state is what the ledger says."""
+    sealed = check_ticket(row)
+    if sealed.allowed or row.state != State.APPROVED:
+        return sealed
+    row.state = State.SUBMITTED.value
+    before = check_ticket(row)
+    row.state = State.APPROVED.value
+    return before
+
+
 def _decidable(act: Act, number: str, reason: str) -> MaintenanceTicket:
     row = locked(act, number)
     all_of([person_acts(act.actor), stepped_up(act.actor, act.at), may_move("approve", State(row.state))]).require()
@@ -281,7 +328,7 @@ def _decidable(act: Act, number: str, reason: str) -> MaintenanceTicket:
 
 def _decidable_any(act: Act, number: str, reason: str) -> MaintenanceTicket:
     row = locked(act, number)
-    require_step_up(act)
+    all_of([person_acts(act.actor), stepped_up(act.actor, act.at)]).require()
     require_reason(reason)
     if row.state not in {State.SUBMITTED, State.APPROVED, State.SCHEDULED, State.OPEN, State.VERIFYING}:
         may_move("approve", State(row.state)).require()

@@ -66,6 +66,9 @@ class Picture:
     conflicts: tuple[str, ...]
     facts: tuple[Fact, ...]
     notice_at: datetime | None
+    pool: tuple[PersonPicture, ...] = ()
+    waived: frozenset[str] = frozenset()
+    working_since: datetime | None = None
 
     @property
     def needs_cui_owner(self) -> bool:
@@ -235,11 +238,13 @@ def _notice(picture: Picture, row: PolicyRow) -> Decision:
 
 
 def _person(picture: Picture, row: PolicyRow) -> Decision:
+    if picture.pool and not picture.technicians and not any(one.may_maintain.allowed for one in picture.pool):
+        return all_of(person.may_maintain for person in picture.pool)
     return all_of(person.may_maintain for person in picture.technicians)
 
 
 def _escort(picture: Picture, row: PolicyRow) -> Decision:
-    supervised = [person.name for person in picture.technicians if person.supervised]
+    supervised = [person.name for person in (*picture.technicians, *picture.pool) if person.supervised]
     if not supervised:
         return ALLOWED
     if picture.escort is None:
@@ -248,7 +253,17 @@ def _escort(picture: Picture, row: PolicyRow) -> Decision:
             f"{', '.join(supervised)} may not work unsupervised and no escort is named (3.7.6[a]).",
             "Name an escort with the required access authorisation.",
         )
-    return _fact_holds(picture, row, "", f"the escort {picture.escort.name} confirmed to be present")
+    present = newest_fact(picture.facts, "escort.present", "")
+    another = present is not None and present.detail.get("escort") != picture.escort.id
+    whose = f"the escort {picture.escort.name}"
+    return all_of(
+        [
+            picture.escort.may_maintain,
+            refuse("escort.present.missing", f"Not known yet for {whose}: present.", row.next_step)
+            if another
+            else _fact_holds(picture, row, "", whose),
+        ]
+    )
 
 
 def _items(picture: Picture, row: PolicyRow) -> Decision:
@@ -279,6 +294,8 @@ def _one_fact(picture: Picture, row: PolicyRow, kind: str, asset_id: str, whose:
     fact = newest_fact(picture.facts, kind, asset_id)
     if fact is None:
         return refuse(f"{kind}.missing", f"Not known yet for {whose}: {label}.", row.next_step)
+    if _is_of_earlier_work(picture, row, fact):
+        return refuse(f"{kind}.stale", f"Not known yet for {whose} since the work was reopened: {label}.", row.next_step)
     if fact.outcome is not Outcome.PASSED:
         return refuse(f"{kind}.failed", f"Failed for {whose}: {label}.", row.next_step)
     if row.minimum_grade == "captured" and fact.grade.value != "captured":
@@ -287,6 +304,12 @@ def _one_fact(picture: Picture, row: PolicyRow, kind: str, asset_id: str, whose:
     if too_old or (fact.valid_until is not None and picture.at > fact.valid_until):
         return refuse(f"{kind}.stale", f"Out of date for {whose}: {label}.", row.next_step)
     return ALLOWED
+
+
+def _is_of_earlier_work(picture: Picture, row: PolicyRow, fact: Fact) -> bool:
+    """What was found after the first work says nothing of the work after a reopening."""
+    after_work = HOLD_POINTS[row.hold_point].before is Before.CLOSE
+    return after_work and picture.working_since is not None and fact.at < picture.working_since
 
 
 def _ratified(picture: Picture, row: PolicyRow) -> Decision:

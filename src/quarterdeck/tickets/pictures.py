@@ -1,11 +1,13 @@
 """Building the picture that the hold points judge, and judging it; facts come checked against their sealed entries."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from quarterdeck.evidence import api as evidence
 from quarterdeck.inventory import api as inventory
-from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, all_of, refuse
+from quarterdeck.kernel.actors import Actor
+from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, all_of, refuse, require_that
 from quarterdeck.personnel import api as personnel
 from quarterdeck.tickets.hold_points import (
     HOLD_POINTS,
@@ -15,18 +17,17 @@ from quarterdeck.tickets.hold_points import (
     Picture,
     newest_fact,
 )
-from quarterdeck.tickets.models import Approval, MaintenanceTicket, Waiver
+from quarterdeck.tickets.models import MaintenanceTicket
 from quarterdeck.tickets.policies import Policy, policy
 from quarterdeck.tickets.policy import PolicyRow, deferred_by_emergency
 from quarterdeck.tickets.rows import view
-from quarterdeck.tickets.sealing import approval_is_sealed, waiver_is_sealed
+from quarterdeck.tickets.sealing import sealed_approvals, sealed_waivers
 from quarterdeck.tickets.snapshot import content_hash, snapshot
 from quarterdeck.tickets.terms import (
     Before,
     Duty,
     HoldPointView,
     HoldState,
-    Method,
     State,
     TicketView,
 )
@@ -35,41 +36,51 @@ from quarterdeck.tools import api as tools
 LIVE_STATES = (State.SUBMITTED, State.APPROVED, State.SCHEDULED, State.OPEN, State.VERIFYING)
 
 
-def picture_of(row: MaintenanceTicket, at: datetime) -> Picture:
+def picture_of(row: MaintenanceTicket, at: datetime, in_force: Policy | None = None) -> Picture:
     """Return everything about the ticket that a rule may ask at the moment `at`."""
     ticket = sealed_view(row)
     assets = tuple(_asset(named.asset_id, named.connection_id) for named in ticket.assets)
-    technicians = tuple(_person(ticket, person_id, at) for person_id in ticket.technicians)
+    technicians = tuple(_person(ticket, assets, person_id, at) for person_id in ticket.technicians)
+    pool = tuple(_person(ticket, assets, person_id, at) for person_id in sorted(pool_members(ticket)))
     facts = tuple(evidence.facts(ticket=ticket.number)) + tuple(
         fact for asset in assets for fact in evidence.facts(asset=asset.id) if fact.ticket is None
     )
     notice = newest_fact(facts, "notice.given", "")
+    content_now = content_hash(snapshot(row))
     return Picture(
         ticket=ticket,
         at=at,
-        content_now=content_hash(snapshot(row)),
+        content_now=content_now,
         assets=assets,
         technicians=technicians,
         escort=_escort(ticket, at),
-        duties=duties(ticket, assets, technicians, at),
-        agreement=_agreement(ticket, at),
+        duties=_duties(ticket, assets, (*technicians, *pool), at, in_force or policy()),
+        agreement=_agreement(ticket),
         items=all_of(tools.usable(item_id, at) for item_id in ticket.content.items),
         conflicts=conflicts(row, ticket),
         facts=facts,
         notice_at=None if notice is None else notice.at,
+        pool=pool,
+        waived=sealed_waivers(row, content_now),
+        working_since=_working_since(ticket),
     )
+
+
+def _working_since(ticket: TicketView) -> datetime | None:
+    """Return when the ticket was opened or last reopened."""
+    if ticket.opened_at is None:
+        return None
+    opened = evidence.last_entry(["ticket.opened", "ticket.reopened"], ticket=ticket.number)
+    return ticket.opened_at if opened is None else opened.at
 
 
 def sealed_view(row: MaintenanceTicket) -> TicketView:
     """Return the ticket's view without approvals that no sealed entry carries."""
     ticket = view(row)
-    sealed = {a.pk for a in Approval.objects.filter(ticket=row) if approval_is_sealed(a)}
+    sealed = sealed_approvals(row)
     if len(sealed) == len(ticket.approvals):
         return ticket
-    return TicketView(
-        **{name: getattr(ticket, name) for name in TicketView.__dataclass_fields__ if name != "approvals"},
-        approvals=tuple(a for a in ticket.approvals if a.id in sealed),
-    )
+    return replace(ticket, approvals=tuple(a for a in ticket.approvals if a.id in sealed))
 
 
 def _asset(asset_id: str, connection_id: str) -> AssetPicture:
@@ -86,23 +97,22 @@ def _asset(asset_id: str, connection_id: str) -> AssetPicture:
     )
 
 
-def _person(ticket: TicketView, person_id: str, at: datetime) -> PersonPicture:
+def _person(ticket: TicketView, assets: Sequence[AssetPicture], person_id: str, at: datetime) -> PersonPicture:
     person = personnel.person(person_id)
     standing: list[Decision] = []
     supervised = False
-    for named in ticket.assets:
-        category = str(inventory.asset(named.asset_id).category)
+    for asset in assets:
         standing.append(
             personnel.may_maintain(
                 person_id,
-                asset_id=named.asset_id,
+                asset_id=asset.id,
                 action=ticket.content.action.value,
                 method=ticket.content.method.value,
                 at=at,
-                category=category,
+                category=asset.category,
             )
         )
-        authorisation = personnel.authorisation(person_id, named.asset_id, at, category=category)
+        authorisation = personnel.authorisation(person_id, asset.id, at, category=asset.category)
         supervised = supervised or authorisation is None or not authorisation.access_authorised
     return PersonPicture(person.id, person.name, str(person.kind) == "vendor", supervised, all_of(standing))
 
@@ -120,18 +130,22 @@ def _escort(ticket: TicketView, at: datetime) -> PersonPicture | None:
     return PersonPicture(person.id, person.name, False, False, standing)
 
 
-def duties(
-    ticket: TicketView, assets: Sequence[AssetPicture], technicians: Sequence[PersonPicture], at: datetime
+def _duties(
+    ticket: TicketView,
+    assets: Sequence[AssetPicture],
+    people: Sequence[PersonPicture],
+    at: datetime,
+    in_force: Policy,
 ) -> Decision:
     """Decide whether approver, CUI owner and escort can be found apart from those who ask and work (3.1.4)."""
     plan = personnel.duties(
         requester=ticket.requester,
-        technicians=workers(ticket),
+        technicians=frozenset(person.id for person in people),
         escort=ticket.escort,
         needs=personnel.DutyNeeds(
             cui=any(asset.handles_cui for asset in assets),
-            escort=any(person.supervised for person in technicians),
-            one_person_may_hold_both=policy().flag("one_independent_person_may_hold_both_roles"),
+            escort=any(person.supervised for person in people),
+            one_person_may_hold_both=in_force.flag("one_independent_person_may_hold_both_roles"),
         ),
         at=at,
     )
@@ -140,11 +154,30 @@ def duties(
 
 def workers(ticket: TicketView) -> frozenset[str]:
     """Return everybody who may do the work: the technicians named and the members of the pool."""
-    members = personnel.pool(ticket.content.pool_id).members if ticket.content.pool_id else ()
-    return frozenset(ticket.technicians) | frozenset(members)
+    return frozenset(ticket.technicians) | pool_members(ticket)
 
 
-def _agreement(ticket: TicketView, at: datetime) -> Decision:
+def pool_members(ticket: TicketView) -> frozenset[str]:
+    """Return the people of the pool that the ticket names, none without a pool."""
+    return frozenset(personnel.pool(ticket.content.pool_id).members) if ticket.content.pool_id else frozenset()
+
+
+def takes_part(ticket: TicketView, actor: Actor, at: datetime) -> Decision:
+    """Decide whether the person may move this ticket: its requester, one of its workers, or the IT lead."""
+    involved = (
+        actor.id == ticket.requester
+        or personnel.Role.IT_LEAD in personnel.roles_of(actor.id, at)
+        or actor.id in workers(ticket)
+    )
+    return require_that(
+        actor.is_person and involved,
+        "ticket.not_yours",
+        "Only its requester, its technicians and the IT lead move this ticket.",
+        "Ask one of them.",
+    )
+
+
+def _agreement(ticket: TicketView) -> Decision:
     content = ticket.content
     vendors = [p for p in (personnel.person(i) for i in ticket.technicians) if str(p.kind) == "vendor"]
     if not vendors and not content.pool_id:
@@ -190,18 +223,20 @@ def applicable(picture: Picture, in_force: Policy, before: Before) -> list[tuple
     ]
 
 
-def judge(row: MaintenanceTicket, at: datetime, before: Before, picture: Picture | None = None) -> list[HoldPointView]:
+def judge(row: MaintenanceTicket, at: datetime, before: Before) -> list[HoldPointView]:
     """Return every hold point of this place with its state, failing ones first."""
-    seen = picture or picture_of(row, at)
-    waived = {
-        w.hold_point for w in Waiver.objects.filter(ticket=row, content_hash=seen.content_now) if waiver_is_sealed(w)
-    }
-    views = [_judge_one(seen, point, policy_row, waived) for point, policy_row in applicable(seen, policy(), before)]
+    in_force = policy()
+    return judged(picture_of(row, at, in_force), in_force, before)
+
+
+def judged(picture: Picture, in_force: Policy, before: Before) -> list[HoldPointView]:
+    """Return what the policy's hold points of this place say of this picture, failing ones first."""
+    views = [_judge_one(picture, point, row) for point, row in applicable(picture, in_force, before)]
     order = {HoldState.FAILED: 0, HoldState.FLAGGED: 1, HoldState.WAIVED: 2, HoldState.PASSED: 3}
     return sorted(views, key=lambda v: order.get(v.state, 4))
 
 
-def _judge_one(picture: Picture, point: HoldPoint, row: PolicyRow, waived: set[str]) -> HoldPointView:
+def _judge_one(picture: Picture, point: HoldPoint, row: PolicyRow) -> HoldPointView:
     try:
         decision = point.rule(picture, row)
     except Refused as refusal:
@@ -211,7 +246,7 @@ def _judge_one(picture: Picture, point: HoldPoint, row: PolicyRow, waived: set[s
         state = HoldState.FAILED
         if row.flag_only and not any(code.endswith((".missing", ".stale")) for code in decision.codes):
             state = HoldState.FLAGGED
-        elif (row.deferrable and point.id in waived) or (picture.ticket.emergency and deferred_by_emergency(point.id)):
+        elif (row.deferrable and point.id in picture.waived) or (picture.ticket.emergency and deferred_by_emergency(point.id)):
             state = HoldState.WAIVED
     facts = [
         newest_fact(picture.facts, kind, a) for kind in row.fact_kinds for a in ["", *(x.id for x in picture.assets)]
@@ -242,11 +277,6 @@ def blocking(views: Sequence[HoldPointView]) -> Decision:
 def is_bound(ticket: TicketView, person_id: str) -> bool:
     """True when the person may do this ticket's work: named, or a member of its pool."""
     return person_id in workers(ticket)
-
-
-def method_is_network(ticket: TicketView) -> bool:
-    """True for work through the gate."""
-    return ticket.content.method is Method.SSH
 
 
 def duty_of(ticket: TicketView, person_id: str) -> Duty | None:

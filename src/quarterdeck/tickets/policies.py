@@ -7,10 +7,12 @@ from quarterdeck.controls import api as controls
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Act
 from quarterdeck.kernel.decision import Refused, refuse
+from quarterdeck.personnel.api import Role
 from quarterdeck.tickets.hold_points import HOLD_POINTS
 from quarterdeck.tickets.models import PolicyVersion
 from quarterdeck.tickets.policy import DEFAULT_ROWS, DEFAULT_SETTINGS, PolicyRow, row_from, sound_policy
 from quarterdeck.tickets.sealing import policy_digest, policy_is_sealed
+from quarterdeck.tickets.standing import require_role, require_step_up
 
 KNOWN_KINDS = frozenset(kind.code for kind in controls.FACT_KINDS)
 
@@ -53,9 +55,16 @@ def policy() -> Policy:
 def adopt_policy(
     act: Act, rows: Sequence[PolicyRow] = DEFAULT_ROWS, settings: Mapping[str, object] = DEFAULT_SETTINGS
 ) -> int:
-    """Adopt the next version of the policy and return its number; Refused(policy.*) for an unsound one."""
-    sound_policy(tuple(rows), frozenset(HOLD_POINTS), KNOWN_KINDS).require()
+    """Adopt the next version of the policy and return its number; IT lead, second factor shown.
+
+    Refused(policy.*) for an unsound one. Every later approval names the version, so a change voids those given.
+    """
     last = PolicyVersion.objects.order_by("-version").values_list("version", flat=True).first() or 0
+    if last:
+        # The first is adopted by the operator at the founding; what follows is a person's decision.
+        require_role(act, [Role.IT_LEAD])
+        require_step_up(act)
+    sound_policy(tuple(rows), frozenset(HOLD_POINTS), KNOWN_KINDS).require()
     row = PolicyVersion(
         version=last + 1,
         rows=[entry.as_dict() for entry in rows],

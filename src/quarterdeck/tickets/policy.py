@@ -15,6 +15,7 @@ _EMERGENCY_DEFERRABLE = frozenset({"HP-NOTICE", "HP-STAGING"})
 _NEVER_DEFERRABLE = frozenset(
     {"HP-APPROVED", "HP-PERSON", "HP-RECORDER", "HP-PLAN", "HP-SCOPE", "HP-WINDOW", "HP-ENDED"}
 )
+_ABOUT_SESSIONS = frozenset({"HP-RECORDER", "HP-ENDED"})
 
 
 class AssetClassed(Protocol):
@@ -298,6 +299,12 @@ def sound_policy(
                 f"{row.hold_point} can't be made deferrable.",
                 "Only lead time, staging and checks can be deferred (design section 4).",
             ),
+            require_that(
+                row.hold_point not in _NEVER_DEFERRABLE or _holds_for_all_work(row),
+                "policy.narrowed",
+                f"{row.hold_point} can't be kept to some kinds of work.",
+                "Leave its work classes, types and risks as the default has them.",
+            ),
         ]
     decisions += [
         require_that(
@@ -309,6 +316,17 @@ def sound_policy(
         for name in sorted(_NEVER_DEFERRABLE)
     ]
     return all_of(decisions)
+
+
+def _holds_for_all_work(row: PolicyRow) -> bool:
+    network_only = row.hold_point in _ABOUT_SESSIONS and "ssh" in row.methods
+    return (
+        row.asset_class == "any"
+        and not row.maintenance_types
+        and not row.risks
+        and (not row.work_classes or set(_TICKETS) <= set(row.work_classes))
+        and (not row.methods or network_only)
+    )
 
 
 def deferred_by_emergency(hold_point: str) -> bool:

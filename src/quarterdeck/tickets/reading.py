@@ -9,9 +9,10 @@ from quarterdeck.kernel.decision import ALLOWED, Decision, refuse
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets.hold_points import Picture, newest_fact
-from quarterdeck.tickets.pictures import LIVE_STATES, applicable, duty_of, judge, picture_of, sealed_view, workers
+from quarterdeck.tickets.pictures import LIVE_STATES, applicable, duty_of, judged, picture_of, sealed_view, workers
 from quarterdeck.tickets.policies import policy
 from quarterdeck.tickets.rows import find, prefetched, view
+from quarterdeck.tickets.sealing import check_ticket, editors
 from quarterdeck.tickets.snapshot import content_hash, differences, snapshot
 from quarterdeck.tickets.terms import (
     ApprovalKind,
@@ -56,8 +57,11 @@ def may_read(what: Reading, *, roles: Collection[Role], takes_part: bool) -> Dec
 
 def reading_of(number: str, person_id: str, at: datetime, what: Reading = Reading.TICKET) -> Decision:
     """Decide whether this person may read this part of this ticket."""
-    ticket = view(find(number))
+    row = find(number)
+    ticket = view(row)
     part = person_id == ticket.requester or duty_of(ticket, person_id) is not None
+    # Somebody written into the database by hand takes no part.
+    part = part and check_ticket(row).allowed
     return may_read(what, roles=personnel.roles_of(person_id, at), takes_part=part)
 
 
@@ -87,15 +91,15 @@ def tickets(*, person_id: str = "", at: datetime | None = None, states: Sequence
 
 def hold_points(number: str, at: datetime) -> list[HoldPointView]:
     """Return all hold points of the ticket as they stand now, grouped by the act they stand before."""
-    row = find(number)
-    picture = picture_of(row, at)
-    return [hold for before in Before for hold in judge(row, at, before, picture)]
+    in_force = policy()
+    picture = picture_of(find(number), at, in_force)
+    return [hold for before in Before for hold in judged(picture, in_force, before)]
 
 
 def evidence_meter(number: str, at: datetime) -> list[MeterRow]:
     """Return every fact that policy asks for, and whether it is there: present, failed, stale or missing."""
-    picture = picture_of(find(number), at)
     in_force = policy()
+    picture = picture_of(find(number), at, in_force)
     rows: list[MeterRow] = []
     for before in Before:
         for _, policy_row in applicable(picture, in_force, before):
@@ -160,7 +164,7 @@ def waiting_for(number: str, at: datetime) -> dict[ApprovalRole, tuple[str, ...]
     if picture.needs_cui_owner and not seen.emergency:
         wanted.append(ApprovalRole.CUI_OWNER)
     busy = workers(seen) | {seen.requester, seen.escort}
-    busy |= {a.person for a in seen.approvals if a.void_at is None}
+    busy |= {a.person for a in seen.approvals if a.void_at is None} | editors(number)
     return {
         role: tuple(p for p in personnel.holders(Role(role.value), at) if p not in busy)
         for role in wanted

@@ -22,11 +22,11 @@ from quarterdeck.tickets.models import (
 )
 from quarterdeck.tickets.moving import locked, move, record
 from quarterdeck.tickets.notices import tell
-from quarterdeck.tickets.pictures import is_bound, workers
+from quarterdeck.tickets.pictures import is_bound, takes_part, workers
 from quarterdeck.tickets.rows import view
-from quarterdeck.tickets.rules import may_log_quick, may_move, well_formed
+from quarterdeck.tickets.rules import may_log_quick, may_move, may_write, readable, usable_title, well_formed
 from quarterdeck.tickets.snapshot import content_hash, snapshot
-from quarterdeck.tickets.standing import MOVING_ROLES, require_role
+from quarterdeck.tickets.standing import MOVING_ROLES, require_process, require_role
 from quarterdeck.tickets.terms import Content, Duty, Risk, State, WorkClass
 from quarterdeck.tools import api as tools
 
@@ -34,20 +34,30 @@ from quarterdeck.tools import api as tools
 def request(act: Act, content: Content, *, work_class: WorkClass = WorkClass.TICKET, emergency: bool = False) -> str:
     """Create a draft and return its number; Refused for an unusable window, unknown assets, people or items."""
     require_role(act, MOVING_ROLES)
-    _check_content(act, content)
+    require_that(
+        work_class in {WorkClass.TICKET, WorkClass.CAMPAIGN},
+        "work_class.other_act",
+        "Standard work comes from its template, and a quick log is written down when the work is over.",
+        "Use the act of that kind of work.",
+    ).require()
+    check_content(act, content)
     row = new_row(act, content, work_class, emergency=emergency)
     record(act, row, "ticket.requested", data={"class": work_class.value, "emergency": emergency})
     return row.number
 
 
-def _check_content(act: Act, content: Content) -> None:
+def check_content(act: Act, content: Content) -> None:
     """Raise Refused naming whatever does not exist, then for what is badly formed."""
-    unknown = [reason for call in _lookups(content) for reason in _reasons(call)]
-    all_of(unknown).require()
+    require_known(content)
     vendor = bool(content.pool_id) or any(
         personnel.person(person_id).kind == personnel.PersonKind.VENDOR for person_id in content.technicians
     )
     well_formed(content, vendor=vendor, now=act.at).require()
+
+
+def require_known(content: Content) -> None:
+    """Raise Refused naming every asset, person, item, pool and agreement that does not exist."""
+    all_of(reason for call in _lookups(content) for reason in _reasons(call)).require()
 
 
 def _lookups(content: Content) -> list[Callable[[], object]]:
@@ -111,6 +121,16 @@ def write_content(row: MaintenanceTicket, content: Content, *, is_new: bool = Fa
     duties += [(content.escort, Duty.ESCORT)] if content.escort else []
     TicketPerson.objects.bulk_create(TicketPerson(ticket=row, person_id=p, duty=d.value) for p, d in duties)
     TicketItem.objects.bulk_create(TicketItem(ticket=row, item_id=item) for item in dict.fromkeys(content.items))
+    if not is_new:
+        row.refresh_from_db()  # forgets the assets, people and items that were read before
+
+
+def _moved_by(act: Act, number: str) -> MaintenanceTicket:
+    """Return the ticket's row, locked, for somebody who may move it."""
+    require_role(act, MOVING_ROLES)
+    row = locked(act, number)
+    takes_part(view(row), act.actor, act.at).require()
+    return row
 
 
 def edit(act: Act, number: str, content: Content, *, version: int) -> int:
@@ -118,8 +138,7 @@ def edit(act: Act, number: str, content: Content, *, version: int) -> int:
 
     Refused(ticket.edited_meanwhile) when somebody else changed it since `version` was read.
     """
-    require_role(act, MOVING_ROLES)
-    row = locked(act, number)
+    row = _moved_by(act, number)
     all_of(
         [
             may_move("edit", State(row.state)),
@@ -137,7 +156,7 @@ def edit(act: Act, number: str, content: Content, *, version: int) -> int:
             ),
         ]
     ).require()
-    _check_content(act, content)
+    check_content(act, content)
     voided = Approval.objects.filter(ticket=row, void_at__isnull=True).update(void_at=act.at)
     write_content(row, content)
     row.version += 1
@@ -149,8 +168,7 @@ def edit(act: Act, number: str, content: Content, *, version: int) -> int:
 
 def submit(act: Act, number: str, frozen: ArtifactRef) -> str:
     """Submit the draft with its frozen snapshot (stored before the act) and return the content hash to approve."""
-    require_role(act, MOVING_ROLES)
-    row = locked(act, number)
+    row = _moved_by(act, number)
     may_move("submit", State(row.state)).require()
     document = snapshot(row)
     same_content(content_hash(document), frozen.sha256)
@@ -179,8 +197,7 @@ def _deciders(act: Act, row: MaintenanceTicket) -> list[str]:
 
 def refreeze(act: Act, number: str, frozen: ArtifactRef) -> str:
     """Freeze a submitted ticket anew after an edit or after the registers changed; earlier approvals become void."""
-    require_role(act, MOVING_ROLES)
-    row = locked(act, number)
+    row = _moved_by(act, number)
     may_move("edit", State(row.state)).require()
     same_content(content_hash(snapshot(row)), frozen.sha256)
     voided = (
@@ -214,6 +231,7 @@ def withdraw(act: Act, number: str, reason: str) -> None:
 
 def expire(act: Act, number: str) -> None:
     """Mark a ticket whose window ended before it opened; done by the ticker."""
+    require_process(act)
     row = locked(act, number)
     require_that(
         act.at >= row.window_until, "window.not_over", "The window is not over.", "Wait for its end."
@@ -224,11 +242,13 @@ def expire(act: Act, number: str) -> None:
 def log_quick(act: Act, content: Content, *, changed_configuration: bool) -> str:
     """Write down a small chore that was done: requested and closed in one entry; Refused(quick_log.*)."""
     require_role(act, [Role.TECHNICIAN, Role.IT_LEAD])
+    require_known(content)
     assets = [inventory.asset(named.asset_id) for named in content.assets]
     all_of(
         [
             require_that(bool(assets), "scope.empty", "The log names no asset.", "Name the asset."),
-            require_that(bool(content.title.strip()), "title.missing", "The log says nothing.", "Say what was done."),
+            usable_title(content.title),
+            readable(content.plan, content.impact, content.rollback),
             require_that(
                 content.window.is_ordered and content.window.until <= act.at,
                 "window.not_over",
@@ -276,13 +296,8 @@ def comment(act: Act, number: str, text: str) -> None:
             require_that(
                 0 < len(text.strip()) <= 4_000, "comment.length", "A comment has 1 to 4,000 characters.", "Shorten it."
             ),
-            require_that(
-                State(row.state)
-                not in {State.CLOSED, State.ROLLED_BACK, State.REJECTED, State.WITHDRAWN, State.EXPIRED},
-                "ticket.closed",
-                f"{number} is closed; nothing is written to it any more.",
-                "Request a new ticket.",
-            ),
+            readable(text),
+            may_write(State(row.state)),
         ]
     ).require()
     Comment.objects.create(ticket=row, author_id=act.actor.id, text=text, at=act.at)
@@ -293,9 +308,14 @@ def comment(act: Act, number: str, text: str) -> None:
 
 def require_reason(reason: str) -> None:
     """Raise Refused(reason.missing) unless a usable reason is given."""
-    require_that(
-        3 <= len(reason.strip()) <= 4_000,
-        "reason.missing",
-        "A reason of 3 to 4,000 characters is wanted.",
-        "Say why, in a sentence that an assessor understands years later.",
+    all_of(
+        [
+            readable(reason),
+            require_that(
+                3 <= len(reason.strip()) <= 4_000,
+                "reason.missing",
+                "A reason of 3 to 4,000 characters is wanted.",
+                "Say why, in a sentence that an assessor understands years later.",
+            ),
+        ]
     ).require()

@@ -30,7 +30,7 @@ RELATED = ("asset_rows", "person_rows", "item_rows", "approval_rows")
 def find(number: str, *, lock: bool = False) -> MaintenanceTicket:
     """Return the ticket's row, locked for the rest of the act when asked; Refused(ticket.unknown)."""
     rows = MaintenanceTicket.objects.select_for_update() if lock else MaintenanceTicket.objects
-    row = rows.filter(number=number).first()
+    row = rows.filter(number=number).prefetch_related(*RELATED).first()
     if row is None:
         raise Refused(refuse("ticket.unknown", f"There is no ticket {number[:20]}.", "Look for it under Tickets."))
     return row

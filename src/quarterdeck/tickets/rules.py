@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from quarterdeck.kernel.decision import ALLOWED, Decision, all_of, refuse, require_that
 from quarterdeck.kernel.windows import Window
-from quarterdeck.tickets.terms import Content, MaintenanceType, Method, State, WorkClass
+from quarterdeck.tickets.terms import FINAL_STATES, Content, MaintenanceType, Method, State
 
 # act -> {state before: state after}
 TRANSITIONS: Mapping[str, Mapping[State, State]] = {
@@ -105,16 +105,32 @@ def well_formed_window(window: Window, *, vendor: bool, now: datetime) -> Decisi
     )
 
 
+def readable(*texts: str) -> Decision:
+    """Decide whether texts can be kept at all: no NUL, no half of a surrogate pair; refusal `text.unreadable`."""
+    return require_that(
+        not any(character == "\0" or "\ud800" <= character <= "\udfff" for text in texts for character in text),
+        "text.unreadable",
+        "The text holds characters that no database and no reader can keep.",
+        "Type it again, or paste it as plain text.",
+    )
+
+
+def usable_title(title: str) -> Decision:
+    """Decide whether a title is one line of 1 to 160 characters; refusal `title.missing`."""
+    return require_that(
+        0 < len(title.strip()) <= 160 and title.isprintable(),
+        "title.missing",
+        "The ticket has no usable title (1 to 160 characters on one line).",
+        "Say in one line what is done.",
+    )
+
+
 def well_formed(content: Content, *, vendor: bool, now: datetime) -> Decision:
     """Decide whether a draft's content can be kept at all; what it still lacks is a matter of hold points."""
     return all_of(
         [
-            require_that(
-                0 < len(content.title.strip()) <= 160 and content.title.isprintable(),
-                "title.missing",
-                "The ticket has no usable title (1 to 160 characters on one line).",
-                "Say in one line what is done.",
-            ),
+            usable_title(content.title),
+            readable(content.plan, content.impact, content.rollback, *content.expected_paths, *content.conflicts_with),
             require_that(
                 all(len(text) <= 20_000 for text in (content.plan, content.impact, content.rollback)),
                 "text.too_long",
@@ -172,6 +188,11 @@ def lead_time(maintenance_type: MaintenanceType, *, emergency: bool) -> timedelt
     return timedelta(hours=24)
 
 
-def needs_capture(work_class: WorkClass, method: Method) -> bool:
-    """True where the network hold points apply: work through the gate; on-site and external work has its own."""
-    return work_class is not WorkClass.QUICK_LOG and method is Method.SSH
+def may_write(state: State) -> Decision:
+    """Decide whether anything may still be written to a ticket in this state; refusal `ticket.closed`."""
+    return require_that(
+        state not in FINAL_STATES,
+        "ticket.closed",
+        f"The ticket is {state.replace('_', ' ')}; nothing is written to it any more.",
+        "Request a new ticket.",
+    )

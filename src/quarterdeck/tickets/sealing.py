@@ -1,7 +1,9 @@
 """Rows of tickets against their sealed entries: a row that nobody recorded grants nothing (attacks.md row 28)."""
 
+from collections.abc import Sequence
+
 from quarterdeck.evidence import api as evidence
-from quarterdeck.evidence.api import JsonValue
+from quarterdeck.evidence.api import Entry, JsonValue
 from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.kernel.decision import Decision, require_that
 from quarterdeck.tickets.models import Approval, MaintenanceTicket, PolicyVersion, Waiver
@@ -43,9 +45,9 @@ def ticket_digest(row: MaintenanceTicket) -> str:
         "content_hash": row.content_hash,
         "finding": row.finding,
         "opened_at": None if row.opened_at is None else rfc3339(row.opened_at),
-        "assets": sorted([a, c or ""] for a, c in row.asset_rows.values_list("asset_id", "connection_id")),
-        "people": sorted([p, d] for p, d in row.person_rows.values_list("person_id", "duty")),
-        "items": sorted(row.item_rows.values_list("item_id", flat=True)),
+        "assets": sorted([a.asset_id, a.connection_id or ""] for a in row.asset_rows.all()),
+        "people": sorted([p.person_id, p.duty] for p in row.person_rows.all()),
+        "items": sorted(i.item_id for i in row.item_rows.all()),
     }
     return evidence.row_digest(fields)
 
@@ -61,25 +63,61 @@ def check_ticket(row: MaintenanceTicket) -> Decision:
     )
 
 
-def approval_is_sealed(row: Approval) -> bool:
-    """True when the approval's entry says the same as its row."""
-    sealed = evidence.entry(row.entry)
+def edits_of(number: str) -> list[Entry]:
+    """Return the entries by which the content was changed or frozen anew, oldest first."""
+    return list(evidence.entries(ticket=number, events=["ticket.edited"]))
+
+
+def editors(number: str) -> frozenset[str]:
+    """Return who changed what the ticket says; freezing it anew, which stores a snapshot, changes nothing."""
+    return frozenset(edit.actor_id for edit in edits_of(number) if not edit.artifacts)
+
+
+def sealed_approvals(row: MaintenanceTicket) -> frozenset[int]:
+    """Return the ids of the approvals whose entries say the same as their rows.
+
+    One that a later change of the content voided is not among them, whatever its row says.
+    """
+    given = list(row.approval_rows.all())
+    if not given:
+        return frozenset()
+    known = evidence.entries_of([approval.entry for approval in given])
+    edits = edits_of(row.number)
+    return frozenset(
+        approval.pk
+        for approval in given
+        if _is_carried(approval, known.get(approval.entry))
+        and (approval.void_at is not None or not _is_voided(approval, known[approval.entry], edits))
+    )
+
+
+def _is_carried(row: Approval, sealed: Entry | None) -> bool:
     if sealed is None or sealed.ticket != row.ticket_id:
         return False
     if (sealed.data.get("authoriser") or sealed.actor_id) != row.person_id:
         return False
     told = sealed.data.get("approval")
-    return told == {"role": row.role, "kind": row.kind, "verdict": row.verdict, "content": row.content_hash}
+    return bool(told == {"role": row.role, "kind": row.kind, "verdict": row.verdict, "content": row.content_hash})
 
 
-def waiver_is_sealed(row: Waiver) -> bool:
-    """True when the waiver's entry says the same as its row."""
-    sealed = evidence.entry(row.entry)
+def _is_voided(row: Approval, sealed: Entry, edits: Sequence[Entry]) -> bool:
+    later = [edit for edit in edits if edit.seq > sealed.seq]
+    return any(not edit.artifacts or edit.data.get("content") != row.content_hash for edit in later)
+
+
+def sealed_waivers(row: MaintenanceTicket, content: str) -> frozenset[str]:
+    """Return the hold points that were waived for this content, as far as the entries say the same as the rows."""
+    given = list(Waiver.objects.filter(ticket=row, content_hash=content))
+    known = evidence.entries_of([waiver.entry for waiver in given])
+    return frozenset(waiver.hold_point for waiver in given if _says_waived(waiver, known.get(waiver.entry)))
+
+
+def _says_waived(row: Waiver, sealed: Entry | None) -> bool:
     return (
         sealed is not None
         and sealed.actor_id == row.person_id
         and sealed.ticket == row.ticket_id
-        and sealed.data.get("waiver") == {"hold_point": row.hold_point, "content": row.content_hash}
+        and bool(sealed.data.get("waiver") == {"hold_point": row.hold_point, "content": row.content_hash})
     )
 
 

@@ -44,9 +44,8 @@ def plain(value: object) -> JsonValue:
 
 def snapshot(row: MaintenanceTicket) -> dict[str, JsonValue]:
     """Return everything that an approval of this ticket is about, resolved from the registers as they are now."""
-    people = {
-        duty: sorted(row.person_rows.filter(duty=duty.value).values_list("person_id", flat=True)) for duty in Duty
-    }
+    named = list(row.person_rows.all())
+    people = {duty: sorted(p.person_id for p in named if p.duty == duty) for duty in Duty}
     return {
         "v": 1,
         "ticket": row.number,
@@ -68,10 +67,9 @@ def snapshot(row: MaintenanceTicket) -> dict[str, JsonValue]:
         "pool": row.pool_id or "",
         "agreement": _agreement(row.agreement_id),
         "assets": [
-            _asset(asset_id, connection_id)
-            for asset_id, connection_id in row.asset_rows.order_by("asset_id").values_list("asset_id", "connection_id")
+            _asset(one.asset_id, one.connection_id) for one in sorted(row.asset_rows.all(), key=lambda a: a.asset_id)
         ],
-        "items": [_item(item_id) for item_id in sorted(row.item_rows.values_list("item_id", flat=True))],
+        "items": [_item(item_id) for item_id in sorted(i.item_id for i in row.item_rows.all())],
         "expected_paths": list(row.expected_paths),
         "conflicts_with": sorted(row.conflicts_with),
         "policy": _policy(),

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from quarterdeck.evidence.api import Act
-from quarterdeck.kernel.actors import Actor
+from quarterdeck.kernel.actors import Actor, ActorKind
 from quarterdeck.kernel.decision import ALLOWED, Decision, refuse, require_that
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
@@ -20,6 +20,16 @@ def person_acts(actor: Actor) -> Decision:
         "Only a person with an own login requests, approves, grants, opens or closes.",
         "Log in with your own account (qd login).",
     )
+
+
+def require_process(act: Act) -> None:
+    """Raise Refused unless one of our own processes acts: neither people nor the operator move time on."""
+    require_that(
+        act.actor.kind is ActorKind.SYSTEM,
+        "actor.not_a_process",
+        "Only the ticker does this, when the time has come.",
+        "Wait for the end of the window.",
+    ).require()
 
 
 def has_role(actor: Actor, roles: Collection[Role], at: datetime) -> Decision:

@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Act, ArtifactRef, Grade, JsonValue, Outcome
 from quarterdeck.inventory import api as inventory
-from quarterdeck.kernel.decision import Refused, all_of, refuse, require_that
+from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse, require_that
 from quarterdeck.kernel.ids import new_id
 from quarterdeck.kernel.windows import Window
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets.models import Approval, MaintenanceTicket, StandardTemplate, TemplateApproval
 from quarterdeck.tickets.moving import locked, move
-from quarterdeck.tickets.requesting import new_row, require_reason, same_content
-from quarterdeck.tickets.rules import CUI_PREAPPROVAL
+from quarterdeck.tickets.requesting import check_content, new_row, require_known, require_reason, same_content
+from quarterdeck.tickets.rules import CUI_PREAPPROVAL, readable, usable_title
 from quarterdeck.tickets.snapshot import content_hash, plain, snapshot
 from quarterdeck.tickets.standing import MOVING_ROLES, require_role, require_step_up
 from quarterdeck.tickets.terms import (
@@ -50,6 +50,7 @@ class TemplateView:
 def add_template(act: Act, name: str, content: Content, *, window_hours: int) -> str:
     """Register standard work and return the template's id; it needs its approvals before it can be used."""
     require_role(act, [Role.IT_LEAD])
+    require_known(content)
     all_of(
         [
             require_that(0 < len(name.strip()) <= 120, "name.missing", "The template has no name.", "Give it one."),
@@ -59,6 +60,8 @@ def add_template(act: Act, name: str, content: Content, *, window_hours: int) ->
                 "There is a template of this name.",
                 "Choose another name.",
             ),
+            usable_title(content.title),
+            readable(name, content.plan, content.impact, content.rollback, *content.expected_paths),
             require_that(
                 1 <= window_hours <= 12, "window.length", "Standard work takes 1 to 12 hours.", "Choose its hours."
             ),
@@ -102,11 +105,12 @@ def approve_template(act: Act, template_id: str, *, role: ApprovalRole, shown_ha
                 act.actor.id != row.author_id, "duties.is_requester", "You wrote this template.", "Ask somebody else."
             ),
             require_that(
-                act.actor.id not in _content(row).technicians,
-                "duties.is_technician",
-                "You do this work.",
-                "Ask another.",
+                act.actor.id not in _working(_content(row)), "duties.is_technician", "You do this work.", "Ask another."
             ),
+            require_that(
+                act.actor.id != row.content["escort"], "duties.is_escort", "You escort this work.", "Ask another."
+            ),
+            _in_force(row),
             require_that(
                 all(person != act.actor.id for other, person in standing.items() if other is not role),
                 "duties.same_person",
@@ -132,10 +136,22 @@ def approve_template(act: Act, template_id: str, *, role: ApprovalRole, shown_ha
     )
 
 
+def _working(content: Content) -> frozenset[str]:
+    members = personnel.pool(content.pool_id).members if content.pool_id else ()
+    return frozenset(content.technicians) | frozenset(members)
+
+
+def _in_force(row: StandardTemplate) -> Decision:
+    return require_that(
+        row.withdrawn_at is None, "template.withdrawn", "This template is withdrawn.", "Request a ticket."
+    )
+
+
 def withdraw_template(act: Act, template_id: str) -> None:
     """Withdraw a template; tickets made from it stay as they are."""
     require_role(act, [Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER])
     row = _find(template_id)
+    _in_force(row).require()
     row.withdrawn_at = act.at
     row.save(update_fields=["withdrawn_at"])
     act.record("template.withdrawn", evidence.ObjectRef("template", row.id), data={"row": _digest(row)})
@@ -152,7 +168,13 @@ def request_standard(act: Act, template_id: str, window_from: datetime) -> str:
     require_role(act, MOVING_ROLES)
     row = _find(template_id)
     content = prepare_standard(template_id, window_from)
-    approved = _approved(row, act.at)
+    check_content(act, content)
+    # Who asks for the work does not count as approver of it, and an approval must last until the work is over.
+    approved = [
+        given
+        for given in _approved(row, act.at)
+        if given[1] not in _working(content) | {act.actor.id, content.escort} and given[2] >= content.window.until
+    ]
     _require_approvals(row, content, {role for role, _, _ in approved})
     ticket = new_row(act, content, WorkClass.STANDARD, emergency=False)
     ticket.template = row
@@ -202,14 +224,12 @@ def _require_approvals(row: StandardTemplate, content: Content, given: set[Appro
     all_of(
         refuse(
             f"template.no_{role}",
-            f"'{row.name}' has no approval in force by the {role.replace('_', ' ').replace('cui', 'CUI')}.",
-            "Have the template approved again; an approval lasts 90 days.",
+            f"'{row.name}' has no approval for this window and by somebody else as {role.replace('_', ' ').replace('cui', 'CUI')}.",
+            "Have the template approved again by somebody who does not ask for or do this work; it lasts 90 days.",
         )
         for role in sorted(wanted - given)
     ).require()
-    require_that(
-        row.withdrawn_at is None, "template.withdrawn", "This template is withdrawn.", "Request a ticket."
-    ).require()
+    _in_force(row).require()
 
 
 def _approved(row: StandardTemplate, at: datetime) -> tuple[tuple[ApprovalRole, str, datetime], ...]:

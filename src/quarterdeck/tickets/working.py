@@ -6,21 +6,22 @@ from datetime import datetime, timedelta
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Act, ArtifactRef, Grade, Outcome
 from quarterdeck.inventory import api as inventory
-from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, all_of, refuse, require_that
+from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, all_of, require_that
 from quarterdeck.kernel.windows import Window
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
+from quarterdeck.tickets.hold_points import newest_fact
 from quarterdeck.tickets.models import MaintenanceTicket
 from quarterdeck.tickets.moving import locked, move
-from quarterdeck.tickets.pictures import blocking, judge, sealed_view, workers
+from quarterdeck.tickets.pictures import blocking, judge, sealed_view, takes_part, workers
 from quarterdeck.tickets.policies import policy
 from quarterdeck.tickets.requesting import require_reason
-from quarterdeck.tickets.rows import find
-from quarterdeck.tickets.rules import may_move, ratification_due
+from quarterdeck.tickets.rows import find, view
+from quarterdeck.tickets.rules import may_move, may_write, ratification_due
 from quarterdeck.tickets.sealing import check_ticket
 from quarterdeck.tickets.snapshot import content_hash, snapshot
-from quarterdeck.tickets.standing import require_role, require_step_up
-from quarterdeck.tickets.terms import Before, State, TicketView
+from quarterdeck.tickets.standing import require_process, require_role, require_step_up
+from quarterdeck.tickets.terms import Before, State, TicketView, Verdict
 
 WORKING_ROLES = (Role.TECHNICIAN, Role.IT_LEAD, Role.REQUESTER)
 MEASURABLE = frozenset({State.APPROVED, State.SCHEDULED, State.OPEN, State.VERIFYING})
@@ -46,7 +47,7 @@ def open_ticket(act: Act, number: str) -> None:
     require_step_up(act)
     row = locked(act, number)
     may_move("open", State(row.state)).require()
-    _takes_part(act, sealed_view(row)).require()
+    takes_part(view(row), act.actor, act.at).require()
     blocking(judge(row, act.at, Before.OPEN)).require()
     if row.emergency:
         row.ratify_until = ratification_due(act.at)
@@ -55,23 +56,13 @@ def open_ticket(act: Act, number: str) -> None:
              detail={"auth": act.actor.auth})  # fmt: skip
 
 
-def _takes_part(act: Act, ticket: TicketView) -> Decision:
-    roles = personnel.roles_of(act.actor.id, act.at)
-    involved = act.actor.id in workers(ticket) or act.actor.id == ticket.requester or Role.IT_LEAD in roles
-    return require_that(
-        involved,
-        "ticket.not_yours",
-        "Only its requester, its technicians and the IT lead move this ticket.",
-        "Ask one of them.",
-    )
-
-
 def end_work(act: Act, number: str) -> None:
     """Lead an open ticket into verification: by one of its people, or by the ticker at the window's end."""
     row = locked(act, number)
     if act.actor.is_person:
-        _takes_part(act, sealed_view(row)).require()
+        takes_part(view(row), act.actor, act.at).require()
     else:
+        require_process(act)
         require_that(
             act.at >= row.window_until or row.finding != "",
             "window.not_over",
@@ -86,11 +77,12 @@ def reopen(act: Act, number: str) -> None:
     require_role(act, WORKING_ROLES)
     require_step_up(act)
     row = locked(act, number)
-    ticket = sealed_view(row)
+    ticket = view(row)
     all_of(
         [
             may_move("reopen", State(row.state)),
-            _takes_part(act, ticket),
+            takes_part(ticket, act.actor, act.at),
+            _unchanged(row),
             require_that(
                 ticket.window.contains(act.at), "window.after", "The window is over.", "Request a new ticket."
             ),
@@ -108,7 +100,7 @@ def close(act: Act, number: str, *, rolled_back: bool, summary: ArtifactRef) -> 
     row = locked(act, number)
     verb = "roll_back" if rolled_back else "close"
     may_move(verb, State(row.state)).require()
-    _takes_part(act, sealed_view(row)).require()
+    takes_part(view(row), act.actor, act.at).require()
     blocking(judge(row, act.at, Before.CLOSE)).require()
     entry = move(act, row, verb, artifacts=[summary])
     for asset_id in row.asset_rows.values_list("asset_id", flat=True):
@@ -120,29 +112,52 @@ def close(act: Act, number: str, *, rolled_back: bool, summary: ArtifactRef) -> 
 def confirm_escort(act: Act, number: str) -> None:
     """The named escort confirms to be present and to supervise (800-171A 3.7.6[a])."""
     row = locked(act, number)
-    ticket = sealed_view(row)
-    require_that(
-        act.actor.is_person and act.actor.id == ticket.escort,
-        "escort.other",
-        "Only the escort named in the ticket confirms this.",
-        "Let the escort log in.",
+    ticket = view(row)
+    all_of(
+        [
+            require_that(
+                act.actor.is_person and act.actor.id == ticket.escort,
+                "escort.other",
+                "Only the escort named in the ticket confirms this.",
+                "Let the escort log in.",
+            ),
+            may_write(ticket.state),
+            require_that(
+                ticket.state in {State.SCHEDULED, State.OPEN},
+                "escort.not_now",
+                "Presence is confirmed once the work is scheduled.",
+                "Confirm when you are there.",
+            ),
+        ]
     ).require()
+    require_role(act, [Role.ESCORT])
     entry = act.record("escort.confirmed", evidence.ObjectRef("ticket", number), ticket=number)
     act.fact("escort.present", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=number,
-             valid_until=ticket.window.until)  # fmt: skip
+             valid_until=ticket.window.until, detail={"escort": act.actor.id})  # fmt: skip
 
 
 def attach(act: Act, number: str, *, kind: str, file: ArtifactRef, reason: str, asset_id: str = "") -> None:
     """Attach a file as evidence of a fact (staging test, tried rollback, summary), graded attached."""
     row = locked(act, number)
-    _takes_part(act, sealed_view(row)).require()
-    require_reason(reason)
-    require_that(
-        kind in {"staging.tested", "rollback.tested", "summary.written", "media.scanned", "recovery.prepared"},
-        "fact.captured_only",
-        "That fact is captured by the system, not attached.",
-        "Prepare the ticket instead.",
+    all_of(
+        [
+            takes_part(view(row), act.actor, act.at),
+            may_write(State(row.state)),
+            require_that(
+                kind in {"staging.tested", "rollback.tested", "summary.written", "media.scanned", "recovery.prepared"},
+                "fact.captured_only",
+                "That fact is captured by the system, not attached.",
+                "Prepare the ticket instead.",
+            ),
+            require_that(
+                not asset_id or asset_id in {named.asset_id for named in row.asset_rows.all()},
+                "scope.other_asset",
+                f"{number} is not about this asset.",
+                "Name one of the ticket's assets, or none.",
+            ),
+        ]
     ).require()
+    require_reason(reason)
     entry = act.record(
         "evidence.attached",
         evidence.ObjectRef("ticket", number),
@@ -199,24 +214,68 @@ def _open_for(row: MaintenanceTicket, ticket: TicketView, person_id: str, asset_
                 "Use the certificate of the asset that the ticket names.",
             ),
             require_that(
-                content_hash(snapshot(row)) == ticket.content_hash,
-                "content.changed",
-                "What was approved has changed meanwhile (address, key, account, tool, agreement or policy).",
-                "Look at the difference on the ticket's page and have it approved again.",
+                ticket.finding == "",
+                "ticket.finding",
+                f"Access was withdrawn on {ticket.number}: {ticket.finding.replace('_', ' ')}.",
+                "Request a new ticket.",
             ),
+            require_that(
+                person_id not in {a.person for a in ticket.approvals if a.void_at is None},
+                "duties.decider_works",
+                f"You decided on {ticket.number} and can't do its work (3.1.4[b]).",
+                "Let another member of the pool do it.",
+            ),
+            _unchanged(row),
         ]
     )
 
 
+def _unchanged(row: MaintenanceTicket) -> Decision:
+    """Decide whether the content means what it meant when it was approved."""
+    return require_that(
+        content_hash(snapshot(row)) == row.content_hash,
+        "content.changed",
+        "What was approved has changed meanwhile (address, key, account, tool, agreement or policy).",
+        "Look at the difference on the ticket's page and have it approved again.",
+    )
+
+
 def _standing_now(ticket: TicketView, person_id: str, asset_id: str, at: datetime) -> Decision:
+    """Ask of the person what a pool leaves open until now: standing, separate from who decided, escorted if need be."""
     content = ticket.content
-    return personnel.may_maintain(
-        person_id,
-        asset_id=asset_id,
-        action=content.action.value,
-        method=content.method.value,
-        at=at,
-        category=str(inventory.asset(asset_id).category),
+    category = str(inventory.asset(asset_id).category)
+    deciders = {a.person for a in ticket.approvals if a.void_at is None and a.verdict is Verdict.APPROVED}
+    return all_of(
+        [
+            personnel.may_maintain(
+                person_id,
+                asset_id=asset_id,
+                action=content.action.value,
+                method=content.method.value,
+                at=at,
+                category=category,
+            ),
+            require_that(
+                person_id not in deciders,
+                "duties.decider_works",
+                "Who decided on a ticket does not do its work.",
+                "Let somebody else do the work.",
+            ),
+            _escorted(ticket, person_id, asset_id, category, at),
+        ]
+    )
+
+
+def _escorted(ticket: TicketView, person_id: str, asset_id: str, category: str, at: datetime) -> Decision:
+    authorisation = personnel.authorisation(person_id, asset_id, at, category=category)
+    if authorisation is not None and authorisation.access_authorised:
+        return ALLOWED
+    present = newest_fact(evidence.facts(ticket=ticket.number, kinds=["escort.present"]), "escort.present", "")
+    return require_that(
+        bool(ticket.escort) and present is not None and present.holds_at(at),
+        "escort.missing",
+        "You may not work unsupervised and no escort confirmed to be present (3.7.6[a]).",
+        "The escort named in the ticket confirms on its page.",
     )
 
 
@@ -224,7 +283,7 @@ def may_measure(number: str, asset_id: str) -> Decision:
     """Decide whether the system may measure this asset for this ticket: approved up to verifying, nothing changed."""
     try:
         row = find(number)
-        ticket = sealed_view(row)
+        ticket = view(row)
     except Refused as refusal:
         return refusal.decision
     return all_of(
@@ -242,16 +301,14 @@ def may_measure(number: str, asset_id: str) -> Decision:
                 f"{number} is not about this asset.",
                 "Name the asset in the ticket.",
             ),
-            ALLOWED
-            if content_hash(snapshot(row)) == ticket.content_hash
-            else refuse("content.changed", "What was approved has changed meanwhile.", "Submit the ticket again."),
+            _unchanged(row),
         ]
     )
 
 
 def admission_terms(number: str, person_id: str) -> AdmissionTerms:
     """Return the window and grace that hold for this person now: none for vendors, policy's minutes for own staff."""
-    ticket = sealed_view(find(number))
+    ticket = view(find(number))
     vendor = personnel.person(person_id).kind == personnel.PersonKind.VENDOR
     minutes = policy().number("grace_minutes_vendor" if vendor else "grace_minutes_staff")
     return AdmissionTerms(ticket.window, timedelta(minutes=minutes), vendor)

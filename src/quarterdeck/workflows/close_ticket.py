@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from quarterdeck.access import api as access
 from quarterdeck.baselines.api import Phase
-from quarterdeck.evidence.api import Grade, ObjectRef, Outcome, act, store_artifact
+from quarterdeck.evidence.api import Act, Grade, ObjectRef, Outcome, act, store_artifact
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
@@ -144,13 +144,22 @@ def close(actor: Actor, clock: Clock, number: str, *, summary: str, rolled_back:
 
 
 def end_windows(actor: Actor, clock: Clock) -> int:
-    """Expire tickets that never opened and end the work of those whose window is over; return how many."""
+    """Expire tickets that never opened and end the work of those whose window is over; return how many.
+
+    A ticket that refuses (its row was written by hand) is recorded as refused and never holds up the others.
+    """
     never, still_open = tickets.due_tickets(clock.now())
-    for number in never:
-        with act(actor, clock) as current:
-            tickets.expire(current, number)
-    for number in still_open:
-        with act(actor, clock) as current:
-            tickets.end_work(current, number)
+    expired = [number for number in never if _moved(actor, clock, number, tickets.expire)]
+    ended = [number for number in still_open if _moved(actor, clock, number, tickets.end_work)]
+    for number in ended:
         tickets.ask_capture(number, VERIFY, actor=actor, clock=clock)
-    return len(never) + len(still_open)
+    return len(expired) + len(ended)
+
+
+def _moved(actor: Actor, clock: Clock, number: str, verb: Callable[[Act, str], None]) -> bool:
+    try:
+        with refusals_recorded(actor, clock, "window.end", number), act(actor, clock) as current:
+            verb(current, number)
+    except Refused:
+        return False
+    return True

@@ -20,7 +20,7 @@ def do_next_capture(actor: Actor, clock: Clock, instruments: Callable[[], Instru
     """Run the oldest capture that waits, if any, to its end; return whether there was one.
 
     Every outcome is told on the job: done with remarks, cancelled, refused. What breaks unexpectedly is told and raised
-    on, so that the ticker logs it; the lease lets another try follow.
+    on, so that the ticker logs it and somebody asks again; only the job of a worker that died is taken up by itself.
     """
     job = tickets.take_job(clock)
     if job is None:

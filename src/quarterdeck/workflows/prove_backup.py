@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from quarterdeck.backups import api as backups
-from quarterdeck.backups.api import BackupProduct, Product, ProductFailed, Proof, Snapshot, Source, Verification
+from quarterdeck.backups.api import BackupProduct, Found, Product, ProductFailed, Proof, Source
 from quarterdeck.evidence import api as evidence
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import Actor
@@ -40,7 +40,8 @@ def prove_backup(
         with evidence.act(actor, clock) as act:
             backups.record_unknown(act, ticket=ticket, asset=asset, product=source.product)
         raise Refused(refuse("backup.not_reached", str(failed), "Correct it and prove the backup again.")) from failed
-    return _record(ticket, asset, source, snapshot, verification, False, actor, clock)
+    found = Found(ticket, asset, source.product, source.id, snapshot, verification, source.max_age, attached=False)
+    return _record(found, actor, clock)
 
 
 def prove_by_log(
@@ -57,7 +58,10 @@ def prove_by_log(
         raise Refused(
             refuse("backup.log_refused", str(failed), "Run the job again and attach the log of one that succeeded.")
         ) from failed
-    return _record(ticket, asset, source, snapshot, verification, True, actor, clock)
+    found = Found(
+        ticket, asset, Product.JOB_LOG, source.id or None, snapshot, verification, source.max_age, attached=True
+    )
+    return _record(found, actor, clock)
 
 
 def attach_reimage_plan(
@@ -85,33 +89,13 @@ def attach_reimage_plan(
         )
 
 
-def _record(
-    ticket: str,
-    asset: str,
-    source: Source,
-    snapshot: Snapshot | None,
-    verification: Verification | None,
-    attached: bool,
-    actor: Actor,
-    clock: Clock,
-) -> Proof | None:
+def _record(found: Found, actor: Actor, clock: Clock) -> Proof | None:
     log = evidence.store_artifact(
-        verification.log if verification else _NO_BACKUP,
+        found.verification.log if found.verification else _NO_BACKUP,
         media_type="text/plain",
         role="backup_log",
-        name=f"backup-{asset}.log",
-        may_contain_cui=inventory.asset(asset).handles_cui,
+        name=f"backup-{found.asset}.log",
+        may_contain_cui=inventory.asset(found.asset).handles_cui,
     )
     with evidence.act(actor, clock) as act:
-        return backups.record_proof(
-            act,
-            ticket=ticket,
-            asset=asset,
-            product=source.product,
-            source_id=source.id or None,
-            snapshot=snapshot,
-            verification=verification,
-            max_age=source.max_age,
-            log=log,
-            attached=attached,
-        )
+        return backups.record_proof(act, found, log)

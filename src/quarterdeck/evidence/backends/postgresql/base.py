@@ -32,6 +32,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             cursor.execute("SHOW synchronous_commit")
             row = cursor.fetchone()
         if row is None or row[0] == "off":
+            self.close()  # else the next statement would go through the connection that was refused
             raise ImproperlyConfigured(
                 "The database acknowledges entries that a power cut may take back (synchronous_commit is off). Set "
                 "synchronous_commit to on for this database and its user, then start again."

@@ -1,0 +1,189 @@
+"""The report and the files beside it: everything of the ticket is there, nothing that a person wrote gets out of its place."""
+
+import csv
+import io
+import json
+import os
+import re
+import zipfile
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from tests.clock import StillClock
+from tests.package_scene import HOSTILE, WORK, Scene
+from tests.package_shop import PackageShop
+from tests.sealer_process import running_sealer
+from tests.shop import FAST_HASHER
+from tests.ticket_yard import build_yard
+
+from quarterdeck.assessor import api as assessor
+from quarterdeck.workflows import export_package
+from quarterdeck.workflows.export_package import Press
+from quarterdeck_verify.verification import Verdict
+
+pytestmark = pytest.mark.django_db
+PLAYER = {"player.js": b'const a = "</script>"; document.title;', "player.css": b".ap-player{color:red}"}
+
+
+@pytest.fixture
+def scene(clock: StillClock, tmp_path, settings) -> Iterator[Scene]:
+    settings.PASSWORD_HASHERS = FAST_HASHER
+    with running_sealer(tmp_path / "sealer", clock) as sealer:
+        yield Scene(PackageShop(build_yard(clock), sealer), tmp_path / "tree")
+
+
+def package(scene: Scene, player: dict[str, bytes] = PLAYER, **scope: object) -> Path:
+    shop = scene.shop
+    order = export_package.order_package(shop.yard.actor("quinn"), shop.clock, **scope)
+    export_package.make_next_package(shop.clock, lambda: Press(shop.sealer, player))
+    done = assessor.order(order.id)
+    assert done.state is assessor.OrderState.DONE, done.message
+    return export_package.package_path(done)
+
+
+def members(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name.partition("/data/")[2]: archive.read(name) for name in archive.namelist() if "/data/" in name}
+
+
+class Page(HTMLParser):
+    """Counts elements and keeps what a browser would fetch or run."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.asked: list[str] = []
+        self.handlers: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        found = dict(attrs)
+        self.handlers += [name for name in found if name.startswith("on")]
+        self.ids += [found["id"]] if found.get("id") else []
+        self.asked += [found[name] for name in ("src", "srcset", "action", "poster", "data") if found.get(name)]
+        if tag == "a":
+            self.links.append(found["href"])
+        elif found.get("href"):
+            self.asked.append(found["href"])
+
+
+def test_the_report_tells_the_whole_ticket(scene: Scene) -> None:
+    number = scene.play()
+    export_package.consent(scene.shop.yard.actor("casey"), scene.shop.clock, number)
+    scene.shop.anchor()
+    path = package(scene, numbers=[number])
+    assert scene.shop.verify(path).verdict is Verdict.INTACT
+    html = members(path)["report.html"].decode()
+    for wanted in (
+        "Patch the file server", "Avery Approver", "Casey Owner", "Max Technician", "Erin Escort", "founding roster",
+        "Plan and rollback are sound.", "4711", "203.0.113.9", "smbclient -L localhost -N", "hosts", "samba/smb.conf",
+        "The mirror&#x27;s name was entered", "4f2a9c1b", "Backup verified", "Held when the ticket was opened",
+        "MA.L2-3.7.5[b]", "window.before", "Session terminated", "Shares are quiet after six.",
+        f"python3 -I verify.pyz {path.name} --signers allowed_signers --anchor kept.checkpoint",
+    ):  # fmt: skip
+        assert wanted in html, wanted
+    assert "MET</" not in html
+
+
+def test_the_report_asks_nobody_and_runs_nothing_that_people_wrote(scene: Scene) -> None:
+    number = scene.play(title="Patch <b>it</b> now")
+    export_package.consent(scene.shop.yard.actor("casey"), scene.shop.clock, number)
+    html = members(package(scene, numbers=[number]))["report.html"].decode()
+    page = Page(html)
+    assert (page.asked, page.handlers) == ([], [])
+    assert page.tags.count("script") == 3  # one recording, the player's source, the report's own
+    assert not {"img", "iframe", "object", "embed", "link", "base", "form"} & set(page.tags)
+    assert "http-equiv" in html
+    assert "default-src 'none'" in html
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", html)
+    assert len(page.ids) == len(set(page.ids))
+    inside = {link[1:] for link in page.links if link.startswith("#")}
+    assert inside <= set(page.ids), inside - set(page.ids)
+
+
+def test_every_link_to_a_file_leads_to_one_in_the_package(scene: Scene) -> None:
+    number = scene.play()
+    found = members(package(scene, numbers=[number]))
+    links = [link for link in Page(found["report.html"].decode()).links if not link.startswith("#")]
+    assert links
+    assert set(links) <= set(found)
+
+
+def test_a_withheld_recording_is_nowhere_in_the_package(scene: Scene) -> None:
+    number = scene.play()
+    path = package(scene, numbers=[number])
+    everything = b"".join(members(path).values())
+    assert b"smbclient" not in everything
+    assert b"Anonymous login" not in everything
+    assert "has not consented" in members(path)["report.html"].decode()
+    assert not [name for name in members(path) if name.startswith("sessions/")]
+
+
+def test_with_consent_text_and_replay_are_there_and_the_cast_is_whole(scene: Scene) -> None:
+    number = scene.play()
+    export_package.consent(scene.shop.yard.actor("casey"), scene.shop.clock, number)
+    found = members(package(scene, numbers=[number]))
+    text = found[f"sessions/{scene.session}.txt"].decode()
+    assert text.startswith("0:00:00  maint@fs01:~$ sudo apt-get install --only-upgrade samba\n")
+    assert "0:00:14  Anonymous login successful\n" in text
+    html = found["report.html"].decode()
+    embedded = re.search(rf'data-replay="{scene.session}">(.*?)</script>', html, re.DOTALL)
+    assert embedded is not None
+    assert json.loads(embedded.group(1)) == WORK.decode()
+    without = members(package(scene, {}, numbers=[number]))["report.html"].decode()
+    assert "data-replay" not in without.replace('script[data-replay="${name}"]', "")
+
+
+def test_the_files_beside_the_report(scene: Scene) -> None:
+    number = scene.play()
+    found = members(package(scene, numbers=[number]))
+    ticket = json.loads(found[f"tickets/{number}/ticket.json"])
+    assert ticket["frozen"]["plan"].endswith(HOSTILE)
+    assert [a["role"] for a in ticket["approvals"]] == ["approver", "cui_owner"]
+    rows = list(csv.DictReader(io.StringIO(found[f"tickets/{number}/timeline.csv"].decode())))
+    assert [row["ticket_seq"] for row in rows] == [str(n) for n in range(1, len(rows) + 1)]
+    assert {"ticket.approved", "session.began", "ticket.closed"} <= {row["event"] for row in rows}
+    people = json.loads(found["people.json"])
+    assert people["people"][scene.shop.yard.shop.ids["max"]]["name"] == "Max Technician"
+    assert people["assets"] == {scene.shop.yard.server: "fs01.example.test"}
+    openings = json.loads(found["openings.json"])
+    assert "Plan and rollback are sound." in {one["value"] for one in openings.values()}
+    objectives = {row["id"]: row for row in json.loads(found["objectives.json"])}
+    assert objectives["MA.L2-3.7.5[b]"]["proposal"] == "evidence present"
+    assert objectives["MA.L2-3.7.2[b]"]["evidence"], "the register's fact of the technique used"
+
+
+def test_a_ticket_under_way_shows_what_is_missing(scene: Scene) -> None:
+    number = scene.play(closes=False)
+    found = members(package(scene, numbers=[number]))
+    html = found["report.html"].decode()
+    assert "not yet passed; as it stands at the export" in html
+    objectives = {row["id"]: row for row in json.loads(found["objectives.json"])}
+    assert {gap["code"] for gap in objectives["MA.L2-3.7.5[b]"]["gaps"]} >= {"session.ended.missing"}
+
+
+def test_a_draft_and_an_unknown_recording_do_not_break_it(scene: Scene) -> None:
+    yard, clock = scene.shop.yard, scene.shop.clock
+    from_draft = yard.submitted()
+    assert members(package(scene, numbers=[from_draft.number]))["report.html"]
+    clock.advance(hours=3)
+    number = scene.shop.closed(recording=b"\xff\xfe not a cast")
+    export_package.consent(yard.actor("casey"), clock, number)
+    assert members(package(scene, numbers=[number]))["report.html"]
+
+
+@pytest.mark.skipif("QD_TEST_REPORT" not in os.environ, reason="writes a report to look at")
+def test_write_a_report_to_look_at(scene: Scene) -> None:
+    number = scene.play()
+    scene.shop.clock.advance(days=1)
+    if os.environ.get("QD_TEST_CONSENT"):
+        export_package.consent(scene.shop.yard.actor("casey"), scene.shop.clock, number)
+    built = Path(export_package.__file__).parents[1] / "entrypoints/web/static/built"
+    player = {name: (built / name).read_bytes() for name in ("player.js", "player.css")}
+    path = package(scene, player, numbers=[number])
+    Path(os.environ["QD_TEST_REPORT"]).write_bytes(members(path)["report.html"])
