@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import gettempdir
 
 from quarterdeck.adapters.restic import Restic
 from quarterdeck.backups.api import BackupProduct, Depth, Product, ProductFailed, Snapshot, Source, Verification
@@ -132,8 +133,11 @@ class ResticSetup(Setup):
 
     def _restic(self, words: Sequence[str]) -> None:
         environment = {
-            "PATH": os.environ["PATH"], "RESTIC_REPOSITORY": str(self.repository), "RESTIC_PASSWORD": PASSWORD,
-        }  # fmt: skip
+            "PATH": os.environ["PATH"],
+            "TMPDIR": gettempdir(),
+            "RESTIC_REPOSITORY": str(self.repository),
+            "RESTIC_PASSWORD": PASSWORD,
+        }
         subprocess.run(
             ["restic", "--no-cache", "--quiet", *words], env=environment, check=True, timeout=120, capture_output=True
         )

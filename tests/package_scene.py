@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.measuring import LocalChannel
 from tests.package_shop import BEFORE_OPEN, ENDED, PackageShop
+from tests.ticket_yard import HOST_KEY
 
 from quarterdeck.access import api as access
 from quarterdeck.backups import api as backups
@@ -24,13 +25,13 @@ from quarterdeck.workflows.disposition_drift import disposition_drift
 from quarterdeck.workflows.take_baseline import take_baseline
 
 TICKER, GATE = system("ticker"), system("gate")
-KEY = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZMy7opKgwFB9nkt5YRrYMjNuG5N87uRgg6CLrbo5wAdT/y6v0mKV0U2w0WZ2YB/++Tpockg="
 HOSTILE = '</script><!--<img src=x onerror=alert(1)>\u202egnp.exe {{ cover }} {% debug %} =HYPERLINK("x")'
 
 
 def cast(*shown: tuple[float, str]) -> bytes:
     """Return a recording that shows these texts at these seconds."""
-    lines = [{"version": 2, "width": 100, "height": 24, "timestamp": 1795446000}, *([at, "o", text] for at, text in shown)]
+    header = {"version": 2, "width": 100, "height": 24, "timestamp": 1795446000}
+    lines = [header, *([at, "o", text] for at, text in shown)]
     return "".join(json.dumps(line) + "\n" for line in lines).encode()
 
 
@@ -74,7 +75,8 @@ class Scene:
         clock.advance(seconds=(tickets.ticket(number).window.from_ - clock.now()).total_seconds())
         self._backup()
         take_baseline(number, Phase.BEFORE, channel=self.channel, actor=TICKER, clock=clock)
-        self.shop.facts(number, (*(k for k in BEFORE_OPEN if not k.startswith(("backup", "baseline"))), "recorder.healthy"))
+        kinds = (kind for kind in BEFORE_OPEN if not kind.startswith(("backup", "baseline")))
+        self.shop.facts(number, (*kinds, "recorder.healthy"))
         open_window.open_ticket(yard.actor("max"), clock, number)
         self._work()
         if closes:
@@ -102,7 +104,7 @@ class Scene:
         with evidence.act(yard.actor("max"), clock) as act:
             grant = access.create_grant(
                 act, ticket=number, person=yard.shop.ids["max"], asset=yard.server, connection=yard.connection,
-                purpose=access.Purpose.WORK, public_key=KEY, valid_from=clock.now(), valid_until=window.until,
+                purpose=access.Purpose.WORK, public_key=HOST_KEY, valid_from=clock.now(), valid_until=window.until,
             )  # fmt: skip
         with evidence.act(system("signer"), clock) as act:
             access.bind_certificate(act, grant.id, 4711, "cd" * 32)

@@ -43,7 +43,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from quarterdeck.entrypoints.gate.opening import Site, open_gate
-from quarterdeck.entrypoints.gate.sshd import GateFolder, login_user
+from quarterdeck.entrypoints.gate.sshd import gate_folder, login_user
 from quarterdeck.kernel.clock import SystemClock, parse_rfc3339, rfc3339
 from quarterdeck.kernel.decision import ALLOWED, Refused, refuse
 from quarterdeck.sessions.terms import Admitted, EndReason, Standing
@@ -317,7 +317,8 @@ class GateLab:
         self.books = Books(folder)
         self.entry_ca = new_key(folder / "entry_ca")
         self.target_ca = new_key(folder / "target_ca")
-        self.gate_folder = GateFolder(folder / "gate")
+        self.gate_folder = gate_folder(folder / "gate", login_user(GATE_USER), self.port)
+        self.gate_user = login_user(GATE_USER).name
         self.recordings = folder / "recordings"
         self._processes = []
         self._serial = 100
@@ -392,7 +393,7 @@ class GateLab:
         argv = ["ssh", "-F", "none", "-o", f"UserKnownHostsFile={self.folder}/known_hosts"]
         argv += ["-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"]
         argv += ["-o", "IdentityAgent=none", "-i", str(ticketed.key), "-p", str(port or self.port)]
-        return [*argv, *options, "-l", login_user(GATE_USER).name, "--", "127.0.0.1", *arguments]
+        return [*argv, *options, "-l", self.gate_user, "--", "127.0.0.1", *arguments]
 
     def run(self, ticketed, *arguments, timeout=30, **keywords):
         options = keywords.pop("options", ())
@@ -454,6 +455,7 @@ def gate_lab():
     finally:
         if lab is not None:
             lab.stop()
+            shutil.rmtree(lab.gate_folder.doorway, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -536,7 +538,7 @@ def main(folder, port):
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     desk = BookDesk(folder)
     site = Site(
-        folder=GateFolder(folder / "gate"),
+        folder=gate_folder(folder / "gate", login_user(GATE_USER), port),
         recordings=folder / "recordings",
         listen="127.0.0.1",
         port=port,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
-from tests.lab.gate_lab import GATE_USER, free_port, gate_lab, new_key, sign
+from tests.lab.gate_lab import free_port, gate_lab, new_key, sign
 
-from quarterdeck.entrypoints.gate.sshd import GateFolder, configuration, login_user
+from quarterdeck.entrypoints.gate.sshd import configuration, gate_folder, login_user
 from quarterdeck.kernel.decision import Refused
 
 
@@ -236,13 +236,13 @@ def test_effective_configuration_shuts_every_door(lab):
 
 
 def test_files_of_the_gate_are_private(lab):
-    for path in (lab.gate_folder.socket_directory, lab.recordings):
+    for path in (lab.gate_folder.root, lab.gate_folder.socket_directory, lab.recordings):
         assert path.stat().st_mode & 0o777 == 0o700
-    assert lab.gate_folder.root.stat().st_mode & 0o777 == (0o710 if GATE_USER else 0o700)
     for path in (lab.gate_folder.host_key, lab.gate_folder.socket_directory / "launcher.sock"):
         assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_folder_name_that_could_break_the_configuration_is_refused(tmp_path):
+    login = login_user("")
     with pytest.raises(Refused, match="can't stand in the gate's configuration"):
-        configuration(GateFolder(tmp_path / "a b\nPermitRootLogin yes"), "127.0.0.1:1", login_user(""))
+        configuration(gate_folder(tmp_path / "a b\nPermitRootLogin yes", login, 1), "127.0.0.1:1", login)

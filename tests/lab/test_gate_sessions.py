@@ -119,7 +119,7 @@ def test_scp_in_both_protocols(lab, tmp_path):
         options = [word for word in ssh[1 : ssh.index("-l")] if word != "-p"]
         options.remove(str(lab.port))
         target, back = tmp_path / f"target{protocol}", tmp_path / f"back{protocol}"
-        where = f"{lab.target.account}@127.0.0.1:{target}"
+        where = f"{lab.gate_user}@127.0.0.1:{target}"
         for pair in ((str(source), where), (where, str(back))):
             subprocess.run(
                 ["scp", protocol, "-q", *options, "-P", str(lab.port), *pair],

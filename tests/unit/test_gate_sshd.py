@@ -7,8 +7,8 @@ import pytest
 from quarterdeck.entrypoints.gate.processes import child_towards, descendants_of, parent_of, start_time
 from quarterdeck.entrypoints.gate.sshd import (
     Accepted,
-    GateFolder,
     accepted,
+    gate_folder,
     login_user,
     make_host_key,
     prepare,
@@ -49,7 +49,7 @@ def test_the_key_ids_own_serial_is_not_believed():
 
 
 def test_host_key_is_made_once(tmp_path):
-    folder = GateFolder(tmp_path / "gate")
+    folder = gate_folder(tmp_path / "gate", login_user(""), 2222)
     line = make_host_key(folder)
     assert line.startswith("ecdsa-sha2-nistp256 ")
     assert make_host_key(folder) == line
@@ -71,7 +71,7 @@ def test_host_key_is_made_once(tmp_path):
 def test_nothing_malformed_reaches_the_configuration(tmp_path, changes):
     values = {"listen": "127.0.0.1", "port": 2222, "principal": "qd-entry-x", "entry_ca": "ecdsa-sha2-nistp256 AAAA"}
     with pytest.raises(Refused):
-        prepare(GateFolder(tmp_path / "gate"), login=login_user(""), **(values | changes))
+        prepare(gate_folder(tmp_path / "gate", login_user(""), 2222), login=login_user(""), **(values | changes))
 
 
 def test_a_user_that_does_not_exist(monkeypatch):

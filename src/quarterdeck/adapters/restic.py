@@ -8,6 +8,7 @@ import stat
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 from quarterdeck.backups.api import Depth, ProductFailed, Snapshot, Source, Verification
@@ -86,8 +87,8 @@ class Restic:
             raise ProductFailed(f"restic did not finish within {int(self._timeout)} seconds.") from None
 
     def _environment(self, source: Source) -> dict[str, str]:
-        path = os.environ.get("PATH", "/usr/bin:/bin")
-        return {"PATH": path, "LC_ALL": "C", "RESTIC_REPOSITORY": source.repository, **_credential(source)}
+        ours = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "TMPDIR": gettempdir(), "LC_ALL": "C"}
+        return {**ours, "RESTIC_REPOSITORY": source.repository, **_credential(source)}
 
 
 def _filters(source: Source) -> Sequence[tuple[str, str]]:

@@ -66,7 +66,7 @@ def register_gaps(at: datetime) -> Iterator[Pair]:
                 _PERSONNEL,
                 Gap(
                     "agreement.over",
-                    f"An authorisation stands on the agreement {agreement.number} of {agreement.vendor}, which is over.",
+                    f"An authorisation stands on agreement {agreement.number} of {agreement.vendor}, which is over.",
                     "Withdraw the authorisation, or record the new agreement.",
                 ),
             )

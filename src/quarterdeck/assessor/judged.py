@@ -1,4 +1,4 @@
-"""Hold points as they were judged: an act that happened says that what stands before it held. Later facts don't count."""
+"""Hold points as they were judged: an act that happened says that what stands before it held."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,8 @@ def judged(number: str, entries: Sequence[Entry], at: datetime) -> list[Judged]:
     for hold in tickets.hold_points(number, at):
         done = [entry for entry in entries if entry.event in _ACTS[hold.before]]
         rows.append(_then(hold, done[-1], facts, waived) if done else _now(hold))
-    return rows
+    order = list(tickets.HOLD_POINTS)
+    return sorted(rows, key=lambda row: order.index(row.hold.id) if row.hold.id in order else len(order))
 
 
 def _now(hold: HoldPointView) -> Judged:
@@ -79,4 +80,4 @@ def _sentence(hold: HoldPointView, state: HoldState, act: Entry) -> str:
         return f"Waived with a reason, or deferred as an emergency, when the ticket was {done}."
     if state is HoldState.FLAGGED:
         return f"Did not hold and was let pass as the policy says when the ticket was {done}; it stays marked."
-    return f"Held when the ticket was {done}; the act is refused otherwise."
+    return ""

@@ -1,14 +1,17 @@
 """Names for ids, and moments in the site's time zone: what a reader of a package needs to read its entries."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from quarterdeck.config.api import load
 from quarterdeck.inventory import api as inventory
+from quarterdeck.kernel.clock import parse_rfc3339
 from quarterdeck.personnel import api as personnel
 from quarterdeck.tools import api as tools
 
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", re.ASCII)
 _PROCESSES = {
     "operator": "Operator at the server",
     "ticker": "Quarterdeck (ticker)",
@@ -54,6 +57,13 @@ class Names:
             return self.asset(text)
         return self.item(text) if text in self.items else text
 
+    def said(self, text: str) -> str:
+        """Return a text of an entry for people: ids as names, moments in the site's zone."""
+        if _MOMENT.fullmatch(text):
+            found = self.moment(parse_rfc3339(text))
+            return found["site"] if found else text
+        return self.any(text)
+
     @property
     def zone(self) -> str:
         """IANA name of the site's time zone."""
@@ -65,4 +75,5 @@ class Names:
             return None
         local, utc = at.astimezone(self._zone), at.astimezone(UTC)
         site = f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()}"
-        return {"site": site, "utc": f"{utc:%Y-%m-%d %H:%M:%S} UTC", "iso": utc.isoformat()}
+        told = f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+        return {"site": site, "utc": told, "iso": utc.isoformat(), "beside": "" if site == told else f"({told})"}

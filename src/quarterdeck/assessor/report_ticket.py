@@ -17,7 +17,7 @@ from quarterdeck.evidence.api import Entry
 from quarterdeck.kernel.clock import parse_rfc3339
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.tickets import api as tickets
-from quarterdeck.tickets.api import Before, TicketView
+from quarterdeck.tickets.api import Before, HoldState, TicketView
 
 _BEFORE = {Before.APPROVE: "Before approval", Before.OPEN: "Before opening", Before.CLOSE: "Before closing"}
 _CHECKS = ("precheck.", "postcheck.", "sole_path.", "recorder.", "leftovers.", "staging.", "rollback.", "recovery.")
@@ -39,6 +39,8 @@ def ticket_section(view: TicketView, entries: Sequence[Entry], desk: Desk) -> di
     names, number = desk.names, view.number
     seq_of = {entry.event_id: entry.seq for entry in entries}
     frozen = tickets.frozen_snapshot(number)
+    holds = judged(number, entries, desk.at)
+    spare = _not_needed(holds)
     return {
         "number": number,
         "title": view.title,
@@ -55,8 +57,8 @@ def ticket_section(view: TicketView, entries: Sequence[Entry], desk: Desk) -> di
         "hash": view.content_hash,
         "frozen": _frozen(frozen, names),
         "approvals": [_approval(approval, names) for approval in view.approvals],
-        "holds": _holds(judged(number, entries, desk.at), names, seq_of),
-        "meter": [_meter(row, names, seq_of) for row in tickets.evidence_meter(number, desk.at)],
+        "holds": _holds(holds, names, seq_of),
+        "meter": [_meter(row, names, seq_of, spare) for row in tickets.evidence_meter(number, desk.at)],
         "checks": _checks(number, names, seq_of),
         "grants": grant_rows(number, names),
         "sessions": session_rows(number, names, desk.casts, desk.files),
@@ -199,11 +201,19 @@ def _holds(rows: Iterable[Judged], names: Names, seq_of: Mapping[str, int]) -> l
     ]
 
 
-def _meter(row: tickets.MeterRow, names: Names, seq_of: Mapping[str, int]) -> dict[str, Any]:
+def _not_needed(holds: Iterable[Judged]) -> set[str]:
+    """Kinds of fact without which every hold point that may ask for them held: nobody had to be escorted, say."""
+    held = {row.hold.id for row in holds if row.act is not None and row.state is HoldState.PASSED}
+    rows = tickets.policy().rows
+    asked = {kind for row in rows for kind in row.fact_kinds}
+    return asked - {kind for row in rows if row.hold_point not in held for kind in row.fact_kinds}
+
+
+def _meter(row: tickets.MeterRow, names: Names, seq_of: Mapping[str, int], spare: set[str]) -> dict[str, Any]:
     return {
         "label": fact_kind(row.kind).label if is_fact_kind(row.kind) else spoken(row.kind),
         "asset": names.asset(row.asset_id) if row.asset_id else "",
-        "state": status(row.state),
+        "state": status("not_needed" if row.state == "missing" and row.kind in spare else row.state),
         "grade": status(row.grade) if row.grade else None,
         "seq": seq_of.get(row.entry),
     }

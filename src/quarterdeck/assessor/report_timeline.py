@@ -10,8 +10,11 @@ from quarterdeck.assessor.words import spoken, status
 from quarterdeck.controls.api import fact_kind, is_fact_kind
 from quarterdeck.evidence.api import Entry
 
-# Fields that only programs read: digests of rows, hashes that stand elsewhere on the page.
-_MUTE = frozenset({"row", "row_digest", "item_row", "facts", "count", "head", "content", "version"})
+# Fields that only programs read: digests of rows, what stands elsewhere on the page.
+_MUTE = frozenset(
+    ("row", "row_digest", "item_row", "facts", "count", "head", "content", "version", "to", "from", "window_from",
+     "window_until", "epoch", "connection", "grant", "state", "hold_points")
+)  # fmt: skip
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _FILTERS = {
     "ticket": "decisions", "approval": "decisions", "emergency": "decisions", "hold_point": "decisions",
@@ -41,7 +44,8 @@ def _row(entry: Entry, names: Names, openings: Mapping[str, Opening], files: Map
         "person": entry.actor_kind == "person",
         "object": f"{spoken(entry.object.type)} {names.any(entry.object.id)}",
         "facts": [_fact(fact, names) for fact in entry.data.get("facts") or ()],
-        "details": list(_details(entry.data, names, openings)),
+        "details": _details(entry.data, names, openings),
+        "quotes": list(_quotes(entry.data, openings)),
         "files": [
             {"name": item["name"], "role": spoken(item["role"]), "sha256": item["sha256"], "size": item["size"],
              "path": files.get(item["sha256"], "")}
@@ -62,23 +66,34 @@ def _fact(fact: Mapping[str, Any], names: Names) -> dict[str, Any]:
     }
 
 
-def _details(data: Mapping[str, Any], names: Names, openings: Mapping[str, Opening]) -> Iterator[dict[str, Any]]:
+def _details(data: Mapping[str, Any], names: Names, openings: Mapping[str, Opening]) -> str:
+    """What the entry says beside its facts, as one line."""
+    said = []
+    if isinstance(data.get("from"), str) and isinstance(data.get("to"), str):
+        said.append(f"from {spoken(data['from']).lower()} to {spoken(data['to']).lower()}")
     for key, value in data.items():
-        if key in _MUTE or value in (None, "", [], {}):
-            continue
+        hidden = isinstance(value, str) and (value in openings or _HASH.fullmatch(value))
+        if key not in _MUTE and value not in (None, "", 0, [], {}) and not hidden:
+            said.append(f"{spoken(key)}: {plain(value, names)}")
+    return " · ".join(said)
+
+
+def _quotes(data: Mapping[str, Any], openings: Mapping[str, Opening]) -> Iterator[dict[str, Any]]:
+    """The texts behind the commitments of the entry, and whether they match them."""
+    for key, value in data.items():
         opening = openings.get(value) if isinstance(value, str) else None
         if opening is not None:
-            yield {"key": spoken(key), "text": opening.value, "opened": opening.holds, "quoted": True}
-        elif not (isinstance(value, str) and _HASH.fullmatch(value)):
-            yield {"key": spoken(key), "text": plain(value, names), "opened": False, "quoted": False}
+            yield {"key": spoken(key), "text": opening.value, "holds": opening.holds}
 
 
 def plain(value: object, names: Names) -> str:
-    """Return a value of an entry as one line of text, ids as names."""
+    """Return a value of an entry as one line of text: ids as names, moments in the site's zone, no hashes."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{spoken(str(key)).lower()} {plain(item, names)}" for key, item in value.items())
+        shown = {key: item for key, item in value.items() if not (isinstance(item, str) and _HASH.fullmatch(item))}
+        return ", ".join(f"{spoken(str(key)).lower()} {plain(item, names)}" for key, item in shown.items())
     if isinstance(value, list | tuple):
         return ", ".join(plain(item, names) for item in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return names.any(str(value))
+    text = names.said(str(value))
+    return text.replace("_", " ") if text == str(value) and text.replace("_", "").isalpha() else text

@@ -73,6 +73,12 @@ def _session(one: SessionView, names: Names, casts: Casts, files: Mapping[str, s
         "recording_path": files.get(one.recording, ""),
         "lines": one.lines,
         "head": one.head,
+        "account": one.account,
+        "streams": [
+            {"name": spoken(name), "size": stream.get("size", 0), "sha256": stream.get("sha256", "")}
+            for name, stream in one.streams.items()
+        ],
+        "sealed": sessions.check_row(one).allowed,
         "explanation": one.explanation,
         "explained_by": names.actor(one.explained_by) if one.explained_by else "",
         "transcript": [{"stamp": line.stamp, "text": line.text} for line in lines[:SHOWN_LINES]],
@@ -142,11 +148,11 @@ def _difference(item: baselines.DriftItemView, names: Names, reasons: Mapping[st
         "path": item.path,
         "source": spoken(item.source),
         "kind": spoken(item.kind.value),
-        "class": status("open" if item.is_open else item.drift_class.value),
+        "class": status(item.disposition.value if item.disposition else item.drift_class.value),
+        "found": spoken(item.drift_class.value).lower() if item.disposition else "",
         "severity": spoken(item.severity.value),
         "package": item.package,
         "count": item.count,
-        "disposition": status(item.disposition.value) if item.disposition else None,
         "by": names.actor(item.disposed_by) if item.disposed_by else "",
         "at": names.moment(item.disposed_at),
         "reason": reasons.get(item.reason_sha256, ""),

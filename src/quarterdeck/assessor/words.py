@@ -12,7 +12,8 @@ TONES: Mapping[str, str] = {
 }  # fmt: skip
 _MARKS = {"good": "✓", "bad": "✕", "warn": "!", "idle": "·"}
 _WORDS = {
-    "rolled_back": "Rolled back", "flagged": "Let pass, marked", "not_applicable": "Does not apply", "cui": "CUI",
+    "rolled_back": "Rolled back", "flagged": "Let pass, marked", "not_applicable": "Does not apply",
+    "not_needed": "Not needed", "cui": "CUI",
     "rejected": "Refused", "expired": "Never opened",
 }  # fmt: skip
 _CAPITALS = {"cui": "CUI", "mfa": "MFA", "ssh": "SSH", "msp": "MSP", "it": "IT", "sftp": "SFTP"}

@@ -295,7 +295,7 @@ def _one_fact(picture: Picture, row: PolicyRow, kind: str, asset_id: str, whose:
     if fact is None:
         return refuse(f"{kind}.missing", f"Not known yet for {whose}: {label}.", row.next_step)
     if _is_of_earlier_work(picture, row, fact):
-        return refuse(f"{kind}.stale", f"Not known yet for {whose} since the work was reopened: {label}.", row.next_step)
+        return refuse(f"{kind}.stale", f"Not known yet for {whose} since the reopening: {label}.", row.next_step)
     if fact.outcome is not Outcome.PASSED:
         return refuse(f"{kind}.failed", f"Failed for {whose}: {label}.", row.next_step)
     if row.minimum_grade == "captured" and fact.grade.value != "captured":

@@ -246,7 +246,9 @@ def _judge_one(picture: Picture, point: HoldPoint, row: PolicyRow) -> HoldPointV
         state = HoldState.FAILED
         if row.flag_only and not any(code.endswith((".missing", ".stale")) for code in decision.codes):
             state = HoldState.FLAGGED
-        elif (row.deferrable and point.id in picture.waived) or (picture.ticket.emergency and deferred_by_emergency(point.id)):
+        elif (row.deferrable and point.id in picture.waived) or (
+            picture.ticket.emergency and deferred_by_emergency(point.id)
+        ):
             state = HoldState.WAIVED
     facts = [
         newest_fact(picture.facts, kind, a) for kind in row.fact_kinds for a in ["", *(x.id for x in picture.assets)]

@@ -219,12 +219,6 @@ def _open_for(row: MaintenanceTicket, ticket: TicketView, person_id: str, asset_
                 f"Access was withdrawn on {ticket.number}: {ticket.finding.replace('_', ' ')}.",
                 "Request a new ticket.",
             ),
-            require_that(
-                person_id not in {a.person for a in ticket.approvals if a.void_at is None},
-                "duties.decider_works",
-                f"You decided on {ticket.number} and can't do its work (3.1.4[b]).",
-                "Let another member of the pool do it.",
-            ),
             _unchanged(row),
         ]
     )
@@ -272,7 +266,7 @@ def _escorted(ticket: TicketView, person_id: str, asset_id: str, category: str, 
         return ALLOWED
     present = newest_fact(evidence.facts(ticket=ticket.number, kinds=["escort.present"]), "escort.present", "")
     return require_that(
-        bool(ticket.escort) and present is not None and present.holds_at(at),
+        present is not None and present.detail.get("escort") == ticket.escort and present.holds_at(at),
         "escort.missing",
         "You may not work unsupervised and no escort confirmed to be present (3.7.6[a]).",
         "The escort named in the ticket confirms on its page.",

@@ -1,4 +1,4 @@
-"""Assessor packages and objective status over the wire: order, follow, cancel, download; the consent of the CUI owner."""
+"""Assessor packages and objective status over the wire: order, follow, cancel, download; the CUI owner's consent."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -39,7 +39,7 @@ Number = Annotated[str, AfterValidator(_number)]
 
 
 class OrderIn(Schema):
-    """What a package is of: `ticket` or `tickets`; or a period [since, until), whole or with `tickets` chosen from it."""
+    """What a package is of: `ticket` or `tickets`; or a period [since, until), whole or `tickets` chosen from it."""
 
     ticket: Number = ""
     tickets: list[Number] = Field(default=[], max_length=1_000)

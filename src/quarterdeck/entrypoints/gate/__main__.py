@@ -16,7 +16,7 @@ from django.db import close_old_connections  # noqa: E402  the models need Djang
 from quarterdeck import wiring  # noqa: E402
 from quarterdeck.config.api import load  # noqa: E402
 from quarterdeck.entrypoints.gate.opening import Site, open_gate  # noqa: E402
-from quarterdeck.entrypoints.gate.sshd import GateFolder, login_user  # noqa: E402
+from quarterdeck.entrypoints.gate.sshd import gate_folder, login_user  # noqa: E402
 from quarterdeck.kernel.decision import Refused  # noqa: E402
 
 SIGNER_SECONDS = 30.0
@@ -28,7 +28,7 @@ def main() -> int:
     config = load()
     try:
         login = login_user(config.gate_user)
-        folder = GateFolder(config.gate_dir)
+        folder = gate_folder(config.gate_dir, login, config.gate_port)
         authorities = _authorities()
         entry_ca = str(authorities["entry_ca"])
         site = Site(

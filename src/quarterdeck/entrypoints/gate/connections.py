@@ -139,6 +139,7 @@ class Connections:
             pids = [connection.pid, *descendants_of(connection.pid)]
             if any(has_tcp_peer(pid, login.address, login.port) for pid in pids):
                 connection.login = login
+                connection.busy_at = self._clock.boot()
                 return
 
     def _left(self, connection: Connection) -> None:

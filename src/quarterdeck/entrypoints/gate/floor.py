@@ -19,6 +19,7 @@ from quarterdeck.sessions.ports import AdmissionDesk
 from quarterdeck.sessions.terms import Admitted, Ending, EndReason, SessionState, Standing, StreamSum
 
 TELL_SECONDS = 0.4
+LONGEST_TELL_SECONDS = 1.0
 CHILD_SECONDS = 1.5
 LINGER_SECONDS = 1.5
 PROOF_SECONDS = 10.0
@@ -157,8 +158,7 @@ class Floor:
         for running in living:
             running.ordered, running.ordered_at = reason, boot
             running.line.send({"op": "end", "reason": reason, "sentence": sentence or SENTENCES.get(reason, "")})
-        told_by = boot + TELL_SECONDS if living else connection.busy_at + TELL_SECONDS
-        self._cut_at.setdefault(connection.pid, max(boot, told_by))
+        self._cut_at.setdefault(connection.pid, boot + TELL_SECONDS if living else boot)
 
     def end_all(self, reason: EndReason) -> None:
         """End every connection; one whose login is not known yet only when the gate stops."""
@@ -171,7 +171,7 @@ class Floor:
         now, boot = self._clock.now(), self._clock.boot()
         for connection in self.connections:
             self._check_deadline(connection, now, boot)
-            if boot >= self._cut_at.get(connection.pid, boot + 1):
+            if self._is_due(connection, boot):
                 self.connections.end(connection, boot)
         self._end_nameless(NAMELESS_SECONDS)
         self.connections.press(boot)
@@ -180,6 +180,13 @@ class Floor:
                 running.line.kill()
             if running.terminated and not running.sealing and (running.disconnected or boot >= running.seal_at):
                 self._seal(running)
+
+    def _is_due(self, connection: Connection, boot: float) -> bool:
+        """True when a connection is to be cut: a refusal just given gets its moment to arrive, at most one second."""
+        cut_at = self._cut_at.get(connection.pid)
+        if cut_at is None:
+            return False
+        return boot >= max(cut_at, min(connection.busy_at + TELL_SECONDS, cut_at + LONGEST_TELL_SECONDS))
 
     def _check_deadline(self, connection: Connection, now: datetime, boot: float) -> None:
         limit = connection.limit

@@ -54,7 +54,7 @@ def open_gate(
         principal=site.principal,
     )
     site.recordings.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for folder in (site.folder.root, site.recordings):
+    for folder in (site.folder.root, site.folder.doorway, site.recordings):
         require_that(
             private_enough(folder),
             "gate.folder_open",

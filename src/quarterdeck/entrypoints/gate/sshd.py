@@ -26,6 +26,7 @@ from quarterdeck.kernel.names import is_address, is_port
 
 SSHD = "/usr/sbin/sshd"
 PRIVSEP_DIRECTORY = Path("/run/sshd")
+OPEN_FOLDERS = Path("/run")
 _PR_SET_PDEATHSIG = 1
 _SAFE_PATH = re.compile(r"/[A-Za-z0-9._/@+-]*", re.ASCII)
 _ACCEPTED = re.compile(
@@ -96,9 +97,13 @@ _USER_ALGORITHMS = (
 
 @dataclass(frozen=True, slots=True)
 class GateFolder:
-    """The files of one gate: everything below `root` belongs to the gate's own user, mode 0700."""
+    """The files of one gate: `root` has mode 0700.
+
+    `doorway` holds what the user that `sshd` logs in must reach; it is `root` itself where that is our own user.
+    """
 
     root: Path
+    doorway: Path
 
     @property
     def host_key(self) -> Path:
@@ -118,7 +123,7 @@ class GateFolder:
     @property
     def principals(self) -> Path:
         """The one principal that entry certificates carry."""
-        return self.root / "principals"
+        return self.doorway / "principals"
 
     @property
     def user(self) -> Path:
@@ -138,7 +143,7 @@ class GateFolder:
     @property
     def socket_directory(self) -> Path:
         """Folder of the launcher's socket, mode 0700, owned by the user that `sshd` logs in."""
-        return self.root / "socket"
+        return self.doorway / "socket"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,11 @@ class Login:
     uid: int
     gid: int
     own: bool
+
+
+def gate_folder(root: Path, login: Login, port: int) -> GateFolder:
+    """Return the gate's files; a user of its own gets a doorway outside of the private data folder."""
+    return GateFolder(root, OPEN_FOLDERS / f"quarterdeck-gate-{port}" if login.own else root)
 
 
 def login_user(configured: str) -> Login:
@@ -202,22 +212,21 @@ def prepare(folder: GateFolder, *, listen: str, port: int, login: Login, entry_c
     if re.fullmatch(r"[a-z0-9-]{1,64}", principal) is None or "\n" in entry_ca:
         raise Refused(refuse("gate.principal", "The entry authority's files are malformed.", "Run `qd doctor`."))
     make_host_key(folder)
-    folder.socket_directory.mkdir(mode=0o700, exist_ok=True)
-    os.chown(folder.socket_directory, login.uid, login.gid)
+    _open_doorway(folder, login)
     write_private(folder.entry_ca, entry_ca.encode("ascii") + b"\n")
     write_private(folder.user, login.name.encode() + b"\n")
     write_private(folder.principals, principal.encode("ascii") + b"\n")
     text = configuration(folder, f"[{listen}]:{port}" if ":" in listen else f"{listen}:{port}", login)
     write_private(folder.configuration, text.encode("ascii"))
     if login.own:
-        _open_for(folder, login)
+        folder.principals.chmod(0o644)
     return folder.configuration
 
 
 def configuration(folder: GateFolder, listen: str, login: Login) -> str:
     """Return the text of the configuration; raises Refused when a path can't stand in it unquoted."""
     launcher = Path(quarterdeck_launcher.__file__).resolve().with_name("launch.py")
-    for path in (folder.root, launcher, Path(sys.executable)):
+    for path in (folder.root, folder.doorway, launcher, Path(sys.executable)):
         if _SAFE_PATH.fullmatch(str(path)) is None:
             raise Refused(
                 refuse(
@@ -240,12 +249,16 @@ def configuration(folder: GateFolder, listen: str, login: Login) -> str:
     )
 
 
-def _open_for(folder: GateFolder, login: Login) -> None:
-    """Let the gate's own user pass through to its socket and read the principals, and nothing else."""
-    os.chown(folder.root, -1, login.gid)
-    folder.root.chmod(0o710)
-    os.chown(folder.principals, -1, login.gid)
-    folder.principals.chmod(0o640)
+def _open_doorway(folder: GateFolder, login: Login) -> None:
+    """Make the folder of the launchers' socket; a user of the gate's own may pass through to it and no further."""
+    if folder.doorway != folder.root:
+        folder.doorway.mkdir(mode=0o711, exist_ok=True)
+        folder.doorway.chmod(0o711)
+        known_place = folder.root / "socket"
+        if not known_place.is_symlink():
+            known_place.symlink_to(folder.socket_directory)
+    folder.socket_directory.mkdir(mode=0o700, exist_ok=True)
+    os.chown(folder.socket_directory, login.uid, login.gid)
 
 
 def start(configuration_file: Path) -> subprocess.Popen[bytes]:
