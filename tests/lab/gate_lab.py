@@ -70,7 +70,7 @@ def new_key(path):
     return key
 
 
-def sign(authority, public_key, *, principal, serial, seconds, key_id="lab", options=None, start=-5):
+def sign(authority, public_key, *, principal, serial, seconds, key_id="lab", options=None, start=-5, forwarding=False):
     now = int(time.time())
     builder = (
         SSHCertificateBuilder()
@@ -83,6 +83,8 @@ def sign(authority, public_key, *, principal, serial, seconds, key_id="lab", opt
         .valid_before(now + seconds)
         .add_extension(b"permit-pty", b"")
     )
+    if forwarding:
+        builder = builder.add_extension(b"permit-port-forwarding", b"")
     for name, value in (options or {}).items():
         builder = builder.add_critical_option(name, value)
     return builder.sign(authority).public_bytes().decode()

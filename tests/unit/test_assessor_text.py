@@ -48,8 +48,8 @@ def test_cleaning_goes_through_lists_and_maps() -> None:
 
 
 def test_a_recording_becomes_lines_with_times() -> None:
-    shown = (0.5, "o", "$ ls\r\n"), (61.0, "o", "a.txt  b.txt\r\n$ "), (3725.4, "o", "exit\r\n"), (3726.0, "i", "secret")
-    read = transcript(cast(*shown))
+    shown = [(0.5, "$ ls\r\n"), (61.0, "a.txt  b.txt\r\n$ "), (3725.4, "exit\r\n")]
+    read = transcript(cast(*((at, "o", text) for at, text in shown), (3726.0, "i", "secret")))
     assert [(line.stamp, line.text) for line in read.lines] == [
         ("0:00:00", "$ ls"), ("0:01:01", "a.txt  b.txt"), ("0:01:01", "$ exit"),
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from quarterdeck.evidence.guard import act_is_open, open_guard
 from quarterdeck.evidence.ledger import Draft, flush, refuse_backward_clock
 from quarterdeck.evidence.models import Commitment, FactRow, RefusalTally
 from quarterdeck.evidence.terms import ArtifactRef, Entry, Grade, JsonMap, JsonValue, ObjectRef, Outcome
+from quarterdeck.evidence.turn import take_turn
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock, rfc3339
 from quarterdeck.kernel.decision import Decision
@@ -148,6 +149,7 @@ def act(actor: Actor, clock: Clock) -> Iterator[Act]:
     if act_is_open.get():
         raise NestedAct("an act is open already; hand it down instead of opening another")
     with transaction.atomic(durable=True), open_guard():
+        take_turn()
         at = clock.now()
         refuse_backward_clock(at)
         current = Act(actor, clock, at)

@@ -218,9 +218,7 @@ def ratify(act: Act, number: str, *, role: ApprovalRole, approve_it: bool, reaso
         ]
     ).require()
     both = policy().flag("one_independent_person_may_hold_both_roles")
-    may_approve(
-        _without_emergency_word(ticket), act.actor.id, role, one_may_hold_both=both, act=act
-    ).require()
+    may_approve(_without_emergency_word(ticket), act.actor.id, role, one_may_hold_both=both, act=act).require()
     entry = _write(act, row, role, ApprovalKind.RATIFICATION, verdict, reason)
     if not approve_it:
         row.finding = "not_ratified"

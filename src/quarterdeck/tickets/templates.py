@@ -224,7 +224,7 @@ def _require_approvals(row: StandardTemplate, content: Content, given: set[Appro
     all_of(
         refuse(
             f"template.no_{role}",
-            f"'{row.name}' has no approval by a {role.replace('_', ' ').replace('cui', 'CUI')} that holds for this work.",
+            f"'{row.name}' has no approval by a {role.replace('_', ' ').replace('cui', 'CUI')} that holds here.",
             "Have the template approved again by somebody who does not ask for or do this work; it lasts 90 days.",
         )
         for role in sorted(wanted - given)

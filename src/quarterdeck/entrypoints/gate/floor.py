@@ -61,6 +61,7 @@ class Running:
     reason: EndReason = EndReason.INTERRUPTED
     seal_at: float = 0.0
     sealing: bool = False
+    failed: bool = False
 
 
 class Floor:
@@ -73,11 +74,13 @@ class Floor:
         self._recordings, self._submit = recordings, submit
         self._running: dict[str, Running] = {}
         self._cut_at: dict[int, float] = {}
+        self._unrecorded: set[tuple[tuple[str, ...], datetime]] = set()
+        self._retried_at = clock.boot()
 
     @property
     def empty(self) -> bool:
-        """True when every session is sealed."""
-        return not self._running
+        """True when every session is sealed and every connection's end recorded."""
+        return not self._running and not self._unrecorded
 
     @property
     def hurried(self) -> bool:
@@ -131,7 +134,18 @@ class Floor:
                 running.line.send({"op": "end", "reason": EndReason.DISCONNECTED, "sentence": ""})
         if connection.waiting:
             sealed, connection.waiting = list(connection.waiting), []
-            self._submit(lambda: self._desk.disconnected(sealed, now), _log_failure)
+            self._record_gone(sealed, now)
+
+    def _record_gone(self, sealed: list[str], at: datetime) -> None:
+        """Have it recorded that the connection of these sealed sessions is gone; try again until it is."""
+        self._unrecorded.discard((tuple(sealed), at))
+
+        def then(_: object, error: BaseException | None) -> None:
+            if error is not None:
+                _LOG.error("the end of a connection can't be recorded yet: %s", error)
+                self._unrecorded.add((tuple(sealed), at))
+
+        self._submit(lambda: self._desk.disconnected(sealed, at), then)
 
     def apply(self, asked: frozenset[int], standing: Mapping[int, Standing]) -> None:
         """Take the answer of the books about the certificates in `asked`: who may not stay is ended."""
@@ -178,8 +192,16 @@ class Floor:
         for running in list(self._running.values()):
             if running.ordered_at and not running.terminated and boot - running.ordered_at > CHILD_SECONDS:
                 running.line.kill()
-            if running.terminated and not running.sealing and (running.disconnected or boot >= running.seal_at):
+            if running.terminated and not running.sealing and self._is_ready(running, boot):
                 self._seal(running)
+        if boot - self._retried_at >= RETRY_SECONDS:
+            self._retried_at = boot
+            for sealed, at in list(self._unrecorded):
+                self._record_gone(list(sealed), at)
+
+    def _is_ready(self, running: Running, boot: float) -> bool:
+        """True when a session can be sealed: its connection is gone, or was given its time; after a failure, later."""
+        return boot >= running.seal_at or (running.disconnected is not None and not running.failed)
 
     def _is_due(self, connection: Connection, boot: float) -> bool:
         """True when a connection is to be cut: a refusal just given gets its moment to arrive, at most one second."""
@@ -242,7 +264,7 @@ class Floor:
             del self._running[session]
             return
         _LOG.error("session %s can't be sealed yet: %s", session, error)
-        running.sealing = False
+        running.sealing, running.failed = False, True
         running.seal_at = self._clock.boot() + RETRY_SECONDS
         if session in running.connection.waiting:
             running.connection.waiting.remove(session)
@@ -254,8 +276,3 @@ def _reason(running: Running) -> EndReason:
     if running.ordered is not None:
         return running.ordered
     return EndReason.DISCONNECTED if running.disconnected else EndReason.INTERRUPTED
-
-
-def _log_failure(_: object, error: BaseException | None) -> None:
-    if error is not None:
-        _LOG.error("an end of a connection can't be recorded yet: %s", error)
