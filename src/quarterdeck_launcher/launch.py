@@ -45,11 +45,13 @@ def hand_over(stream: "_socket.socket", body: bytes) -> None:
 
 
 def wait_for_status(stream: "_socket.socket") -> int:
-    """Return the exit status that the gate sends, or 255 when the gate goes away first."""
+    """Return the exit status that the gate sends, or 255 when the gate goes away first; the person is told then."""
     received = b""
     while len(received) < 2:
         part = stream.recv(2 - len(received))
         if not part:
+            os.write(2, b"Quarterdeck: the gate ended this session without a reason. ")
+            os.write(2, b"Ask the IT lead to run `qd doctor`.\r\n")
             return UNAVAILABLE
         received += part
     return received[1] if received[:1] == EXIT else UNAVAILABLE

@@ -145,8 +145,8 @@ def test_a_ticket_that_goes_on_meanwhile_is_cut_again(shop: PackageShop, monkeyp
     shop.anchor()
     derive, times = assessor.derive_views, []
 
-    def slow(*args: object) -> dict[str, bytes]:
-        views = derive(*args)
+    def slow(*args: object, **more: object) -> dict[str, bytes]:
+        views = derive(*args, **more)
         if len(times) < 2:
             times.append(1)
             shop.facts(number, ("mfa.used",))
@@ -157,6 +157,6 @@ def test_a_ticket_that_goes_on_meanwhile_is_cut_again(shop: PackageShop, monkeyp
     assert report.verdict is Verdict.INTACT
     assert len(list(evidence.entries(events=["package.exported"]))) == 1
     times.clear()
-    monkeypatch.setattr(assessor, "derive_views", lambda *args: (times.clear(), slow(*args))[1])
+    monkeypatch.setattr(assessor, "derive_views", lambda *args, **more: (times.clear(), slow(*args, **more))[1])
     order = made(shop, number)
     assert (order.state, "faster than it could be made" in order.message) == (OrderState.FAILED, True)

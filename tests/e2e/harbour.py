@@ -145,7 +145,8 @@ def _request(  # noqa: PLR0913
     place = shop.assets[asset]
     body = {
         "title": title,
-        "maintenance_type": "preventive",
+        # Planned work wants a day's notice; what is done today is a repair.
+        "maintenance_type": "preventive" if day else "corrective",
         "action": "configure",
         "method": "ssh",
         "plan": "1. Read the current state.\n2. Make the one change that the title names.\n3. Read the state again.",

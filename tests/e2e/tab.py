@@ -19,7 +19,7 @@ _WATCH_POLICY = """document.addEventListener("securitypolicyviolation", (event) 
 expect.set_options(timeout=PATIENCE_MS)
 
 
-@dataclass(slots=True)
+@dataclass  # no slots: playwright keeps a wrapper on the owner of each listener
 class Tab:
     """A page with what went wrong on it."""
 

@@ -170,7 +170,7 @@ def test_killed_child_leaves_an_interrupted_recording(lab):
     forker, child = sorted(map(int, pids.stdout.split()), key=start_time)
     assert parent_of(child) == forker
     os.kill(child, signal.SIGKILL)
-    end_of(process)
+    assert b"without a reason" in end_of(process)[1]
     entry = lab.sealed(ticketed)[0]
     assert (entry["reason"], entry["state"]) == ("interrupted", "interrupted")
     assert entry["lines"] >= 2

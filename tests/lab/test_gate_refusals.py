@@ -177,9 +177,11 @@ def test_target_that_does_not_know_the_principal(lab):
     ],
 )
 def test_names_that_can_not_be_used_safely(lab, changes):
-    result = lab.run(lab.grant(**changes), "true")
+    ticketed = lab.grant(**changes)
+    result = lab.run(ticketed, "true")
     assert (result.returncode, result.stdout) == (255, b"")
     assert b"holds a name that can't be used safely" in result.stderr
+    assert lab.sealed(ticketed)[0]["reason"] == "admission_withdrawn"
 
 
 def test_signer_that_is_gone(lab):

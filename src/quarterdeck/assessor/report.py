@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -70,6 +70,7 @@ def render_report(
     casts: Casts,
     openings: Mapping[str, Opening],
     objectives: Sequence[ObjectiveStatus],
+    progress: Callable[[str], None],
 ) -> bytes:
     """Return the page; what people wrote is cleaned here and escaped by the template engine."""
     names = Names()
@@ -78,7 +79,10 @@ def render_report(
     for entry in cut.entries:
         if entry.ticket in own:
             own[entry.ticket].append(entry)
-    sections = [ticket_section(view, own[view.number], desk) for view in cut.tickets]
+    sections = []
+    for number, view in enumerate(cut.tickets, 1):
+        progress(f"Reading ticket {number} of {len(cut.tickets)}")
+        sections.append(ticket_section(view, own[view.number], desk))
     seq_of = {entry.event_id: (entry.seq, entry.ticket) for entry in cut.entries}
     ours, related = maintenance_first(objectives)
     context = {

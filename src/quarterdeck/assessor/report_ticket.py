@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from quarterdeck.access import api as access
 from quarterdeck.assessor.judged import Judged, judged
 from quarterdeck.assessor.naming import Names
 from quarterdeck.assessor.openings import Opening
@@ -155,8 +156,17 @@ def _frozen_asset(asset: Mapping[str, Any], names: Names) -> dict[str, Any]:
         "account": connection.get("target_account", ""),
         "elevation": spoken(connection.get("elevation", "")),
         "host_identity": connection.get("host_identity", ""),
+        "fingerprint": _fingerprint(connection.get("host_identity", "")),
         "roots": list(connection.get("watched_roots") or ()),
     }
+
+
+def _fingerprint(key: str) -> str:
+    """Return the fingerprint of a host key as ssh shows it, empty where there is none to read."""
+    try:
+        return access.read_public_key(key).fingerprint
+    except ValueError:
+        return ""
 
 
 def _approval(approval: tickets.ApprovalView, names: Names) -> dict[str, Any]:

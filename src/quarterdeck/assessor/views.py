@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from quarterdeck.assessor.clean import cell
@@ -26,9 +26,18 @@ TIMELINE = (
 
 
 def derive_views(
-    order: OrderView, cut: Slice, withheld: Mapping[str, str], at: datetime, player: Mapping[str, bytes]
+    order: OrderView,
+    cut: Slice,
+    withheld: Mapping[str, str],
+    at: datetime,
+    player: Mapping[str, bytes],
+    *,
+    progress: Callable[[str], None] = lambda text: None,
 ) -> dict[str, bytes]:
-    """Return the views by their path below `data/`; every byte of them is hashed into the ledger."""
+    """Return the views by their path below `data/`; every byte of them is hashed into the ledger.
+
+    `progress` is told of each ticket and may raise to stop.
+    """
     names, casts = Names(), Casts(withheld)
     mine: dict[str, list[Entry]] = {view.number: [] for view in cut.tickets}
     for entry in cut.entries:
@@ -40,7 +49,15 @@ def derive_views(
     objectives = objectives_of(cut, at, whole_period=order.kind is ScopeKind.PERIOD and not order.tickets)
     views = {
         "report.html": render_report(
-            order, cut, withheld, at, player, casts=casts, openings=openings, objectives=objectives
+            order,
+            cut,
+            withheld,
+            at,
+            player,
+            casts=casts,
+            openings=openings,
+            objectives=objectives,
+            progress=progress,
         ),
         "objectives.json": _json([_objective(row) for row in objectives]),
         "people.json": _people(names, cut.entries),

@@ -154,17 +154,21 @@ def record_manual(
         entry_point=entry_point,
     )
     row.save(force_insert=True)
+    _seal_written(act, row, outside=rules.is_outside(began_at, ended_at, seen.window), files=files)
+    return view(row)
+
+
+def _seal_written(act: Act, row: MaintenanceSession, *, outside: bool, files: Sequence[ArtifactRef]) -> None:
     data: dict[str, JsonValue] = {
-        "person": person,
-        "began": rfc3339(began_at),
-        "ended": rfc3339(ended_at),
-        "outside_window": rules.is_outside(began_at, ended_at, seen.window),
+        "person": row.person_id,
+        "began": _moment(row.began_at),
+        "ended": _moment(row.ended_at),
+        "outside_window": outside,
         "account": act.commitment(row.account),
-        "entry_point": entry_point,
+        "entry_point": row.entry_point,
     }
     entry = _record(act, row, "session.written_down", data, files)
-    act.fact("session.ended", entry=entry, outcome=Outcome.PASSED, grade=Grade.ATTACHED, ticket=ticket)
-    return view(row)
+    act.fact("session.ended", entry=entry, outcome=Outcome.PASSED, grade=Grade.ATTACHED, ticket=row.ticket_id)
 
 
 def _moment(at: datetime | None) -> str | None:

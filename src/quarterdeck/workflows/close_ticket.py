@@ -79,7 +79,7 @@ def verify_ticket(
 def conclude_sessions(actor: Actor, clock: Clock, number: str) -> None:
     """Record what became of every session of the ticket: ended, connection gone, recorded whole or explained."""
     found = sessions.sessions(number)
-    if any(one.state is SessionState.RUNNING for one in found):
+    if any(one.state is SessionState.RUNNING or _is_still_connected(one) for one in found):
         raise SessionsStillRunning(number)
     gate = [one for one in found if one.kind is SessionKind.GATE]
     with act(actor, clock) as current:
@@ -106,6 +106,11 @@ def conclude_sessions(actor: Actor, clock: Clock, number: str) -> None:
                 ticket=number,
                 detail={"sessions": len(asked)},
             )
+
+
+def _is_still_connected(one: SessionView) -> bool:
+    """A session that ended while its connection stayed, as with a multiplexing client; the gate ends it in a moment."""
+    return one.kind is SessionKind.GATE and one.state is SessionState.ENDED and not one.network_terminated
 
 
 def _is_open_question(one: SessionView) -> bool:

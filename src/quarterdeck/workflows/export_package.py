@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -145,7 +146,6 @@ def _settled(order: OrderView, clock: Clock, press: Press) -> tuple[Slice, Prepa
     for _ in range(SETTLE_TRIES):
         _go_on(order, clock, "Cutting the slice")
         cut = assessor.cut(order)
-        _go_on(order, clock, f"Deriving the views of {len(cut.tickets)} tickets")
         prepared = prepare(_request(order, cut, clock, press))
         try:
             return cut, prepared, _record(actor, clock, order, cut, prepared)
@@ -170,7 +170,7 @@ def _request(order: OrderView, cut: Slice, clock: Clock, press: Press) -> Reques
         log=load().ledger_origin,
         exported_at=rfc3339(now),
         entries=[entry.body for entry in cut.entries],
-        views=assessor.derive_views(order, cut, withheld, now, press.player),
+        views=assessor.derive_views(order, cut, withheld, now, press.player, progress=partial(_go_on, order, clock)),
         since=None if order.since is None else rfc3339(order.since),
         until=None if order.until is None else rfc3339(order.until),
         ranges=cut.ranges,
@@ -179,6 +179,7 @@ def _request(order: OrderView, cut: Slice, clock: Clock, press: Press) -> Reques
 
 
 def _go_on(order: OrderView, clock: Clock, text: str) -> None:
+    """Tell how far it is, which also keeps the lease; raise Cancelled when somebody asked to stop."""
     if not assessor.tell_order(order.id, text, clock):
         raise Cancelled
 

@@ -2,10 +2,11 @@
 
 import logging
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
-from ninja.errors import AuthenticationError, ValidationError
+from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from quarterdeck import __version__
 from quarterdeck.entrypoints.api import (
@@ -22,6 +23,7 @@ from quarterdeck.entrypoints.api import (
     vendors,
 )
 from quarterdeck.entrypoints.api.authentication import TokenAuth
+from quarterdeck.entrypoints.api.plain_errors import ReadableJson, said
 from quarterdeck.kernel.decision import Reason, Refused
 
 _log = logging.getLogger(__name__)
@@ -33,6 +35,9 @@ api = NinjaAPI(
     description="The maintenance ticket that opens the door, films the room, and hands the assessor the proof.",
     urls_namespace="api",
     auth=TokenAuth(),
+    parser=ReadableJson(),
+    # The framework's page loads its scripts from a CDN, which an air-gapped server and our policy forbid.
+    docs_url=None,
 )
 api.add_router("", login.router)
 api.add_router("", people.router)
@@ -90,13 +95,27 @@ def malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
 @api.exception_handler(Http404)
 def not_there(request: HttpRequest, error: Http404) -> HttpResponse:
     """Answer 404 in the same shape."""
-    return _answer(request, 404, Reason("address.unknown", "There is nothing at this address.", "See /api/v1/docs."))
+    return _answer(request, 404, said(404))
 
 
 @api.exception_handler(PermissionDenied)
 def denied(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
     """Answer 403 in the same shape."""
     return _answer(request, 403, Reason("reading.denied", "You may not do this.", "Ask the IT lead."))
+
+
+@api.exception_handler(HttpError)
+def unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """Answer a body that is no JSON of readable text, in the same shape."""
+    return _answer(request, error.status_code, said(error.status_code))
+
+
+@api.exception_handler(SuspiciousOperation)
+@api.exception_handler(MultiPartParserError)
+def suspicious(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Answer 413 for too much, 400 for a form that cannot be taken apart."""
+    status = 413 if isinstance(error, RequestDataTooBig) else 400
+    return _answer(request, status, said(status))
 
 
 @api.exception_handler(Exception)

@@ -1,6 +1,6 @@
 """Assessor packages and objective status over the wire: order, follow, cancel, download; the CUI owner's consent."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from django.http import FileResponse, HttpRequest
@@ -12,6 +12,7 @@ from quarterdeck.assessor import api as assessor
 from quarterdeck.assessor.api import Gap, ObjectiveStatus, OrderState, OrderView, ScopeKind
 from quarterdeck.controls.api import PoamRule
 from quarterdeck.entrypoints.api.callers import actor_of
+from quarterdeck.entrypoints.api.moments import MomentOrDay
 from quarterdeck.entrypoints.api.ticket_schemas import RefusedOut
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.ids import is_ticket_number
@@ -23,18 +24,12 @@ from quarterdeck.workflows import export_package
 router = Router(tags=["packages"])
 
 
-def _aware(moment: datetime) -> datetime:
-    """A moment without offset, or a day alone, is meant in UTC: the months of the ledger are UTC."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 def _number(text: str) -> str:
     if text and not is_ticket_number(text):
         raise ValueError("a ticket number looks like MT-2026-00014")
     return text
 
 
-Moment = Annotated[datetime, AfterValidator(_aware)]
 Number = Annotated[str, AfterValidator(_number)]
 
 
@@ -43,8 +38,8 @@ class OrderIn(Schema):
 
     ticket: Number = ""
     tickets: list[Number] = Field(default=[], max_length=1_000)
-    since: Moment | None = None
-    until: Moment | None = None
+    since: MomentOrDay | None = None
+    until: MomentOrDay | None = None
 
     def numbers(self) -> list[str]:
         """Return the tickets named."""

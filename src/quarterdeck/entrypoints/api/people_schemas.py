@@ -1,11 +1,11 @@
 """What people, roles, vendors and keys look like on the wire: typed bodies in, typed answers out."""
 
-from datetime import UTC, datetime
-from typing import Annotated
+from datetime import datetime
 
 from ninja import Schema
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from quarterdeck.entrypoints.api.moments import Moment
 from quarterdeck.personnel.api import (
     AgreedHoursView,
     AgreementView,
@@ -17,11 +17,6 @@ from quarterdeck.personnel.api import (
     Role,
     ScopeKind,
 )
-
-# With an offset, and within years that every database and time zone can hold.
-Moment = Annotated[
-    AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC))
-]
 
 
 class PersonIn(Schema):

@@ -7,6 +7,7 @@ from ninja import Router, Schema
 
 from quarterdeck import wiring
 from quarterdeck.entrypoints.api.callers import actor_of, may_read_ticket
+from quarterdeck.entrypoints.api.moments import Moment
 from quarterdeck.entrypoints.api.ticket_schemas import ReasonIn, RefusedOut
 from quarterdeck.kernel.decision import Refused, refuse
 from quarterdeck.sessions import api as sessions
@@ -51,8 +52,8 @@ class ManualSessionIn(Schema):
     kind: SessionKind
     asset: str
     person: str = ""
-    began_at: datetime
-    ended_at: datetime
+    began_at: Moment
+    ended_at: Moment
     account: str
     how_ended: str
     entry_point: str = ""

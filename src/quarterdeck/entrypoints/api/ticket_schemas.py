@@ -5,6 +5,7 @@ from datetime import datetime
 from ninja import Schema
 from pydantic import Field
 
+from quarterdeck.entrypoints.api.moments import Moment
 from quarterdeck.kernel.windows import Window
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import (
@@ -51,8 +52,8 @@ class ContentIn(Schema):
     plan: str = ""
     impact: str = ""
     rollback: str = ""
-    window_from: datetime
-    window_until: datetime
+    window_from: Moment
+    window_until: Moment
     assets: list[PlaceIn] = []
     technicians: list[str] = []
     escort: str = ""
@@ -109,7 +110,7 @@ class StandardIn(Schema):
     """A ticket from a pre-approved template."""
 
     template: str
-    window_from: datetime
+    window_from: Moment
 
 
 class DecisionIn(Schema):

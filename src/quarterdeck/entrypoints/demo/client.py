@@ -32,7 +32,9 @@ class Api:
     """Calls of one person; nobody's before `login`."""
 
     def __init__(self, url: str, member: Member | None = None) -> None:
-        self._http = httpx.Client(base_url=f"{url}/api/v1", timeout=60, trust_env=False)
+        # No connection outlives its call, so that nothing is left to close.
+        once = httpx.Limits(max_keepalive_connections=0)
+        self._http = httpx.Client(base_url=f"{url}/api/v1", timeout=60, trust_env=False, limits=once)
         self._member = member
 
     def call(self, method: str, path: str, body: object = None, **more: Any) -> Any:  # noqa: ANN401  JSON

@@ -28,7 +28,8 @@ class DemoFailed(Exception):
     """A step of the demo did not do what it must; the text says what was seen."""
 
 
-@dataclass(slots=True)
+# Without slots: aiosmtpd looks at every member, which Python 3.11.2 can't do on a slotted dataclass.
+@dataclass
 class Mailbox:
     """Receives every mail of the demo, as the approver's mail server does."""
 

@@ -8,6 +8,7 @@ import hashlib
 import os
 import signal
 import socket
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -61,45 +62,41 @@ def serve(connection: socket.socket, link: Link, place: Place) -> None:
 
 def _session(person: Person, connection: socket.socket, link: Link, place: Place) -> int:
     admitted = _admission(person, link)
-    ended: Message = {"reason": EndReason.RECORDER_FAILED, "exit_status": None}
-    try:
-        check_names(admitted).require()
-        recorder = Recorder(place.recordings, admitted.session, place.clock, _header(person, admitted))
-    except RecorderFailed as failure:
-        person.tell(_recorder_sentence(failure))
-        link.tell("ended", **ended)
-        return FAILED
+    recorder: Recorder | None = None
     outcome = Outcome(EndReason.RECORDER_FAILED, None, "")
     try:
-        outcome = _dial_and_move(person, connection, link, Work(admitted, recorder, place))
-        if outcome.sentence:
-            person.tell(outcome.sentence)
-            recorder.mark(outcome.sentence)
-        for name, value in outcome.streams.items():
-            recorder.mark(f"{name}: {value.size} bytes, SHA-256 {value.sha256}")
-        recorder.mark(f"ended: {outcome.reason}")
-        recorder.close()
-    except RecorderFailed as failure:
-        outcome = Outcome(EndReason.RECORDER_FAILED, None, "", outcome.streams)
-        person.tell(_recorder_sentence(failure))
+        check_names(admitted).require()
+        with _upstream(person, admitted, link) as traffic:
+            # The dial goes on while the recording is opened; no byte passes before it is.
+            recorder = Recorder(place.recordings, admitted.session, place.clock, _header(person, admitted))
+            outcome = traffic.run(recorder, connection, link, place.clock)
+        _conclude(person, recorder, outcome)
+    except Refused as refused:
+        outcome = Outcome(EndReason.ADMISSION_WITHDRAWN, None, str(refused), outcome.streams)
+        person.tell(outcome.sentence)
+    except (RecorderFailed, OSError) as failure:
+        outcome = Outcome(EndReason.RECORDER_FAILED, None, _recorder_sentence(failure), outcome.streams)
+        person.tell(outcome.sentence)
     link.tell(
         "ended",
         reason=outcome.reason,
         exit_status=outcome.status,
-        lines=recorder.count,
-        head=recorder.head,
+        lines=recorder.count if recorder else 0,
+        head=recorder.head if recorder else "",
         streams={name: asdict(value) for name, value in outcome.streams.items()},
     )
     return FAILED if outcome.status is None else outcome.status
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One admitted session with its open recording."""
-
-    admitted: Admitted
-    recorder: Recorder
-    place: Place
+def _conclude(person: Person, recorder: Recorder, outcome: Outcome) -> None:
+    """Tell the person why, write the sums and the reason into the recording, close it."""
+    if outcome.sentence:
+        person.tell(outcome.sentence)
+        recorder.mark(outcome.sentence)
+    for name, value in outcome.streams.items():
+        recorder.mark(f"{name}: {value.size} bytes, SHA-256 {value.sha256}")
+    recorder.mark(f"ended: {outcome.reason}")
+    recorder.close()
 
 
 def _admission(person: Person, link: Link) -> Admitted:
@@ -138,8 +135,9 @@ def _header(person: Person, admitted: Admitted) -> Message:
     }
 
 
-def _dial_and_move(person: Person, connection: socket.socket, link: Link, work: Work) -> Outcome:
-    """Start the upstream client and move bytes until something ends; nothing of it is left behind."""
+@contextlib.contextmanager
+def _upstream(person: Person, admitted: Admitted, link: Link) -> Iterator[Traffic]:
+    """Own a started upstream client; nothing of it is left behind afterwards."""
 
     def certify(public_key: str) -> str:
         answer = link.ask("certify", CERTIFY_SECONDS, public_key=public_key)
@@ -150,19 +148,19 @@ def _dial_and_move(person: Person, connection: socket.socket, link: Link, work: 
         answer = link.ask("recheck", CERTIFY_SECONDS)
         unpack_decision(answer.get("refused", [])).require()
 
-    dial = Dial(work.admitted)
+    dial = Dial(admitted)
     agent = OneKeyAgent(dial.folder, certify, may_sign)
-    traffic = Traffic(person, work.admitted, work.recorder, dial, agent)
+    traffic = Traffic(person, admitted, dial, agent)
     try:
         traffic.start()
-        return traffic.run(connection, link, work.place.clock)
+        yield traffic
     finally:
         traffic.stop()
         agent.close()
         dial.close()
 
 
-def _recorder_sentence(failure: RecorderFailed) -> str:
+def _recorder_sentence(failure: RecorderFailed | OSError) -> str:
     return (
         f"The recording can't be written ({failure}), and without a recording there is no session. "
         "Ask the IT lead to make room on the gate's disk."

@@ -45,22 +45,7 @@ def open_gate(
     """
     harden()
     end_leftovers(site.folder.connections)
-    configuration = prepare(
-        site.folder,
-        listen=site.listen,
-        port=site.port,
-        login=site.login,
-        entry_ca=site.entry_ca,
-        principal=site.principal,
-    )
-    site.recordings.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for folder in (site.folder.root, site.folder.doorway, site.recordings):
-        require_that(
-            private_enough(folder),
-            "gate.folder_open",
-            f"Others can write to {folder} or to a folder above it.",
-            "Take the write permission of group and others away.",
-        ).require()
+    configuration = make_ready(site)
     sweep(desk, site.recordings, clock)
     listener = bind(site.folder.socket_directory, site.login)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -89,6 +74,27 @@ def open_gate(
         for process in (sshd, forker):
             process.wait(5)
         sshd.stderr.close()
+
+
+def make_ready(site: Site) -> Path:
+    """Write the gate's files and return the configuration of `sshd`; Refused unless only we can change them."""
+    configuration = prepare(
+        site.folder,
+        listen=site.listen,
+        port=site.port,
+        login=site.login,
+        entry_ca=site.entry_ca,
+        principal=site.principal,
+    )
+    site.recordings.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (site.folder.root, site.folder.doorway, site.recordings):
+        require_that(
+            private_enough(folder),
+            "gate.folder_open",
+            f"Others can write to {folder} or to a folder above it.",
+            "Take the write permission of group and others away.",
+        ).require()
+    return configuration
 
 
 def sweep(desk: AdmissionDesk, recordings: Path, clock: Clock) -> None:

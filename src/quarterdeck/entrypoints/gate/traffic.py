@@ -1,6 +1,7 @@
 """The bytes of one session: upstream client, streams, window size, orders of the warden, and how it ended."""
 
 import contextlib
+import fcntl
 import os
 import select
 import signal
@@ -28,6 +29,7 @@ from quarterdeck.sessions.terms import Admitted, EndReason, StreamSum
 
 PROGRESS_EVERY = 10.0
 KILL_AFTER = 0.3
+PIPE_BYTES = 1 << 20
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -44,12 +46,11 @@ class Outcome:
 class Traffic:
     """Owns the upstream client and the streams of one session."""
 
-    def __init__(
-        self, person: Person, admitted: Admitted, recorder: Recorder, dial: Dial, agent: OneKeyAgent
-    ) -> None:
-        self._person, self._admitted, self._recorder = person, admitted, recorder
+    def __init__(self, person: Person, admitted: Admitted, dial: Dial, agent: OneKeyAgent) -> None:
+        self._person, self._admitted = person, admitted
         self._dial, self._agent = dial, agent
-        self._capture = Capture(recorder, person.work)
+        self._recorder: Recorder
+        self._ends: tuple[int, int, int]
         self._streams: dict[str, Stream] = {}
         self._drains: list[Drain] = []
         self._terminal = -1
@@ -81,21 +82,35 @@ class Traffic:
         os.close(slave)
         os.close(own_words_end)
         self._terminal = master
-        self._drains.append(Drain(own_words))
-        self._streams["stdin"] = Stream(self._person.stdin, master)
-        self._streams["stdout"] = Stream(master, self._person.stdout, keep=self._capture.keep)
+        self._ends = (master, master, own_words)
 
     def _start_pipes(self, argv: list[bytes], environment: dict[str, str]) -> None:
         (stdin, to_stdin), (from_stdout, stdout), (from_stderr, stderr) = os.pipe(), os.pipe(), os.pipe()
+        for descriptor in (to_stdin, from_stdout):
+            with contextlib.suppress(OSError):  # a smaller pipe works too, slower
+                fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._pid = start(argv, Standard(stdin, stdout, stderr), environment, terminal=False)
         for descriptor in (stdin, stdout, stderr):
             os.close(descriptor)
-        self._streams["stdin"] = Stream(self._person.stdin, to_stdin, owns="sink")
-        self._streams["stdout"] = Stream(from_stdout, self._person.stdout, keep=self._capture.keep, owns="source")
-        self._streams["stderr"] = Stream(from_stderr, self._person.stderr, keep=self._capture.keep, owns="source")
+        self._ends = (to_stdin, from_stdout, from_stderr)
 
-    def run(self, connection: socket.socket, link: Link, clock: Clock) -> Outcome:
-        """Move bytes until the upstream client, the person or the warden ends the session."""
+    def _open_streams(self, recorder: Recorder) -> None:
+        """Join the person's descriptors and the client's; output is kept in the recording before it is forwarded."""
+        self._recorder = recorder
+        keep = Capture(recorder, self._person.work).keep
+        person, (stdin, stdout, stderr) = self._person, self._ends
+        if person.terminal:
+            self._drains.append(Drain(stderr))
+            self._streams["stdin"] = Stream(person.stdin, stdin)
+            self._streams["stdout"] = Stream(stdout, person.stdout, keep=keep)
+            return
+        self._streams["stdin"] = Stream(person.stdin, stdin, owns="sink")
+        self._streams["stdout"] = Stream(stdout, person.stdout, keep=keep, owns="source")
+        self._streams["stderr"] = Stream(stderr, person.stderr, keep=keep, owns="source")
+
+    def run(self, recorder: Recorder, connection: socket.socket, link: Link, clock: Clock) -> Outcome:
+        """Move bytes until the upstream client, the person or the warden ends the session; may raise RecorderFailed."""
+        self._open_streams(recorder)
         while self._outcome is None:
             self._housekeeping(link, clock.boot())
             ready = self._wait(connection, link)

@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 
 from quarterdeck import wiring
@@ -13,6 +14,12 @@ from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Refused
 
 ANCHOR_TARGET = timedelta(minutes=15)
+_SQLITE_DURABLE = {"PRAGMA synchronous": ("2", "3")}
+_POSTGRESQL_DURABLE = {
+    "SHOW synchronous_commit": ("on", "remote_apply", "remote_write", "local"),
+    "SHOW fsync": ("on",),
+    "SHOW full_page_writes": ("on",),
+}
 
 
 def running_findings(config: Settings, clock: Clock) -> list[Finding]:
@@ -25,7 +32,7 @@ def running_findings(config: Settings, clock: Clock) -> list[Finding]:
             sealer(),
             *anchors(config, clock),
         ]
-    except DatabaseError as error:
+    except (DatabaseError, ImproperlyConfigured) as error:
         return [wrong("database", f"The database cannot be read: {error}.", "Run `qd init`, or `qd restore` a backup.")]
 
 
@@ -48,13 +55,14 @@ def processes(config: Settings) -> Finding:
 
 def durability() -> Finding:
     """An acknowledged entry must survive a power cut (evidence.md, trap 12)."""
-    sqlite = connection.vendor == "sqlite"
+    questions = _SQLITE_DURABLE if connection.vendor == "sqlite" else _POSTGRESQL_DURABLE
     with connection.cursor() as cursor:
-        cursor.execute("PRAGMA synchronous" if sqlite else "SHOW synchronous_commit")
-        setting = str(cursor.fetchone()[0])
-    good = {"2", "3"} if sqlite else {"on", "remote_apply", "remote_write", "local"}
-    if setting not in good:
-        return wrong("durability", f"The database runs with synchronous={setting}.", "Set it to FULL (or on).")
+        for question, good in questions.items():
+            cursor.execute(question)
+            setting, name = str(cursor.fetchone()[0]), question.split()[-1]
+            if setting not in good:
+                words = f"The database runs with {name}={setting}."
+                return wrong("durability", words, f"Set {name} to {good[0]} on the database server.")
     return fine("durability", "What the database acknowledged survives a power cut.")
 
 

@@ -25,6 +25,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.settings_dict["OPTIONS"]["isolation_level"] = IsolationLevel.READ_COMMITTED
         return super().get_connection_params()
 
+    def ensure_connection(self) -> None:
+        """Connect, also anew after the server dropped the connection: gate, signer and ticker live for months.
+
+        The statement that met the dropped connection has failed; inside a transaction nothing is repaired.
+        """
+        if self.connection is not None and self.connection.closed and not self.in_atomic_block:
+            self.close()
+        super().ensure_connection()
+
     def init_connection_state(self) -> None:
         """Refuse a connection whose acknowledged commits a power cut may take back (evidence.md, trap 12)."""
         super().init_connection_state()
