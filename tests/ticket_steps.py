@@ -10,11 +10,14 @@ from tests.ticket_yard import Yard, build_yard
 
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Grade, Outcome
+from quarterdeck.evidence.guard import open_guard
 from quarterdeck.kernel.actors import system
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.tickets import api as tickets
+from quarterdeck.tickets.models import MaintenanceTicket
 from quarterdeck.workflows import close_ticket, open_window
 
+__all__ = ["MaintenanceTicket", "open_guard"]
 TICKER = system("ticker")
 OF_ASSETS = (
     "backup.verified", "precheck.reachable", "precheck.disk", "precheck.clock", "sole_path.proven", "baseline.before",

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server of one test module: private folder, Unix socket and loopback port, gone with its fixture.
+"""A real PostgreSQL server of the lab: private folder, Unix socket and loopback port, gone with the run.
 
 Every test gets a database of its own, copied from one that all migrations made. The product logs in as an ordinary
 role that owns its database and nothing else. fsync is off: what dies here are processes, never the machine.
@@ -222,13 +222,13 @@ def copied_database(cluster: Cluster, template: str) -> str:
     return name
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     with running_cluster() as made:
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def template(cluster: Cluster, django_db_blocker) -> str:
     with django_db_blocker.unblock():
         return migrated_template(cluster)

@@ -14,7 +14,7 @@ import pytest
 from tests.access_shop import Place, Shop, authorise, make_shop, open_ticket
 from tests.access_signer import NearSigner, fresh_key, near_signer
 from tests.clock import StillClock
-from tests.lab.postgres_lab import Cluster, cluster, on_postgresql, template
+from tests.lab.postgres_lab import Cluster
 from tests.lab.together import together
 
 from quarterdeck.access import api as access
@@ -29,7 +29,6 @@ from quarterdeck.tickets import api as tickets
 from quarterdeck.workflows.admission import GateDesk
 from quarterdeck.workflows.take_access import take_access
 
-__all__ = ["cluster", "on_postgresql", "template"]
 DOOR = access.GateDoor("127.0.0.1", 8622, "quarterdeck", " ".join(fresh_key().split()[:2]))
 SESSIONS = "maintenance_sessions_maintenancesession"
 ROUNDS = 8
@@ -87,7 +86,7 @@ def gate(on_postgresql: str, tmp_path: Path) -> Gate:
 def waiting(cluster: Cluster, url: str) -> int:
     """How many sessions of this database wait for a lock."""
     name = url.rsplit("/", 1)[1]
-    query = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND wait_event_type = 'Lock'"
+    query = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND wait_event_type = 'Lock'"  # noqa: S608  our own database's name
     return int(str(cluster.sql(query)[0][0]))
 
 

@@ -10,14 +10,13 @@ from functools import partial
 
 import pytest
 from django.db import DatabaseError, connections
-from tests.lab.postgres_lab import Cluster, cluster, on_postgresql, template
+from tests.lab.postgres_lab import Cluster
 from tests.lab.together import together
 
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.actors import Actor, ActorKind
 from quarterdeck.kernel.clock import SystemClock
 
-__all__ = ["cluster", "on_postgresql", "template"]
 WRITERS, ROUNDS, NEEDED = 3, 10, 12
 THING = evidence.ObjectRef("asset", "as_1")
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection, connections, transaction
-from tests.lab.postgres_lab import ROLE, Cluster, cluster, copied_database, default_database, on_postgresql, template
+from tests.lab.postgres_lab import ROLE, Cluster, copied_database, default_database
 from tests.lab.together import together
 
 from quarterdeck.entrypoints.supervisor.ledger_checks import durability
@@ -19,7 +19,6 @@ from quarterdeck.kernel.actors import Actor, ActorKind
 from quarterdeck.kernel.clock import SystemClock
 from quarterdeck.kernel.decision import refuse
 
-__all__ = ["cluster", "on_postgresql", "template"]
 IRIS = Actor("pe_iris", ActorKind.PERSON, "mfa")
 THING = evidence.ObjectRef("asset", "as_1")
 WRITERS, ACTS = 8, 25
@@ -132,6 +131,7 @@ def test_eight_writers_make_one_unforked_ledger(cluster: Cluster) -> None:
         def run() -> None:
             for turn in range(ACTS):
                 append(1 + turn % 3, ticket=f"MT-2026-{1 + (number + turn) % 3:05}")
+
         return run
 
     assert together([write(number) for number in range(WRITERS)]) == [None] * WRITERS
@@ -183,5 +183,5 @@ def test_the_clock_is_read_when_the_turn_has_come() -> None:
 def deadlocks(cluster: Cluster) -> int:
     connections["default"].close()
     name = connections.settings["default"]["NAME"]
-    ((count,),) = cluster.sql(f"SELECT deadlocks FROM pg_stat_database WHERE datname = '{name}'")
+    ((count,),) = cluster.sql(f"SELECT deadlocks FROM pg_stat_database WHERE datname = '{name}'")  # noqa: S608
     return int(str(count))

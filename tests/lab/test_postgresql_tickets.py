@@ -4,7 +4,6 @@ from functools import partial
 
 import pytest
 from tests.clock import StillClock
-from tests.lab.postgres_lab import cluster, on_postgresql, template
 from tests.lab.together import together
 from tests.package_shop import AFTER_WORK, BEFORE_OPEN, ENDED
 from tests.shop import FAST_HASHER
@@ -19,8 +18,6 @@ from quarterdeck.personnel.totp import code_of, counter_at
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import ApprovalRole, HoldState, State
 from quarterdeck.workflows import approve, close_ticket, open_window, request
-
-__all__ = ["cluster", "on_postgresql", "template"]
 
 
 @pytest.fixture
@@ -142,9 +139,7 @@ def test_a_capture_asked_for_by_many_is_one_job_and_one_worker_gets_it(yard: Yar
 def test_a_code_shown_by_several_at_once_opens_once(yard: Yard) -> None:
     yard.clock.advance(minutes=2)
     code = code_of(yard.shop.secrets["avery"], counter_at(yard.clock.now()))
-    login = partial(
-        personnel.issue_token, "avery@example.test", "avery walks the quarterdeck", code, clock=yard.clock
-    )
+    login = partial(personnel.issue_token, "avery@example.test", "avery walks the quarterdeck", code, clock=yard.clock)
     raised = together([login] * 4)
     assert raised.count(None) == 1
     assert all(error is None or isinstance(error, Refused) for error in raised)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from quarterdeck import wiring
 from quarterdeck.entrypoints.api.callers import actor_of
+from quarterdeck.entrypoints.api.moments import Moment
 from quarterdeck.entrypoints.api.ticket_schemas import ContentIn, DecisionIn, RefusedOut
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import TemplateView
@@ -21,8 +22,8 @@ class TemplateIn(ContentIn):
 
     name: str
     window_hours: int = Field(ge=1, le=12)
-    window_from: datetime = datetime(2000, 1, 1, tzinfo=UTC)
-    window_until: datetime = datetime(2000, 1, 2, tzinfo=UTC)
+    window_from: Moment = datetime(2000, 1, 1, tzinfo=UTC)
+    window_until: Moment = datetime(2000, 1, 2, tzinfo=UTC)
 
 
 class TemplateOut(Schema):

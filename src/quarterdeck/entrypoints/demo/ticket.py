@@ -1,8 +1,10 @@
 """The ticket itself: requested, decided, prepared, opened, worked on through the gate, ended, closed."""
 
+import os
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from quarterdeck.entrypoints.demo.client import Refusal
@@ -172,13 +174,24 @@ def work(shop: Shop) -> str:
     if first.returncode != 3 or "max connections" not in first.stdout:
         raise DemoFailed(f"the command's exit status or output did not come through: {first}")
     lines = "".join(f"{line}\n" for line in (f"cd {tree}", *TERMINAL_LINES, "exit"))
-    terminal = _ssh(shop, ["-tt", SERVER], stdin=lines)
+    with_terminal = terminal_is_possible()
+    terminal = _ssh(shop, ["-tt", SERVER] if with_terminal else [SERVER, "sh"], stdin=lines)
     if "max connections = 200" not in (tree / "share.conf").read_text():
         raise DemoFailed(f"the change did not arrive: {terminal.stdout}{terminal.stderr}")
     noted = _ssh(shop, [SERVER, f"echo '{shop.ticket}: connection limit raised' >> {tree}/CHANGES"])
     if noted.returncode != 0:
         raise DemoFailed(f"the note was not written: {noted.stderr}")
-    return "three sessions through the gate; exit status 3 came back as 3; the file was changed"
+    how = "" if with_terminal else " (no terminal: this machine's devpts gives none to an ordinary user's sshd)"
+    return f"three sessions through the gate; exit status 3 came back as 3; the file was changed{how}"
+
+
+def terminal_is_possible() -> bool:
+    """True when `sshd` of this user can hand out terminals: root's can, others need a devpts with gid tty."""
+    if os.geteuid() == 0:
+        return True
+    mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    options = [fields[3].split(",") for fields in mounts if fields[1:3] == ["/dev/pts", "devpts"]]
+    return any(option.startswith("gid=") for option in (options[-1] if options else []))
 
 
 def _ssh(shop: Shop, arguments: list[str], stdin: str = "") -> subprocess.CompletedProcess[str]:

@@ -21,9 +21,10 @@ def events(lines: Iterable[str]) -> Iterator[tuple[float, str, str]]:
             continue
         try:
             moment, code, data = json.loads(line)
-        except (ValueError, TypeError):
+            seconds = float(moment)
+        except (ValueError, TypeError, OverflowError):
             return
-        yield float(moment), str(code), str(data)
+        yield seconds, str(code), str(data)
 
 
 def transcript(lines: Iterable[str]) -> str:
@@ -35,9 +36,13 @@ def transcript(lines: Iterable[str]) -> str:
 def _kept(line: str) -> str:
     """Return the line as it stood in the end: after the last return to its start, with erased characters gone."""
     last = line.rstrip("\r").rpartition("\r")[2]
-    while "\b" in last:
-        last = re.sub(r"[^\b]?\b", "", last, count=1)
-    return last.translate(_CONTROL)
+    kept: list[str] = []
+    for sign in last:
+        if sign != "\b":
+            kept.append(sign)
+        elif kept:
+            kept.pop()
+    return "".join(kept).translate(_CONTROL)
 
 
 def chain_holds(data: bytes, session_id: str, head: str) -> bool:

@@ -16,6 +16,7 @@ _DAY = re.compile(
 _CLOCK = re.compile(r"(\d{1,2})(?:[:.h](\d{2}))?\s*(am|pm)?", re.IGNORECASE)
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SIZES = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_YEARS = (2000, 2200)
 EXAMPLES = "today 18:00, tomorrow 6pm, Fri 22:00, 24 Nov 18:00, 2026-11-24 18:00 or +4h"
 
 
@@ -30,6 +31,16 @@ def read_moment(text: str, zone: ZoneInfo, now: datetime, *, base: datetime | No
         raise NotAMoment(f"Type a date and a time, for example {EXAMPLES}.")
     if typed.lower() == "now":
         return now.astimezone(UTC)
+    try:
+        moment = _meant(typed, zone, now, base)
+    except OverflowError:
+        moment = None
+    if moment is None or not _YEARS[0] <= moment.year < _YEARS[1]:
+        raise NotAMoment(f"That is too far away. Choose a moment between the years {_YEARS[0]} and {_YEARS[1]}.")
+    return moment
+
+
+def _meant(typed: str, zone: ZoneInfo, now: datetime, base: datetime | None) -> datetime:
     relative = _RELATIVE.fullmatch(typed)
     if relative:
         return (base or now).astimezone(UTC) + int(relative[1]) * _SIZES[relative[2][0].lower()]
