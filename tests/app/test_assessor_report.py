@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -178,14 +177,3 @@ def test_a_draft_and_an_unknown_recording_do_not_break_it(scene: Scene) -> None:
     export_package.consent(yard.actor("casey"), clock, number)
     assert members(package(scene, numbers=[number]))["report.html"]
 
-
-@pytest.mark.skipif("QD_TEST_REPORT" not in os.environ, reason="writes a report to look at")
-def test_write_a_report_to_look_at(scene: Scene) -> None:
-    number = scene.play()
-    scene.shop.clock.advance(days=1)
-    if os.environ.get("QD_TEST_CONSENT"):
-        export_package.consent(scene.shop.yard.actor("casey"), scene.shop.clock, number)
-    built = Path(export_package.__file__).parents[1] / "entrypoints/web/static/built"
-    player = {name: (built / name).read_bytes() for name in ("player.js", "player.css")}
-    path = package(scene, player, numbers=[number])
-    Path(os.environ["QD_TEST_REPORT"]).write_bytes(members(path)["report.html"])

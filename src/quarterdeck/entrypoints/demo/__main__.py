@@ -25,6 +25,7 @@ from quarterdeck.entrypoints.demo.stage import (
 
 Step = tuple[str, Callable[[], str]]
 FILES = ("package.zip", "allowed_signers", "kept.checkpoint", "report.html", "steps.json", "verify.pyz")
+LOG = "quarterdeck.log"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,14 +35,16 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     out = Path(chosen.out).resolve() if chosen.out else Path(tempfile.mkdtemp(prefix="quarterdeck-demo-out-"))
     out.mkdir(parents=True, exist_ok=True)
+    for stale in (*FILES, LOG):
+        (out / stale).unlink(missing_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="qd-demo-"))
     try:
         with set_up(folder, chosen.port) as stage:
             house = Shop(stage)
             ok = _play(_steps(house, out), out)
             if not ok:
-                shutil.copy(folder / "quarterdeck.log", out / "quarterdeck.log")
-                print(f"What the processes said is in {out / 'quarterdeck.log'}.")
+                shutil.copy(folder / LOG, out / LOG)
+                print(f"What the processes said is in {out / LOG}.")
             elif not chosen.once:
                 _serve(house, out)
             return 0 if ok else 1
