@@ -25,7 +25,7 @@ from quarterdeck.workflows.disposition_drift import disposition_drift
 from quarterdeck.workflows.take_baseline import take_baseline
 
 TICKER, GATE = system("ticker"), system("gate")
-HOSTILE = '</script><!--<img src=x onerror=alert(1)>\u202egnp.exe {{ cover }} {% debug %} =HYPERLINK("x")'
+HOSTILE = '</script><!--<img src=x onerror=alert(1)> {{ cover }} {% debug %} =HYPERLINK("x")'
 
 
 def cast(*shown: tuple[float, str]) -> bytes:
@@ -40,7 +40,7 @@ WORK = cast(
     (0.4, PROMPT), (2.1, "sudo apt-get install --only-upgrade samba\r\n"), (3.0, "Reading package lists... Done\r\n"),
     (4.2, "Setting up samba (2:4.17.12) ...\r\n"), (9.5, PROMPT), (11.0, "sudo systemctl restart smbd\r\n"),
     (12.5, PROMPT), (14.0, "smbclient -L localhost -N\r\n"), (14.4, "Anonymous login successful\r\n"),
-    (14.5, "\x1b]52;c;ZXZpbA==\x07" + HOSTILE + "\r\n"), (16.0, PROMPT), (17.2, "exit\r\nlogout\r\n"),
+    (14.5, "\x1b]52;c;ZXZpbA==\x07\u202e\x9b2J" + HOSTILE + "\r\n"), (16.0, PROMPT), (17.2, "exit\r\nlogout\r\n"),
 )  # fmt: skip
 
 

@@ -66,5 +66,6 @@ const licences = ["@tabler/core", "@tabler/icons", "asciinema-player", "@fontsou
 writeFileSync(join(out, "LICENCES.txt"), `Built from\n${licences.join("\n")}\n`);
 for (const name of ["app.css", "app.js", "theme.js", "icons.svg", "player.js", "player.css"]) {
   const bytes = readFileSync(join(out, name));
+  writeFileSync(join(out, `${name}.gz`), gzipSync(bytes, { level: 9 })); // what the web server hands out to browsers
   console.log(`${name.padEnd(12)} ${String(bytes.length).padStart(8)} bytes ${String(gzipSync(bytes).length).padStart(7)} compressed`);
 }

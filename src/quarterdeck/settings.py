@@ -103,6 +103,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "quarterdeck.entrypoints.web.compressed.Compressed",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "quarterdeck.entrypoints.api.plain_errors.RefusalsInJson",
     "csp.middleware.CSPMiddleware",

@@ -1,56 +1,138 @@
-"""A real Chromium on a real shop: one shop for all tests of a run, one browser for each file, one tab for each visit.
+"""The browser and the server of the pages, one of each for the whole run."""
 
-A tab fails its test on errors in the console, on anything the content policy stopped, on requests to other hosts and
-on answers of 500 and more.
-"""
-
-import shutil
-from collections.abc import Callable, Iterator
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
-from tests.e2e.harbour import Harbour, open_harbour
-from tests.e2e.tab import Tab, open_tab
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from tests.shop import password_of
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_ARGUMENTS = (
+from quarterdeck.personnel.totp import code_of
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = os.environ.get("QD_TEST_CHROMIUM", "/usr/bin/chromium")
+QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--force-color-profile=srgb", "--font-render-hinting=none",
+    "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
-Visit = Callable[..., Tab]
+
+@dataclass
+class WebShop:
+    """Where the pages are, who can sign in, and what stands in the database."""
+
+    address: str
+    seed: dict[str, Any]
+    browser: Browser
+    folder: Path
+    signed_in: dict[str, Path] = field(default_factory=dict)
+    trouble: list[str] = field(default_factory=list)
+
+    def page(self, key: str, *, size: dict[str, int] | None = None, dark: bool = False, **more: Any) -> Page:
+        """Return a page of this person; what the console complains about is kept in `trouble`."""
+        context = self.browser.new_context(
+            base_url=self.address, storage_state=str(self._state(key)), viewport=size or DESKTOP,
+            color_scheme="dark" if dark else "light", timezone_id="America/New_York", **more,
+        )  # fmt: skip
+        page = context.new_page()
+        page.on("console", lambda said: self.trouble.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.trouble.append(str(error)))
+        return page
+
+    def _state(self, key: str) -> Path:
+        if key not in self.signed_in:
+            context = self.browser.new_context(base_url=self.address)
+            self.sign_in(context, key)
+            self.signed_in[key] = self.folder / f"{key}.json"
+            context.storage_state(path=str(self.signed_in[key]))
+            context.close()
+        return self.signed_in[key]
+
+    def sign_in(self, context: BrowserContext, key: str) -> None:
+        """Sign in as a person does: mail address, password, then the six digits (or a recovery code)."""
+        page = context.new_page()
+        page.goto("/accounts/login/")
+        page.get_by_label("Email").or_(page.locator("[name=login]")).first.fill(f"{key}@example.test")
+        page.locator("[name=password]").fill(password_of(key))
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/2fa/authenticate/**")
+        page.locator("[name=code]").fill(self.second_factor(key))
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda url: "/accounts/" not in url)
+        page.close()
+
+    def second_factor(self, key: str) -> str:
+        """Return a code that was not used yet: the app's next, then recovery codes."""
+        codes = self.seed["recovery"][key]
+        if key not in self.signed_in and len(codes) == 10:
+            self.seed["recovery"][key] = codes[1:]
+            return code_of(self.seed["secrets"][key], int(time.time()) // 30 + 1)
+        return str(codes.pop())
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harbour]:
-    """The whole running shop; it takes half a minute to build and ends with the run."""
-    with open_harbour(tmp_path_factory.mktemp("harbour")) as harbour:
-        yield harbour
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium for the tests of one file: its event loop must not outlive them in this thread."""
-    found = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"NOT RUN HERE: no browser. Install one of {', '.join(_BROWSERS)} to test the web.")
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=found, args=list(_ARGUMENTS))
-        yield chromium
-        chromium.close()
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    found = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+    yield found
+    found.close()
 
 
-@pytest.fixture
-def visit(browser: Browser, shop: Harbour) -> Iterator[Visit]:
-    """Open a tab of a person: `visit("avery", phone=True, dark=True)`; without a name, of nobody."""
-    tabs: list[Tab] = []
+@pytest.fixture(scope="session")
+def web_shop(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[WebShop]:
+    folder = tmp_path_factory.mktemp("web")
+    data, seed = folder / "data", folder / "seed.json"
+    data.mkdir(mode=0o700)
+    (data / "secret_key").write_text("only for this test " * 4)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("QD_")} | {
+        "QD_DATA_DIR": str(data), "QD_WEB_PORT": str(port), "QD_ORGANISATION": "Harbour Precision Inc.",
+        "QD_TIME_ZONE": "America/New_York", "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
+        "DJANGO_SETTINGS_MODULE": "quarterdeck.settings",
+    }  # fmt: skip
+    log = (folder / "server.log").open("wb")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.e2e.web_shop", str(port), str(seed)], cwd=ROOT, env=environment, stdout=log,
+        stderr=log,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait(address, server, folder / "server.log")
+        yield WebShop(address, json.loads(seed.read_text()), browser, folder)
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+        log.close()
 
-    def come(key: str = "", **how: bool | str) -> Tab:
-        tabs.append(open_tab(browser, shop, key, **how))  # type: ignore[arg-type]
-        return tabs[-1]
 
-    yield come
-    problems = [problem for tab in tabs for problem in tab.problems]
-    for tab in tabs:
-        tab.page.context.close()
-    assert not problems, "\n".join(problems)
+def _wait(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Poll the login page until it answers; the machine may be busy."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise RuntimeError(log.read_text())
+        try:
+            with urllib.request.urlopen(f"{address}/accounts/login/", timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise RuntimeError(f"the server did not answer: {log.read_text()}")

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.db import DatabaseError, connection, connections, transaction
+from django.test import Client
 from tests.lab.postgres_lab import ROLE, Cluster, copied_database, default_database
 from tests.lab.together import together
 
@@ -114,6 +115,18 @@ def test_another_default_isolation_level_changes_nothing(cluster: Cluster, templ
             assert cursor.fetchone() == ("read committed",)
         assert together([append] * 4) == [None] * 4
         assert evidence.verify_ledger().size == 4
+
+
+def test_text_with_nul_is_a_bad_request_and_no_server_error() -> None:
+    with pytest.raises(SuspiciousOperation):
+        list(evidence.entries(ticket="MT\0"))
+    answers = [
+        Client().get("/accounts/login/", {"next": "/\0"}),
+        Client(headers={"cookie": 'sessionid="aaaaaaaaaa\\000"'}).get("/"),
+        Client().post("/accounts/login/", {"login": "a\0@example.test", "password": "x\0"}),
+        Client().get("/api/v1/tickets/MT%00", headers={"authorization": "Bearer qd_\u2400"}),
+    ]
+    assert [answer.status_code for answer in answers if answer.status_code >= 500] == []
 
 
 def test_over_a_socket_and_with_a_pool(cluster: Cluster, template: str) -> None:

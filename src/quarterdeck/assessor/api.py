@@ -5,6 +5,7 @@ from quarterdeck.assessor.gaps import objective_status
 from quarterdeck.assessor.objectives import Gap, ObjectiveStatus, Proposal, maintenance_first, propose
 from quarterdeck.assessor.orders import (
     cancel_order,
+    check_order,
     fail_order,
     finish_order,
     may_package,
@@ -28,6 +29,7 @@ __all__ = [
     "ScopeKind",
     "Slice",
     "cancel_order",
+    "check_order",
     "consents",
     "cut",
     "derive_views",

@@ -10,8 +10,9 @@ from quarterdeck.assessor.models import PackageOrder
 from quarterdeck.assessor.rules import base_name, well_formed_scope
 from quarterdeck.assessor.terms import OrderState, OrderView, ScopeKind
 from quarterdeck.config.api import load
+from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.actors import Actor
-from quarterdeck.kernel.clock import Clock
+from quarterdeck.kernel.clock import Clock, rfc3339
 from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse, require_that
 from quarterdeck.kernel.ids import new_id
 from quarterdeck.personnel import api as personnel
@@ -19,6 +20,7 @@ from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Reading
 
 LEASE = timedelta(minutes=5)
+ORDERED = "package.ordered"
 MOST_ATTEMPTS = 3
 
 
@@ -54,18 +56,49 @@ def order_package(
     all_of([may_package(actor, now), well_formed_scope(numbers, since, until, known=known, now=now)]).require()
     kind = ScopeKind.TICKET if since is None else ScopeKind.PERIOD
     order_id = new_id("pk")
-    row = PackageOrder.objects.create(
-        id=order_id,
-        base=base_name(load().organisation, kind, numbers, since, order_id),
-        kind=kind.value,
-        tickets=sorted(numbers),
-        since=since,
-        until=until,
-        ordered_by=actor.id,
-        ordered_auth=actor.auth,
-        ordered_at=now,
-    )
+    with evidence.act(actor, clock) as act:
+        row = PackageOrder.objects.create(
+            id=order_id,
+            base=base_name(load().organisation, kind, numbers, since, order_id),
+            kind=kind.value,
+            tickets=sorted(numbers),
+            since=since,
+            until=until,
+            ordered_by=actor.id,
+            ordered_auth=actor.auth,
+            ordered_at=act.at,
+        )
+        act.record(ORDERED, evidence.ObjectRef("package", order_id), data={"row": order_digest(view(row))})
     return view(row)
+
+
+def order_digest(order_: OrderView) -> str:
+    """Return the hash of what was ordered and by whom, which the entry of the order carries."""
+    return evidence.row_digest(
+        {
+            "id": order_.id,
+            "base": order_.base,
+            "kind": order_.kind.value,
+            "tickets": list(order_.tickets),
+            "since": None if order_.since is None else rfc3339(order_.since),
+            "until": None if order_.until is None else rfc3339(order_.until),
+            "by": order_.ordered_by,
+            "auth": order_.ordered_auth,
+        }
+    )
+
+
+def check_order(order_: OrderView) -> Decision:
+    """Decide whether this person really ordered this: a row written by hand makes no package (attacks.md row 28)."""
+    sealed = evidence.last_entry([ORDERED], object=evidence.ObjectRef("package", order_.id))
+    return require_that(
+        sealed is not None
+        and sealed.actor_id == order_.ordered_by
+        and sealed.data.get("row") == order_digest(order_),
+        "package.unsealed",
+        "This order is not what the ledger says: its row was changed outside Quarterdeck.",
+        "Order the package again, and tell the IT lead that somebody wrote into the database.",
+    )
 
 
 def view(row: PackageOrder) -> OrderView:

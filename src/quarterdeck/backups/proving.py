@@ -6,7 +6,7 @@ from datetime import datetime
 from quarterdeck.backups import rules
 from quarterdeck.backups.models import BackupProof, BackupSource
 from quarterdeck.backups.terms import Depth, Found, Product, Proof, Source
-from quarterdeck.evidence.api import Act, ArtifactRef, Grade, JsonValue, ObjectRef, Outcome, row_digest
+from quarterdeck.evidence.api import Act, ArtifactRef, Grade, JsonValue, ObjectRef, Outcome, last_entry, row_digest
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.kernel.decision import Refused, refuse
@@ -66,9 +66,14 @@ def source_digest(source: Source) -> str:
 
 
 def source(asset: str) -> Source | None:
-    """Return the active source of an asset's backups."""
+    """Return the active source of an asset's backups; Refused when it is not what the ledger says of it."""
     row = BackupSource.objects.filter(asset_id=asset, active=True).first()
-    return None if row is None else _source(row)
+    if row is None:
+        return None
+    found = _source(row)
+    sealed = last_entry(["backup_source.set"], object=ObjectRef("backup_source", row.id))
+    rules.source_is_sealed(sealed is not None and sealed.data.get("row") == source_digest(found)).require()
+    return found
 
 
 def sources() -> list[Source]:
@@ -186,6 +191,7 @@ def record_reimage_plan(
     tickets.lock(act, ticket)
     _fits(ticket, asset)
     tickets.has_role(act.actor, [Role.TECHNICIAN, Role.IT_LEAD, Role.REQUESTER], act.at).require()
+    tickets.takes_part(tickets.ticket(ticket), act.actor, act.at).require()
     rules.check_reimage(plan, kind, valid_until, act.at).require()
     entry = act.record(
         "backup.plan_attached",

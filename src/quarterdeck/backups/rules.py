@@ -128,6 +128,16 @@ def check_reimage(plan: str, kind: str, valid_until: datetime, now: datetime) ->
     )
 
 
+def source_is_sealed(agrees: bool) -> Decision:
+    """Refuse a source that is not what its sealed entry says (attacks.md row 28)."""
+    return require_that(
+        agrees,
+        "backup.source_unsealed",
+        "The backup source's row is not what the ledger says of it.",
+        "Set the source again and tell the IT lead: somebody wrote into the database.",
+    )
+
+
 def spoken_age(age: timedelta) -> str:
     """Return an age in words: minutes below two hours, hours below three days, else days."""
     minutes = int(age.total_seconds() // 60)

@@ -274,6 +274,16 @@ def row_is_sealed(agrees: bool) -> Decision:
     )
 
 
+def drift_is_sealed(agrees: bool) -> Decision:
+    """Refuse differences, or words about them, that are not what their sealed entries say (attacks.md row 28)."""
+    return require_that(
+        agrees,
+        "drift.unsealed",
+        "The differences of this ticket, or the explanations of them, are not what the ledger says.",
+        "Stop and tell the IT lead: somebody wrote into the database. Compare with 'qd ledger verify'.",
+    )
+
+
 def may_dispose(person: str, technicians: Iterable[str], roles: Collection[str]) -> Decision:
     """Refuse who did the work and who has none of the roles that settle drift (800-171A 3.4.3[b], 3.1.4)."""
     own = refuse(

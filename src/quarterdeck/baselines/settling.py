@@ -9,9 +9,21 @@ from quarterdeck.baselines.models import DriftComparison, DriftItem
 from quarterdeck.baselines.recording import baseline_view
 from quarterdeck.baselines.rules import Disposition, DriftClass, Severity
 from quarterdeck.baselines.terms import Comparison, DriftItemView, DriftLine, DriftView
-from quarterdeck.evidence.api import Act, ArtifactRef, Grade, JsonValue, ObjectRef, Outcome, row_digest
+from quarterdeck.evidence.api import (
+    Act,
+    ArtifactRef,
+    Grade,
+    JsonValue,
+    ObjectRef,
+    Outcome,
+    entries_of,
+    row_digest,
+)
+from quarterdeck.evidence.api import (
+    entry as sealed_entry,
+)
 from quarterdeck.kernel.actors import ActorKind
-from quarterdeck.kernel.decision import Refused, all_of, refuse
+from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse
 from quarterdeck.personnel import api as personnel
 from quarterdeck.tickets import api as tickets
 
@@ -30,7 +42,9 @@ def record_comparison(act: Act, comparison: Comparison, document: ArtifactRef) -
         for item in DriftItem.objects.filter(comparison__ticket_id=ticket, comparison__asset=asset)
         .exclude(disposition="")
         .order_by("id")
+        .select_related("comparison")
     }
+    _are_genuine(settled.values()).require()
     row = DriftComparison(
         ticket_id=ticket,
         asset=asset,
@@ -63,9 +77,51 @@ def record_comparison(act: Act, comparison: Comparison, document: ArtifactRef) -
 
 
 def fingerprints(items: Iterable[DriftItem]) -> str:
-    """Return one digest over the fingerprints of items, which an entry carries for them."""
-    told: list[JsonValue] = list(sorted(item.fingerprint for item in items))
+    """Return one digest over the fingerprints and classes of items, which an entry carries for them."""
+    told: list[JsonValue] = list(sorted(f"{item.fingerprint} {item.drift_class}" for item in items))
     return row_digest({"items": told})
+
+
+def _are_genuine(items: Iterable[DriftItem]) -> Decision:
+    """Decide whether every disposition is the one that a person's sealed entry carries (attacks.md row 28)."""
+    wanted: dict[str, list[DriftItem]] = {}
+    for item in items:
+        if item.disposition:
+            wanted.setdefault(item.entry, []).append(item)
+    return rules.drift_is_sealed(all(_is_carried(entry, said) for entry, said in wanted.items()))
+
+
+def _is_carried(entry_id: str, said: Sequence[DriftItem]) -> bool:
+    """The entry names the differences that a person settled; later comparisons of the ticket repeat its word."""
+    told = sealed_entry(entry_id)
+    if told is None or told.event != "drift.disposed" or told.ticket != said[0].comparison.ticket_id:
+        return False
+    rows = list(DriftItem.objects.filter(entry=entry_id).select_related("comparison"))
+    compared = entries_of({row.comparison.entry for row in rows})
+    first = [row for row in rows if row.comparison.entry in compared and compared[row.comparison.entry].seq < told.seq]
+    word = (told.data.get("how"), told.actor_id)
+    return (
+        fingerprints(first) == told.data.get("row")
+        and {item.fingerprint for item in said} <= {row.fingerprint for row in first}
+        and all((row.disposition, row.disposed_by) == word for row in rows)
+    )
+
+
+def _is_whole(comparison: DriftComparison) -> Decision:
+    """Decide whether the comparison still has exactly the differences that were recorded."""
+    told = sealed_entry(comparison.entry)
+    items = list(comparison.items.all())
+    return all_of(
+        (
+            rules.drift_is_sealed(
+                told is not None
+                and told.data.get("row") == fingerprints(items)
+                and told.data.get("before") == comparison.before_id
+                and told.data.get("after") == comparison.after_id
+            ),
+            _are_genuine(items),
+        )
+    )
 
 
 def _item(row: DriftComparison, line: DriftLine, settled: dict[str, DriftItem]) -> DriftItem:
@@ -172,10 +228,11 @@ def _disposable(act: Act, wanted: list[int], reason: str) -> list[DriftItem]:
         (
             rules.check_reason(reason),
             rules.may_settle_now(final=seen.is_final),
-            rules.may_dispose(act.actor.id, seen.technicians, personnel.roles_of(act.actor.id, act.at)),
+            rules.may_dispose(act.actor.id, tickets.workers(seen), personnel.roles_of(act.actor.id, act.at)),
             rules.are_current(
                 all(row.comparison_id in current and row.drift_class != DriftClass.EXPECTED for row in rows)
             ),
+            *(_is_whole(comparison) for comparison in {row.comparison_id: row.comparison for row in rows}.values()),
         )
     ).require()
     return rows

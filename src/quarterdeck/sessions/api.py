@@ -2,7 +2,15 @@
 
 from quarterdeck.sessions.keeping import begin, disconnect, end, explain, record_manual
 from quarterdeck.sessions.ports import AdmissionDesk, HeadKeeper, TargetSigner
-from quarterdeck.sessions.reading import all_sessions, check_row, running, session, sessions, still_connected
+from quarterdeck.sessions.reading import (
+    all_sessions,
+    check_all,
+    check_row,
+    running,
+    session,
+    sessions,
+    still_connected,
+)
 from quarterdeck.sessions.terms import (
     Admitted,
     Ending,
@@ -32,6 +40,7 @@ __all__ = [
     "Work",
     "all_sessions",
     "begin",
+    "check_all",
     "check_row",
     "disconnect",
     "end",

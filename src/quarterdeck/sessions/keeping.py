@@ -6,6 +6,7 @@ from datetime import datetime
 
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Act, ArtifactRef, Grade, JsonValue, Outcome
+from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.kernel.decision import Refused, refuse
 from quarterdeck.kernel.ids import new_id
@@ -97,6 +98,7 @@ def disconnect(act: Act, session_ids: Sequence[str], at: datetime) -> None:
 def explain(act: Act, session_id: str, reason: str) -> None:
     """Explain an interrupted session: IT lead, approver or CUI owner, never its own person."""
     tickets.has_role(act.actor, [Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER], act.at).require()
+    tickets.readable(reason).require()
     row = find(session_id, lock=True)
     rules.may_explain(
         SessionState(row.state),
@@ -134,6 +136,10 @@ def record_manual(
             )
         )
     tickets.has_role(act.actor, tickets.WORKING_ROLES, act.at).require()
+    tickets.takes_part(seen, act.actor, act.at).require()
+    tickets.readable(account, how_ended).require()
+    if entry_point:
+        inventory.entry_point(entry_point)  # refuses an id that the register of ways in has not
     if person:
         personnel.person(person)  # refuses an id that nobody has
     rules.sound_manual_session(

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from quarterdeck.evidence.api import JsonValue, ObjectRef, last_entry, row_digest
+from quarterdeck.evidence.api import JsonValue, ObjectRef, entries, last_entry, row_digest
 from quarterdeck.kernel.clock import rfc3339
-from quarterdeck.kernel.decision import Decision, Refused, refuse
+from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse
 from quarterdeck.sessions import rules
 from quarterdeck.sessions.models import MaintenanceSession
 from quarterdeck.sessions.terms import SessionKind, SessionState, SessionView
@@ -84,6 +84,14 @@ def digest_of(seen: SessionView) -> str:
         moment = getattr(seen, name)
         fields[name] = None if moment is None else rfc3339(moment)
     return row_digest(fields)
+
+
+def check_all(ticket: str) -> Decision:
+    """Return whether every session of the ticket is what the ledger says, and none that began was taken away."""
+    rows = sessions(ticket)
+    told = {entry.object.id for entry in entries(ticket=ticket, events=("session.began", "session.written_down"))}
+    whole = rules.none_is_missing(told - {row.id for row in rows})
+    return all_of([*(check_row(row) for row in rows), whole])
 
 
 def check_row(seen: SessionView) -> Decision:

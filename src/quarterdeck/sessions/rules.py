@@ -1,6 +1,7 @@
 """What a session may be and become: pure decisions over plain values (3.7.5[b], 3.7.6)."""
 
-from datetime import datetime
+from collections.abc import Collection
+from datetime import datetime, timedelta
 
 from quarterdeck.kernel.actors import CLOCK_STEP_TOLERANCE
 from quarterdeck.kernel.decision import ALLOWED, Decision, all_of, require_that
@@ -9,6 +10,7 @@ from quarterdeck.sessions.terms import SessionKind, SessionState
 
 SHORTEST_TEXT = 3
 LONGEST_TEXT = 4000
+LONGEST_TOLD = timedelta(days=14)
 
 
 def sound_manual_session(
@@ -50,6 +52,12 @@ def _times_hold(began_at: datetime, ended_at: datetime, now: datetime) -> Decisi
                 "session.ends_before_it_begins",
                 "The session ends before it begins.",
                 "Correct its times.",
+            ),
+            require_that(
+                ended_at - began_at <= LONGEST_TOLD,
+                "session.too_long",
+                "The session lasts longer than 14 days, the longest window there is.",
+                "Write each piece of work down as a session of its own.",
             ),
             require_that(
                 ended_at <= now + CLOCK_STEP_TOLERANCE,
@@ -95,6 +103,16 @@ def may_explain(state: SessionState, *, explained: bool, own_session: bool, reas
                 "Say what happened and how you know.",
             ),
         )
+    )
+
+
+def none_is_missing(lost: Collection[str]) -> Decision:
+    """Decide whether the rows of all sessions that the ledger tells of are still there (attacks.md row 28)."""
+    return require_that(
+        not lost,
+        "row.missing",
+        f"{len(lost)} of the ticket's sessions stand in the ledger and no longer in the database.",
+        "Stop and tell the IT lead: somebody wrote into the database.",
     )
 
 

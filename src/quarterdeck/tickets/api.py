@@ -19,6 +19,7 @@ from quarterdeck.tickets.notices import (
     notices,
     unsent_notices,
 )
+from quarterdeck.tickets.pictures import takes_part, workers
 from quarterdeck.tickets.policies import Policy, adopt_policy, policy
 from quarterdeck.tickets.policy import DEFAULT_ROWS, DEFAULT_SETTINGS, PolicyRow, row_from
 from quarterdeck.tickets.reading import (
@@ -41,7 +42,7 @@ from quarterdeck.tickets.reading import (
     waiting_for,
 )
 from quarterdeck.tickets.requesting import comment, edit, expire, log_quick, refreeze, request, submit, withdraw
-from quarterdeck.tickets.rules import TRANSITIONS, diagram, may_move
+from quarterdeck.tickets.rules import TRANSITIONS, diagram, may_move, readable
 from quarterdeck.tickets.snapshot import content_hash, snapshot_bytes
 from quarterdeck.tickets.standing import has_role, stepped_up
 from quarterdeck.tickets.templates import (
@@ -170,6 +171,7 @@ __all__ = [
     "policy",
     "put_back_job",
     "ratify",
+    "readable",
     "reading_of",
     "refreeze",
     "refuse_ticket",
@@ -183,6 +185,7 @@ __all__ = [
     "stepped_up",
     "submit",
     "take_job",
+    "takes_part",
     "tell_progress",
     "template",
     "templates",
@@ -194,4 +197,5 @@ __all__ = [
     "waive",
     "withdraw",
     "withdraw_template",
+    "workers",
 ]

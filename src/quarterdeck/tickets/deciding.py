@@ -10,8 +10,8 @@ from quarterdeck.personnel.api import Role
 from quarterdeck.tickets.hold_points import HOLD_POINTS, Picture, approvals_missing
 from quarterdeck.tickets.models import Approval, MaintenanceTicket, Waiver
 from quarterdeck.tickets.moving import locked, move, record
-from quarterdeck.tickets.notices import tell
-from quarterdeck.tickets.pictures import blocking, judged, picture_of, sealed_view, workers
+from quarterdeck.tickets.notices import scheduled_words, tell
+from quarterdeck.tickets.pictures import as_data, blocking, judged, picture_of, sealed_view, workers
 from quarterdeck.tickets.policies import policy
 from quarterdeck.tickets.requesting import require_reason, same_content
 from quarterdeck.tickets.rows import content_of, find
@@ -82,6 +82,7 @@ def approve(act: Act, number: str, *, role: ApprovalRole, content_hash: str, rea
     picture = picture_of(row, act.at)
     same_content(picture.content_now, content_hash)
     same_content(row.content_hash, content_hash)
+    holds = judged(picture, policy(), Before.APPROVE)
     all_of(
         [
             may_approve(
@@ -98,14 +99,14 @@ def approve(act: Act, number: str, *, role: ApprovalRole, content_hash: str, rea
                 "Approve as approver, or leave it.",
             ),
             _not_given(row, role, ApprovalKind.PRIOR),
-            blocking(judged(picture, policy(), Before.APPROVE)),
+            blocking(holds),
         ]
     ).require()
     entry = _write(act, row, role, ApprovalKind.PRIOR, Verdict.APPROVED, reason)
     act.fact("approval.recorded", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=number,
              detail={"role": role.value})  # fmt: skip
     if _is_complete(picture, role):
-        complete = move(act, row, "approve")
+        complete = move(act, row, "approve", data={"hold_points": as_data(holds)})
         act.fact("duties.separated", entry=complete, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=number)
     return State(row.state)
 
@@ -294,15 +295,7 @@ def schedule(act: Act, number: str, told: tuple[str, ...]) -> None:
     may_move("schedule", State(row.state)).require()
     entry = move(act, row, "schedule", data={"told": list(told)})
     window = content_of(row).window
-    tell(
-        act,
-        row,
-        told,
-        f"work from {window.from_:%Y-%m-%d %H:%M} to {window.until:%H:%M} UTC",
-        f"Maintenance is approved from {window.from_:%Y-%m-%d %H:%M} to {window.until:%Y-%m-%d %H:%M} UTC.\n"
-        "What is done, on which assets and with which impact stands on the ticket's page; it is not mailed, since it "
-        "can hold CUI.\n",
-    )
+    tell(act, row, told, *scheduled_words(window))
     act.fact("notice.given", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=number)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from quarterdeck.evidence.api import Act
+from quarterdeck.kernel.windows import Window
 from quarterdeck.personnel import api as personnel
 from quarterdeck.tickets.models import MaintenanceTicket, TicketNotice
 
@@ -28,6 +29,16 @@ def tell(act: Act, row: MaintenanceTicket, people: Iterable[str], subject: str, 
     TicketNotice.objects.bulk_create(
         TicketNotice(ticket=row, person_id=person, subject=f"{row.number}: {subject}"[:200], text=text, at=act.at)
         for person in dict.fromkeys(people)
+    )
+
+
+def scheduled_words(window: Window) -> tuple[str, str]:
+    """Return subject and text by which people are told of scheduled work; no plan, which can hold CUI."""
+    return (
+        f"work from {window.from_:%Y-%m-%d %H:%M} to {window.until:%H:%M} UTC",
+        f"Maintenance is approved from {window.from_:%Y-%m-%d %H:%M} to {window.until:%Y-%m-%d %H:%M} UTC.\n"
+        "What is done, on which assets and with which impact stands on the ticket's page; it is not mailed, since it "
+        "can hold CUI.\n",
     )
 
 

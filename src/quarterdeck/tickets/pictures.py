@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from quarterdeck.evidence import api as evidence
+from quarterdeck.evidence.api import JsonValue
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, all_of, refuse, require_that
@@ -265,6 +266,11 @@ def _judge_one(picture: Picture, point: HoldPoint, row: PolicyRow) -> HoldPointV
         evidence=tuple(dict.fromkeys(fact.entry for fact in facts if fact is not None)),
         deferrable=row.deferrable,
     )
+
+
+def as_data(views: Sequence[HoldPointView]) -> list[JsonValue]:
+    """Return judged hold points as the entry of the act carries them."""
+    return [{"id": view.id, "state": view.state.value} for view in views]
 
 
 def blocking(views: Sequence[HoldPointView]) -> Decision:

@@ -233,6 +233,7 @@ def expire(act: Act, number: str) -> None:
     """Mark a ticket whose window ended before it opened; done by the ticker."""
     require_process(act)
     row = locked(act, number)
+    may_move("expire", State(row.state)).require()
     require_that(
         act.at >= row.window_until, "window.not_over", "The window is not over.", "Wait for its end."
     ).require()

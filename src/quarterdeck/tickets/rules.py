@@ -3,6 +3,7 @@
 The diagram in the docs is generated from TRANSITIONS and compared by a test.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -36,6 +37,9 @@ TRANSITIONS: Mapping[str, Mapping[State, State]] = {
     "roll_back": {State.VERIFYING: State.ROLLED_BACK},
 }
 
+# C0 and C1 controls but tab and line ends, embedding and override marks, halves of surrogate pairs.
+_UNSEEN = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+MOST_PATHS, LONGEST_PATH = 500, 1_024
 VENDOR_WINDOW_CAP = timedelta(hours=12)
 LONGEST_WINDOW = timedelta(days=14)
 CUI_PREAPPROVAL = timedelta(days=90)
@@ -106,11 +110,14 @@ def well_formed_window(window: Window, *, vendor: bool, now: datetime) -> Decisi
 
 
 def readable(*texts: str) -> Decision:
-    """Decide whether texts can be kept at all: no NUL, no half of a surrogate pair; refusal `text.unreadable`."""
+    """Decide whether texts can be kept and shown as they are: no control or direction marks, no half characters.
+
+    Whoever approves or assesses must see what stands there (attacks.md row 22); refusal `text.unreadable`.
+    """
     return require_that(
-        not any(character == "\0" or "\ud800" <= character <= "\udfff" for text in texts for character in text),
+        not any(_UNSEEN.search(text) for text in texts),
         "text.unreadable",
-        "The text holds characters that no database and no reader can keep.",
+        "The text holds characters that no database can keep or no reader sees, such as control or direction marks.",
         "Type it again, or paste it as plain text.",
     )
 
@@ -136,6 +143,19 @@ def well_formed(content: Content, *, vendor: bool, now: datetime) -> Decision:
                 "text.too_long",
                 "Plan, impact and rollback take 20,000 characters each.",
                 "Attach a longer procedure to the register of techniques and name it.",
+            ),
+            require_that(
+                len(content.expected_paths) <= MOST_PATHS
+                and all(p.isprintable() and 0 < len(p) <= LONGEST_PATH for p in content.expected_paths),
+                "paths.unusable",
+                f"At most {MOST_PATHS} expected paths, each one line of up to {LONGEST_PATH} characters.",
+                "Name folders or packages instead of single files; an approver has to read the list.",
+            ),
+            require_that(
+                len(content.technicians) <= 50 and len(content.items) <= 200 and len(content.conflicts_with) <= 200,
+                "content.many",
+                "At most 50 technicians, 200 register items and 200 other tickets fit into a ticket.",
+                "Name a pool, or split the work.",
             ),
             require_that(
                 len({a.asset_id for a in content.assets}) == len(content.assets),

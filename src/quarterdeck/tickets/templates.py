@@ -13,6 +13,8 @@ from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets.models import Approval, MaintenanceTicket, StandardTemplate, TemplateApproval
 from quarterdeck.tickets.moving import locked, move
+from quarterdeck.tickets.notices import scheduled_words, tell
+from quarterdeck.tickets.pictures import blocking, judge
 from quarterdeck.tickets.requesting import check_content, new_row, require_known, require_reason, same_content
 from quarterdeck.tickets.rules import CUI_PREAPPROVAL, readable, usable_title
 from quarterdeck.tickets.snapshot import content_hash, plain, snapshot
@@ -21,6 +23,7 @@ from quarterdeck.tickets.terms import (
     Action,
     ApprovalKind,
     ApprovalRole,
+    Before,
     Content,
     MaintenanceType,
     Method,
@@ -180,13 +183,22 @@ def request_standard(act: Act, template_id: str, window_from: datetime) -> str:
     ticket.template = row
     ticket.content_hash = content_hash(snapshot(ticket))
     ticket.save()
+    blocking(judge(ticket, act.at, Before.APPROVE)).require()
     move(act, ticket, "submit", data={"template": row.id, "template_content": row.content_hash})
     for role, person, _ in approved:
         _inherit(act, ticket, row, role, person)
     move(act, ticket, "approve")
-    entry = move(act, ticket, "schedule")
+    told = _concerned(ticket, content)
+    entry = move(act, ticket, "schedule", data={"told": list(told)})
+    tell(act, ticket, told, *scheduled_words(content.window))
     act.fact("notice.given", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=ticket.number)
     return ticket.number
+
+
+def _concerned(ticket: MaintenanceTicket, content: Content) -> tuple[str, ...]:
+    owners = [inventory.asset(named.asset_id).owner for named in content.assets]
+    people = [ticket.requester_id, *sorted(_working(content)), content.escort, *owners]
+    return tuple(dict.fromkeys(person for person in people if person))
 
 
 def _inherit(act: Act, ticket: MaintenanceTicket, row: StandardTemplate, role: ApprovalRole, person: str) -> None:

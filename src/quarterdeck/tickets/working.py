@@ -13,7 +13,7 @@ from quarterdeck.personnel.api import Role
 from quarterdeck.tickets.hold_points import newest_fact
 from quarterdeck.tickets.models import MaintenanceTicket
 from quarterdeck.tickets.moving import locked, move
-from quarterdeck.tickets.pictures import blocking, judge, sealed_view, takes_part, workers
+from quarterdeck.tickets.pictures import as_data, blocking, judge, sealed_view, takes_part, workers
 from quarterdeck.tickets.policies import policy
 from quarterdeck.tickets.requesting import require_reason
 from quarterdeck.tickets.rows import find, view
@@ -22,6 +22,7 @@ from quarterdeck.tickets.sealing import check_ticket
 from quarterdeck.tickets.snapshot import content_hash, snapshot
 from quarterdeck.tickets.standing import require_process, require_role, require_step_up
 from quarterdeck.tickets.terms import Before, State, TicketView, Verdict
+from quarterdeck.tools import api as tools
 
 WORKING_ROLES = (Role.TECHNICIAN, Role.IT_LEAD, Role.REQUESTER)
 MEASURABLE = frozenset({State.APPROVED, State.SCHEDULED, State.OPEN, State.VERIFYING})
@@ -48,17 +49,35 @@ def open_ticket(act: Act, number: str) -> None:
     row = locked(act, number)
     may_move("open", State(row.state)).require()
     takes_part(view(row), act.actor, act.at).require()
-    blocking(judge(row, act.at, Before.OPEN)).require()
+    holds = judge(row, act.at, Before.OPEN)
+    blocking(holds).require()
     if row.emergency:
         row.ratify_until = ratification_due(act.at)
-    entry = move(act, row, "open")
+    entry = move(act, row, "open", data={"hold_points": as_data(holds)})
+    _say_who_and_what(act, row, entry)
     act.fact("mfa.used", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=number,
              detail={"auth": act.actor.auth})  # fmt: skip
+
+
+def _say_who_and_what(act: Act, row: MaintenanceTicket, entry: str) -> None:
+    """Record what the hold points of opening just found: people, agreement, registers and assets as they must be."""
+    seen = view(row)
+    told: list[tuple[str, str, str]] = [("person.authorised", "person", person) for person in seen.technicians]
+    if seen.content.agreement_id:
+        told.append(("agreement.valid", "agreement", seen.content.agreement_id))
+    told += [(f"{tools.item(item).kind.value}.listed", "item", item) for item in seen.content.items]
+    for kind, what, which in told:
+        act.fact(kind, entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=row.number,
+                 detail={what: which})  # fmt: skip
+    for named in seen.assets:
+        act.fact("asset.listed", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=row.number,
+                 asset=named.asset_id)  # fmt: skip
 
 
 def end_work(act: Act, number: str) -> None:
     """Lead an open ticket into verification: by one of its people, or by the ticker at the window's end."""
     row = locked(act, number)
+    may_move("end_work", State(row.state)).require()
     if act.actor.is_person:
         takes_part(view(row), act.actor, act.at).require()
     else:
@@ -101,8 +120,9 @@ def close(act: Act, number: str, *, rolled_back: bool, summary: ArtifactRef) -> 
     verb = "roll_back" if rolled_back else "close"
     may_move(verb, State(row.state)).require()
     takes_part(view(row), act.actor, act.at).require()
-    blocking(judge(row, act.at, Before.CLOSE)).require()
-    entry = move(act, row, verb, artifacts=[summary])
+    holds = judge(row, act.at, Before.CLOSE)
+    blocking(holds).require()
+    entry = move(act, row, verb, data={"hold_points": as_data(holds)}, artifacts=[summary])
     for asset_id in row.asset_rows.values_list("asset_id", flat=True):
         act.fact("maintenance.performed", entry=entry, ticket=number, asset=asset_id, grade=Grade.CAPTURED,
                  outcome=Outcome.FAILED if rolled_back else Outcome.PASSED)  # fmt: skip

@@ -7,6 +7,8 @@ from quarterdeck.access import api as access
 from quarterdeck.evidence.api import Act, act
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
+from quarterdeck.personnel import api as personnel
+from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import ApprovalRole, EmergencyBasis, State, TicketView
 from quarterdeck.workflows.refusals import refusals_recorded
@@ -28,6 +30,11 @@ def _schedule_when_approved(current: Act, number: str, state: State) -> None:
         return
     view = tickets.ticket(number)
     people = (view.requester, *view.technicians, *((view.escort,) if view.escort else ()), *owners_of(view))
+    if view.emergency:
+        # A word that somebody else wrote down for the authoriser must reach the authoriser, and those who ratify.
+        named = (given.person for given in view.approvals if given.void_at is None)
+        ratify = (who for role in (Role.APPROVER, Role.CUI_OWNER) for who in personnel.holders(role, current.at))
+        people = (*people, *named, *ratify)
     tickets.schedule(current, number, tuple(dict.fromkeys(people)))
 
 

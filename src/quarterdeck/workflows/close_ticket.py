@@ -77,7 +77,11 @@ def verify_ticket(
 
 
 def conclude_sessions(actor: Actor, clock: Clock, number: str) -> None:
-    """Record what became of every session of the ticket: ended, connection gone, recorded whole or explained."""
+    """Record what became of every session of the ticket: ended, connection gone, recorded whole or explained.
+
+    Raises Refused when a session's row is not what the ledger says of it, or is gone (attacks.md row 28).
+    """
+    sessions.check_all(number).require()
     found = sessions.sessions(number)
     if any(one.state is SessionState.RUNNING or _is_still_connected(one) for one in found):
         raise SessionsStillRunning(number)
@@ -132,6 +136,7 @@ def explain_session(actor: Actor, clock: Clock, number: str, session_id: str, re
 def close(actor: Actor, clock: Clock, number: str, *, summary: str, rolled_back: bool = False) -> TicketView:
     """Close the ticket as done, or as rolled back; Refused names every hold point that stands against it."""
     with refusals_recorded(actor, clock, "ticket.close", number):
+        tickets.readable(summary).require()
         if len(summary.strip()) < 3:
             raise Refused(
                 refuse("summary.missing", "The closing summary is empty.", "Say what was done and how it went.")

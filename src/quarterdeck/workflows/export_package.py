@@ -96,6 +96,7 @@ def take_package(actor: Actor, clock: Clock, order_id: str) -> tuple[OrderView, 
     with refusals_recorded(actor, clock, "package.download"):
         assessor.may_package(actor, clock.now()).require()
         order = assessor.order(order_id)
+        assessor.check_order(order).require()
         path = package_path(order)
         require_that(
             order.state is OrderState.DONE and path.is_file(),
@@ -126,6 +127,7 @@ def make_next_package(clock: Clock, press: Callable[[], Press]) -> bool:
 
 def make_package(order: OrderView, clock: Clock, press: Press) -> Path:
     """Make the zip of an order and return its path; the entry `package.exported` names its views and slice."""
+    assessor.check_order(order).require()
     cut, prepared, exported = _settled(order, clock, press)
     _go_on(order, clock, "Sealing")
     signed = seal(press.sealer, reason="export")

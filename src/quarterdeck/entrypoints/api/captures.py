@@ -12,6 +12,7 @@ from quarterdeck.baselines import api as baselines
 from quarterdeck.baselines.api import Disposition
 from quarterdeck.entrypoints.api.callers import actor_of, may_read_ticket
 from quarterdeck.entrypoints.api.ticket_schemas import RefusedOut
+from quarterdeck.kernel.decision import require_that
 from quarterdeck.tickets.api import Reading
 from quarterdeck.workflows import disposition_drift, keep_backup_source
 
@@ -115,6 +116,13 @@ def explain_drift(request: HttpRequest, number: str, body: DispositionIn) -> lis
     """Explain differences, mark them put back, or keep them as a finding."""
     actor = actor_of(request, "write")
     may_read_ticket(actor, number, Reading.BASELINE)
+    mine = {item.id for view in baselines.drift(number) for item in view.items}
+    require_that(
+        set(body.items) <= mine,
+        "drift.choice",
+        f"Not all of these differences are among the newest of {number}.",
+        "Read the ticket's differences again and choose there.",
+    ).require()
     disposition_drift.disposition_drift(
         body.items, how=body.disposition, reason=body.reason, actor=actor, clock=wiring.clock()
     )

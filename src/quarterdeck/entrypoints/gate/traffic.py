@@ -116,6 +116,8 @@ class Traffic:
             ready = self._wait(connection, link)
             if self._agent.fileno() in ready and not self._agent.signed:
                 self._agent.serve()
+                if self._agent.signed:
+                    self._dial.vanish()
             if link.fileno() in ready:
                 link.take_order()
             if connection.fileno() in ready:

@@ -14,6 +14,7 @@ import tempfile
 import termios
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from quarterdeck.kernel.decision import Decision, refuse
 from quarterdeck.kernel.names import is_account, is_address, is_host_identity, is_hostname, is_port
@@ -72,20 +73,33 @@ class Dial:
     """A private folder of one upstream connection: agent socket, pinned host identity, log."""
 
     def __init__(self, admitted: Admitted) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="qd-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="qd-dial-"))
+        self._log: BinaryIO | None = None
         self.log = self.folder / "log"
         self.known_hosts = self.folder / "known_hosts"
         self.known_hosts.write_text(known_hosts_line(admitted.asset, admitted.host_identity), encoding="ascii")
 
+    def vanish(self) -> None:
+        """Remove the folder once the client needs it no more; its log stays readable to us, also if we are killed."""
+        if self._log is None:
+            with contextlib.suppress(OSError):
+                self._log = self.log.open("rb")
+            shutil.rmtree(self.folder, ignore_errors=True)
+
     def close(self) -> None:
         """Remove the folder and what is in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.vanish()
+        if self._log is not None:
+            self._log.close()
 
     def log_text(self) -> str:
         """Return the last 8 KiB of the client's log."""
-        with contextlib.suppress(OSError):
-            return self.log.read_bytes()[-8192:].decode("utf-8", "replace")
-        return ""
+        self.vanish()
+        if self._log is None:
+            return ""
+        size = self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, size - 8192))
+        return self._log.read().decode("utf-8", "replace")
 
 
 def check_names(admitted: Admitted) -> Decision:

@@ -58,7 +58,7 @@ class SealerServer(socketserver.ThreadingUnixStreamServer):
         """Return the desk's answer to one line."""
         try:
             request = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             request = None
         return self._desk.answer(request if isinstance(request, dict) else {"op": "a line that is no JSON object"})
 

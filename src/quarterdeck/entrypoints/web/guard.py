@@ -90,4 +90,5 @@ def _back(request: HttpRequest) -> str:
     """Return the page that the form stood on, when it is one of ours."""
     came_from = request.headers.get("Referer", "")
     here = request.build_absolute_uri("/")
-    return "/" + came_from[len(here) :] if came_from.startswith(here) else "/"
+    # Without the leading slashes that a browser would take for another host.
+    return "/" + came_from[len(here) :].lstrip("/\\") if came_from.startswith(here) else "/"

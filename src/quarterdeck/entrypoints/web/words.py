@@ -165,6 +165,7 @@ _ACTS = {
     "session.ended": "Session ended",
     "session.explained": "Session explained",
     "sessions.concluded": "Sessions concluded",
+    "package.ordered": "Package ordered",
     "package.exported": "Package exported",
     "act.refused": "Refused by a rule",
     "evidence.attached": "Evidence attached",

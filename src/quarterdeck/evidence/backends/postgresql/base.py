@@ -4,13 +4,25 @@ The server may be set up by somebody else, so what the ledger rests on is fixed 
 COMMITTED, under which a statement after a wait for a lock sees what was committed meanwhile, and synchronous_commit.
 """
 
+from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
+from django.db import DataError
 from django.db.backends.postgresql import base
 from psycopg import IsolationLevel
 
 from quarterdeck.evidence.guard import guard_writes
+
+
+def refuse_nul(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:  # noqa: ANN401
+    """Django execute wrapper: text with NUL, which only PostgreSQL does not keep, is a bad request, no server error."""
+    try:
+        return execute(sql, params, many, context)
+    except DataError as error:
+        if "NUL" in str(error):
+            raise SuspiciousOperation("text with a NUL character") from error
+        raise
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -18,7 +30,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  Django's own signature
         super().__init__(*args, **kwargs)
-        self.execute_wrappers.append(guard_writes)
+        self.execute_wrappers += [guard_writes, refuse_nul]
 
     def get_connection_params(self) -> dict[str, Any]:
         """Return libpq's parameters, the isolation level fixed: a server's or a role's default doesn't count."""

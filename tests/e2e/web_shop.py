@@ -1,0 +1,133 @@
+"""A real server for browser tests: its own data folder, the cast with logins, tickets in several states, a recording.
+
+Run as `python -m tests.e2e.web_shop PORT SEED`: writes ids and TOTP secrets to SEED, then serves until it is ended.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "quarterdeck.settings")
+django.setup()
+
+import uvicorn  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from tests.ticket_yard import Yard, build_yard  # noqa: E402
+
+from quarterdeck.asgi import application  # noqa: E402
+from quarterdeck.evidence import api as evidence  # noqa: E402
+from quarterdeck.inventory import api as inventory  # noqa: E402
+from quarterdeck.kernel.clock import SystemClock  # noqa: E402
+from quarterdeck.kernel.windows import Window  # noqa: E402
+from quarterdeck.sessions import api as sessions  # noqa: E402
+from quarterdeck.sessions.api import Ending, EndReason, SessionState, StreamSum, Work  # noqa: E402
+from quarterdeck.tickets import api as tickets  # noqa: E402
+from quarterdeck.workflows import request  # noqa: E402
+
+CLOCK = SystemClock()
+COMMANDS = (
+    ("sudo systemctl status smbd", "\x1b[32mactive (running)\x1b[0m since Mon 08:00\r\n"),
+    ("openssl version", "OpenSSL 3.0.18\r\n"),
+    ("sudo apt-get install --only-upgrade openssl", "Setting up openssl (3.0.19) ...\r\n"),
+    ("sudo systemctl restart smbd", ""),
+)
+
+
+def seeded() -> dict[str, Any]:
+    """Fill the empty database and return what a test needs to know."""
+    yard = build_yard(CLOCK)  # type: ignore[arg-type]
+    now = CLOCK.now()
+    for hostname, title, kind, category, cui in (
+        ("web01", "Supplier portal", "server", "cui_asset", True),
+        ("fw01", "Border firewall", "network", "security_protection", False),
+        ("cnc-3", "Mill controller", "appliance", "specialized", True),
+        ("mail-relay", "Mail relay", "server", "contractor_risk_managed", False),
+    ):
+        owner = yard.shop.ids["casey" if cui else "iris"]
+        inventory.add_asset(
+            inventory.AssetFields(
+                hostname=hostname, title=title, asset_kind=kind, category=category, handles_cui=cui, owner=owner,
+                location="Rack 2",
+            ),
+            actor=yard.actor("iris"), clock=CLOCK,
+        )  # fmt: skip
+    draft = request.request(yard.actor("iris"), CLOCK, yard.content(title="Rotate the share certificate"))
+    waiting = yard.submitted(
+        title="Patch openssl on the file server", window=Window(now + timedelta(hours=3), now + timedelta(hours=6))
+    )
+    scheduled = yard.scheduled(
+        title="Replace the expired host certificate",
+        window=Window(now - timedelta(minutes=5), now + timedelta(hours=2)),
+    )
+    return {
+        "secrets": yard.shop.secrets,
+        "recovery": {key: list(codes) for key, codes in yard.shop.recovery.items()},
+        "ids": yard.shop.ids,
+        "server": yard.server,
+        "tool": yard.tool,
+        "draft": draft.number,
+        "waiting": waiting.number,
+        "scheduled": scheduled.number,
+        "session": _recorded(yard, scheduled.number, SessionState.ENDED),
+        "interrupted": _recorded(yard, scheduled.number, SessionState.INTERRUPTED),
+    }
+
+
+def _cast() -> bytes:
+    lines: list[object] = [{"version": 2, "width": 100, "height": 24}]
+    at = 0.5
+    for command, answer in COMMANDS:
+        lines.append([round(at, 3), "o", "maint@fs01:~$ "])
+        for letter in command:
+            at += 0.05
+            lines.append([round(at, 3), "o", letter])
+        at += 20.0
+        lines.append([round(at, 3), "o", "\r\n" + answer])
+    lines.append([round(at, 3), "m", "15 minutes left"])
+    return "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+
+def _recorded(yard: Yard, number: str, state: SessionState) -> str:
+    """Keep a session as the gate's warden would, with a recording whose chain holds."""
+    actor, data = yard.actor("max"), _cast()
+    with evidence.act(actor, CLOCK) as act:
+        begun = sessions.begin(
+            act, ticket=number, person=yard.shop.ids["max"], asset=yard.server, grant="ag_e2e", serial=7,
+            work=Work.TERMINAL, source="192.0.2.9",
+        )  # fmt: skip
+    head = hashlib.sha256(b"quarterdeck-recording\n" + begun.id.encode()).digest()
+    for line in data.splitlines(keepends=True):
+        head = hashlib.sha256(head + line).digest()
+    kept = evidence.store_artifact(
+        data, media_type="application/x-asciicast", role="recording", name=f"{begun.id}.cast", may_contain_cui=True
+    )
+    ended = state is SessionState.ENDED
+    moment = CLOCK.now() if ended else None
+    ending = Ending(
+        begun.id, EndReason.COMPLETED if ended else EndReason.INTERRUPTED, state, moment, moment, 0 if ended else None,
+        None, len(data.splitlines()), head.hex(), {"output": StreamSum(len(data), hashlib.sha256(data).hexdigest())},
+    )  # fmt: skip
+    with evidence.act(actor, CLOCK) as act:
+        sessions.end(act, ending, kept)
+    return begun.id
+
+
+def main() -> None:
+    """Migrate, fill, serve."""
+    port, seed = int(sys.argv[1]), Path(sys.argv[2])
+    call_command("migrate", verbosity=0)
+    call_command("createcachetable", verbosity=0)
+    told = seeded()
+    assert tickets.ticket(told["waiting"]).state is tickets.State.SUBMITTED
+    seed.write_text(json.dumps(told))
+    uvicorn.run(application, host="127.0.0.1", port=port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()
