@@ -148,14 +148,7 @@ def test_the_approver_of_an_approval_changed_by_hand(yard: Yard) -> None:
 def test_an_approval_by_somebody_whose_role_was_written_by_hand(yard: Yard) -> None:
     view = yard.submitted()
     mallory = yard.shop.add("Mallory")
-    by_hand(
-        "INSERT INTO personnel_rolegrant SELECT 'rg_forged', %s, 'approver', state, founding, deputy_for_id,"
-        " requested_by, requested_at, confirmed_by, confirmed_at, effective_at, valid_from, valid_until, revoked_by,"
-        " revoked_at FROM personnel_rolegrant WHERE role = 'approver' LIMIT 1"
-        if False
-        else copy_of_grant(),
-        mallory,
-    )
+    by_hand(copy_of_grant(), mallory)
     assert Role.APPROVER not in personnel.roles_of(mallory, yard.clock.now())
     refused = codes(
         approve.approve, Actor(mallory, ActorKind.PERSON, "mfa", yard.clock.now()), yard.clock, view.number,
@@ -268,7 +261,7 @@ def test_whoever_is_at_the_shell_requests_approves_opens_and_closes_nothing(yard
     for attempt in attempts:
         with evidence.act(actor, yard.clock) as act:
             assert codes(attempt, act)
-    number = ticket_steps.opened(yard, window=None or later(yard))
+    number = ticket_steps.opened(yard, window=later(yard))
     for attempt in (
         lambda act: tickets.end_work(act, number),
         lambda act: tickets.ratify(act, number, role=ApprovalRole.APPROVER, approve_it=True, reason=reason),

@@ -50,9 +50,9 @@ CHANGES: dict[str, Callable[[Yard], object]] = {
     "port": connection(port=2222),
     "host key": connection(host_identity=OTHER_KEY),
     "account": connection(target_account="deploy"),
-    "elevation": connection(elevation="root"),
+    "elevation": connection(elevation="none"),
     "watched roots": connection(watched_roots=("/etc/ssh",)),
-    "category": asset(category="security_protection", category_reason="Now guards."),
+    "category": asset(category="specialized", category_reason="A test bench."),
     "owner": lambda yard: asset(owner=yard.shop.ids["iris"])(yard),
     "hostname": asset(hostname="db01.example.test"),
     "agreement ended": lambda yard: personnel.end_agreement(
@@ -127,11 +127,10 @@ def test_an_approver_who_joins_the_pool_later_does_not_get_in(yard: Yard) -> Non
     grant = personnel.grant_role(vera, personnel.Role.APPROVER, actor=yard.actor("iris"), clock=yard.clock)
     personnel.confirm_role(grant.id, actor=yard.actor("casey"), clock=yard.clock)
     yard.clock.advance(hours=25)
-    for holder in (pool.id,):
-        personnel.authorise(
-            holder, actions=["any"], valid_from=yard.clock.now(), valid_until=yard.clock.now() + timedelta(days=9),
-            actor=yard.actor("iris"), clock=yard.clock, agreement_id=yard.agreement, access_authorised=True,
-        )  # fmt: skip
+    personnel.authorise(
+        pool.id, actions=["any"], valid_from=yard.clock.now(), valid_until=yard.clock.now() + timedelta(days=9),
+        actor=yard.actor("iris"), clock=yard.clock, agreement_id=yard.agreement, access_authorised=True,
+    )  # fmt: skip
     view = yard.submitted(technicians=(), pool_id=pool.id)
     decide(yard, view, "vera")
     decide(yard, view, "casey", "cui_owner")

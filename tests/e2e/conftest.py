@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -20,7 +21,8 @@ from tests.shop import password_of
 from quarterdeck.personnel.totp import code_of
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = os.environ.get("QD_TEST_CHROMIUM", "/usr/bin/chromium")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = os.environ.get("QD_TEST_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), "")
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -34,8 +36,8 @@ class WebShop:
 
     address: str
     seed: dict[str, Any]
-    browser: Browser
     folder: Path
+    browser: Browser = field(init=False)
     signed_in: dict[str, Path] = field(default_factory=dict)
     trouble: list[str] = field(default_factory=list)
 
@@ -81,21 +83,30 @@ class WebShop:
         return str(codes.pop())
 
 
-@pytest.fixture(scope="session")
+# The browser's event loop must not outlive a file: it would stand in the way of Django's database in other tests.
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
+    if not CHROMIUM:
+        pytest.skip(f"NOT RUN HERE: no browser. Install one of {', '.join(BROWSERS)} to test the web.")
     found = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
     yield found
     found.close()
 
 
+@pytest.fixture(scope="module")
+def web_shop(web_server: WebShop, browser: Browser) -> WebShop:
+    web_server.browser = browser
+    return web_server
+
+
 @pytest.fixture(scope="session")
-def web_shop(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[WebShop]:
+def web_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebShop]:
     folder = tmp_path_factory.mktemp("web")
     data, seed = folder / "data", folder / "seed.json"
     data.mkdir(mode=0o700)
@@ -116,7 +127,7 @@ def web_shop(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iter
     address = f"http://127.0.0.1:{port}"
     try:
         _wait(address, server, folder / "server.log")
-        yield WebShop(address, json.loads(seed.read_text()), browser, folder)
+        yield WebShop(address, json.loads(seed.read_text()), folder)
     finally:
         server.terminate()
         server.wait(timeout=20)

@@ -140,8 +140,7 @@ def record_manual(
     tickets.readable(account, how_ended).require()
     if entry_point:
         inventory.entry_point(entry_point)  # refuses an id that the register of ways in has not
-    if person:
-        personnel.person(person)  # refuses an id that nobody has
+    _ = personnel.person(person) if person else None  # refuses an id that nobody has
     rules.sound_manual_session(
         kind, began_at=began_at, ended_at=ended_at, now=act.at, account=account, how_ended=how_ended
     ).require()

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
-from tests.e2e.conftest import Visit
-from tests.e2e.harbour import Harbour
-from tests.e2e.tab import DESKTOP, NARROW, PHONE, Tab
+from tests.e2e.harbour.conftest import Visit
+from tests.e2e.harbour.building import Harbour
+from tests.e2e.harbour.tab import DESKTOP, NARROW, PHONE, Tab
 
 GRAVE = frozenset({"serious", "critical"})
 MOST_BYTES = 200_000

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, expect
-from tests.e2e.harbour import Harbour
+from tests.e2e.harbour.building import Harbour
 
 from quarterdeck.entrypoints.demo.people import Member
 

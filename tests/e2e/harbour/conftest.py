@@ -1,0 +1,37 @@
+"""The demo's own shop, whole and running, for tests that walk through it; each visit is a tab that is watched.
+
+A tab fails its test on errors in the console, on anything the content policy stopped, on requests to other hosts and
+on answers of 500 and more. The browser is the one of all e2e tests.
+"""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser
+from tests.e2e.harbour.building import Harbour, open_harbour
+from tests.e2e.harbour.tab import Tab, open_tab
+
+Visit = Callable[..., Tab]
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harbour]:
+    """The whole running shop; it takes half a minute to build and ends with the run."""
+    with open_harbour(tmp_path_factory.mktemp("harbour")) as harbour:
+        yield harbour
+
+
+@pytest.fixture
+def visit(browser: Browser, shop: Harbour) -> Iterator[Visit]:
+    """Open a tab of a person: `visit("avery", phone=True, dark=True)`; without a name, of nobody."""
+    tabs: list[Tab] = []
+
+    def come(key: str = "", **how: bool) -> Tab:
+        tabs.append(open_tab(browser, shop, key, **how))
+        return tabs[-1]
+
+    yield come
+    problems = [problem for tab in tabs for problem in tab.problems]
+    for tab in tabs:
+        tab.page.context.close()
+    assert not problems, "\n".join(problems)
