@@ -14,10 +14,10 @@ from quarterdeck.evidence.guard import open_guard
 from quarterdeck.kernel.actors import system
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.tickets import api as tickets
-from quarterdeck.tickets.models import MaintenanceTicket
-from quarterdeck.workflows import close_ticket, open_window
+from quarterdeck.tickets.models import MaintenanceTicket, PolicyVersion
+from quarterdeck.workflows import close_ticket, open_window, request
 
-__all__ = ["MaintenanceTicket", "open_guard"]
+__all__ = ["MaintenanceTicket", "close_ticket", "open_guard", "request"]
 TICKER = system("ticker")
 OF_ASSETS = (
     "backup.verified", "precheck.reachable", "precheck.disk", "precheck.clock", "sole_path.proven", "baseline.before",
@@ -100,3 +100,9 @@ def kept(data: bytes = b"Tried in staging.", role: str = "attachment") -> eviden
     return evidence.store_artifact(
         data, media_type="text/plain", role=role, name="attached.txt", may_contain_cui=False
     )
+
+
+def forget_policy() -> None:
+    """Take every version of the policy away, as a damaged database would."""
+    with open_guard():
+        PolicyVersion.objects.all().delete()

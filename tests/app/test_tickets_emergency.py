@@ -79,7 +79,7 @@ def test_a_word_by_phone_or_in_writing_is_recorded_by_who_works(yard: Yard, basi
         ("iris", "max", "call_back", "duties.is_technician"),
         ("max", "iris", "call_back", "duties.is_requester"),
         ("iris", "erin", "call_back", "duties.is_escort"),
-        ("quinn", "avery", "call_back", "role.missing"),
+        ("quinn", "avery", "call_back", "ticket.not_yours"),
     ],
 )
 def test_whose_word_counts(yard: Yard, who: str, authoriser: str, basis: str, expected: str) -> None:
@@ -139,7 +139,7 @@ def test_ratification_is_due_at_the_end_of_the_second_business_day(yard: Yard) -
     assert view.ratify_until == view.opened_at + timedelta(days=2)  # type: ignore[operator]
     friday = datetime(2026, 11, 27, 22, 0, tzinfo=UTC)
     assert ratification_due(friday) == datetime(2026, 12, 1, 22, 0, tzinfo=UTC)
-    assert ratification_due(friday + timedelta(days=1)) == datetime(2026, 12, 1, 22, 0, tzinfo=UTC)
+    assert ratification_due(friday + timedelta(days=1)) == datetime(2026, 12, 2, 0, 0, tzinfo=UTC)
 
 
 def test_both_ratify_and_only_then_it_closes(yard: Yard) -> None:

@@ -1,4 +1,4 @@
-"""Tickets on the pages: writing one, deciding on exactly what was shown, buttons, step-up, what stays after an error."""
+"""Tickets on the pages: writing one, deciding on what was shown, buttons, step-up, what stays after an error."""
 
 from datetime import timedelta
 
@@ -199,7 +199,8 @@ def test_an_old_second_factor_is_asked_in_the_form_and_the_reason_stays(yard, mo
     assert "Plan and rollback are sound." in wrong.content.decode()
     assert tickets.ticket(ticket.number).approvals == ()
     monkeypatch.undo()
-    right = avery.post(f"/tickets/{ticket.number}/decide/", _decision(page, code=yard.shop.recovery["avery"][0]), follow=True)
+    fresh = _decision(page, code=yard.shop.recovery["avery"][0])
+    right = avery.post(f"/tickets/{ticket.number}/decide/", fresh, follow=True)
     assert "You approved" in text_of(right)
 
 

@@ -16,6 +16,7 @@ from tests.ticket_yard import build_yard
 
 from quarterdeck.assessor import api as assessor
 from quarterdeck.baselines import api as baselines
+from quarterdeck.config.api import load
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Outcome, act
 from quarterdeck.kernel.decision import Refused
@@ -186,3 +187,32 @@ def test_somebody_who_takes_no_part_writes_no_session_under_a_ticket(clock: Stil
     assert codes(write, "sam", began_at=clock.now() - timedelta(days=900)) == ("session.too_long",)
     assert codes(write, "sam", account="Swapped \u202ethe fan.") == ("text.unreadable",)
     write("sam")
+
+
+def altered(sha256: str, data: bytes) -> None:
+    """Put other bytes into the evidence folder under the name of a stored file."""
+    path = next(path for path in (load().data_dir / "objects").rglob("*") if path.is_file() and sha256 in path.name)
+    path.chmod(0o600)
+    path.write_bytes(data)
+
+
+def test_a_baseline_made_to_look_like_the_one_after_hides_no_difference(bench: Bench) -> None:
+    view = bench.around(lambda: _surprise(bench))
+    altered(view.before.manifest_sha256, evidence.read_artifact(view.after.manifest_sha256))
+    told = bench.take(baselines.Phase.AFTER)
+    assert "is not the one that was sealed" in str(told)
+    assert not told.drift
+    assert bench.fact("drift.explained").outcome is Outcome.FAILED
+
+
+def test_an_altered_recording_is_not_handed_out_and_stops_the_package_with_a_sentence(press: PackageShop) -> None:
+    number = press.closed()
+    named = [one["sha256"] for entry in evidence.entries(ticket=number) for one in entry.artifacts]
+    assert named
+    altered(named[0], b"something else")
+    assert codes(evidence.open_artifact, named[0]) == ("artifact.altered",)
+    order = export_package.order_package(press.yard.actor("iris"), press.clock, numbers=[number])
+    export_package.make_next_package(press.clock, lambda: Press(press.sealer, {}))
+    told = assessor.order(order.id)
+    assert told.state is assessor.OrderState.FAILED
+    assert "is not the one that was sealed" in told.message

@@ -19,7 +19,7 @@ from tests import access_shop, ticket_steps
 from tests.access_shop import Place, authorise, make_shop, open_ticket
 from tests.access_signer import fresh_key, near_signer
 from tests.clock import StillClock
-from tests.ticket_yard import Yard
+from tests.ticket_yard import Yard, build_yard
 
 from quarterdeck.access import api as access
 from quarterdeck.adapters.openssh_ca import signed_by
@@ -35,7 +35,7 @@ from quarterdeck.workflows.admission import GateDesk
 from quarterdeck.workflows.take_access import take_access
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
-yard, quick_passwords = ticket_steps.yard, ticket_steps.quick_passwords
+quick_passwords = ticket_steps.quick_passwords
 DOOR = access.GateDoor("127.0.0.1", 8622, "quarterdeck", " ".join(fresh_key().split()[:2]))
 
 
@@ -63,12 +63,36 @@ def at_once(*calls: Callable[[], object]) -> list[object]:
     return results
 
 
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Path]:
+    """A database in a file, as in production: tests otherwise share one in memory, which locks whole tables."""
+    kept = connections["default"]
+    if kept.vendor != "sqlite":
+        yield tmp_path
+        return
+    path = tmp_path / "db.sqlite3"
+    with kept.cursor() as cursor:
+        cursor.execute("VACUUM INTO %s", [str(path)])
+    told = connections.settings["default"]
+    name, told["NAME"] = told["NAME"], str(path)
+    connections["default"] = kept.__class__({**kept.settings_dict, "NAME": str(path)}, "default")
+    yield path
+    connections["default"].close()
+    told["NAME"] = name
+    connections["default"] = kept
+
+
+@pytest.fixture
+def yard(clock: StillClock, database: Path, quick_passwords: None) -> Yard:
+    return build_yard(clock)
+
+
 def whole() -> None:
     assert evidence.verify_ledger().problems == []
 
 
 @pytest.fixture
-def gate(clock: StillClock, tmp_path: Path) -> Iterator[tuple[access_shop.Shop, GateDesk, bytes]]:
+def gate(clock: StillClock, tmp_path: Path, database: Path) -> Iterator[tuple[access_shop.Shop, GateDesk, bytes]]:
     shop = make_shop(clock, {"web01": Place()})
     authorise(shop, "sam")
     open_ticket(shop)

@@ -36,6 +36,12 @@ def _path(shop: WebShop, template: str) -> str:
     return template.format(**shop.seed, **shop.seed["ids"])
 
 
+ON_THE_PHONE = frozenset({
+    "/", "/tickets/", "/tickets/{scheduled}/", "/tickets/new/", "/tickets/quick-log/", "/tickets/{waiting}/decide/",
+    "/tickets/{scheduled}/work/", "/sessions/{session}/", "/assets/", "/evidence/", "/desk/",
+})  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("size", "dark"), [(DESKTOP, False), (PHONE, True)], ids=["desktop-light", "phone-dark"])
 @pytest.mark.parametrize("key", PAGES)
@@ -45,9 +51,10 @@ def test_every_page_is_quiet_accessible_and_fits(web_shop, key, size, dark):
     web_shop.trouble.clear()
     found = []
     for template in PAGES[key]:
+        if size is PHONE and template not in ON_THE_PHONE:
+            continue
         answer = page.goto(_path(web_shop, template))
         assert answer.status == 200, template
-        page.wait_for_load_state("networkidle")
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > size["width"]:
             found.append(f"{template} is {wide} px wide")
@@ -68,7 +75,9 @@ def test_the_policy_of_the_pages_breaks_nothing_and_wasm_is_for_the_replay_alone
         page = web_shop.page(key)
         for template in templates:
             answer = page.goto(_path(web_shop, template))
-            assert ("wasm-unsafe-eval" in answer.headers["content-security-policy"]) == template.startswith("/sessions/{")
+            assert ("wasm-unsafe-eval" in answer.headers["content-security-policy"]) == template.startswith(
+                "/sessions/{"
+            )
             assert "unsafe-inline" not in answer.headers["content-security-policy"]
         page.context.close()
     assert web_shop.trouble == []
@@ -77,7 +86,15 @@ def test_the_policy_of_the_pages_breaks_nothing_and_wasm_is_for_the_replay_alone
 @pytest.mark.parametrize("width", [360, 900, 2560])
 def test_pages_fit_from_small_phones_to_wide_screens(web_shop, width):
     page = web_shop.page("iris", size={"width": width, "height": 800})
-    for template in ("/", "/tickets/", "/tickets/{scheduled}/", "/tickets/new/", "/assets/", "/evidence/", "/sessions/{session}/"):
+    for template in (
+        "/",
+        "/tickets/",
+        "/tickets/{scheduled}/",
+        "/tickets/new/",
+        "/assets/",
+        "/evidence/",
+        "/sessions/{session}/",
+    ):
         page.goto(_path(web_shop, template))
         assert page.evaluate("document.documentElement.scrollWidth") <= width, template
     page.context.close()

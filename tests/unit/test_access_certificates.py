@@ -92,11 +92,12 @@ def test_an_order_outside_the_grammar_is_not_made(changes: dict[str, object]) ->
         replace(ORDER, **changes)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("at", range(0, len(BLOB), 3))
-def test_a_changed_byte_is_never_signed(at: int) -> None:
-    changed = bytearray(BLOB)
-    changed[at] ^= 0x01
-    assert not signed_by(bytes(changed), AUTHORITY.public_key.line)
+def test_a_changed_byte_is_never_signed() -> None:
+    # One test, not one per byte: the length of a signature varies, and two workers must collect the same tests.
+    for at in range(len(BLOB)):
+        changed = bytearray(BLOB)
+        changed[at] ^= 0x01
+        assert not signed_by(bytes(changed), AUTHORITY.public_key.line), at
 
 
 def test_another_authority_has_not_signed_it() -> None:

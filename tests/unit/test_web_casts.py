@@ -13,7 +13,9 @@ def _cast(*outputs: str) -> list[str]:
 
 
 def test_what_a_person_read_without_colours_titles_and_erased_characters():
-    lines = _cast("\x1b[?2004h\x1b]0;title\x07$ l", "ss\b \bs\r\n", "\x1b[32mgreen\x1b[0m\r\n50%\r100%\r\n", "\u202eevil\x07")
+    lines = _cast(
+        "\x1b[?2004h\x1b]0;title\x07$ l", "ss\b \bs\r\n", "\x1b[32mgreen\x1b[0m\r\n50%\r100%\r\n", "\u202eevil\x07"
+    )
     assert transcript(lines) == "$ lss\ngreen\n100%\nevil"
 
 

@@ -28,7 +28,9 @@ LISTING = lists.Listing[Row](
     columns=[
         lists.Column("name", "Name", lambda row: lists.text(row.name, sub=f"sub of {row.name}")),
         lists.Column("state", "State", lambda row: lists.state(row.state)),
-        lists.Column("size", "Size", lambda row: lists.text("" if row.size is None else row.size), lambda row: row.size),
+        lists.Column(
+            "size", "Size", lambda row: lists.text("" if row.size is None else row.size), lambda row: row.size
+        ),
         lists.Column("hidden", "Hidden", lambda row: lists.text("secret"), shown=False),
     ],
     row_url=lambda row: f"/rows/{row.name}/",
@@ -82,7 +84,9 @@ def test_columns_are_chosen_in_the_address():
     assert [heading.label for heading in _built("cols=nonsense").headings] == ["Name"]
 
 
-@pytest.mark.parametrize(("page", "at", "count"), [("", 1, 50), ("2", 2, 50), ("3", 3, 20), ("9", 3, 20), ("-1", 1, 50), ("x", 1, 50)])
+@pytest.mark.parametrize(
+    ("page", "at", "count"), [("", 1, 50), ("2", 2, 50), ("3", 3, 20), ("9", 3, 20), ("-1", 1, 50), ("x", 1, 50)]
+)
 def test_pages(page, at, count):
     shown = _built(f"page={page}", [Row(f"h{number}", "open", number) for number in range(120)])
     assert shown.pages["at"] == at

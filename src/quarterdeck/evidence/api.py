@@ -24,6 +24,7 @@ from quarterdeck.evidence.facts import facts
 from quarterdeck.evidence.guard import UnrecordedWrite
 from quarterdeck.evidence.ledger import (
     DuplicateEvent,
+    StoredRow,
     entries,
     entries_of,
     entry,
@@ -31,6 +32,7 @@ from quarterdeck.evidence.ledger import (
     last_entry,
     node_reader,
     read_entry,
+    stored_rows,
     ticket_head,
 )
 from quarterdeck.evidence.store import artifact, object_path, open_artifact, read_artifact, store_artifact
@@ -81,6 +83,7 @@ __all__ = [
     "ObjectRef",
     "Outcome",
     "ReceiptView",
+    "StoredRow",
     "UnrecordedWrite",
     "act",
     "anchored_size",
@@ -111,6 +114,7 @@ __all__ = [
     "save_checkpoint",
     "save_receipt",
     "store_artifact",
+    "stored_rows",
     "ticket_head",
     "verify_ledger",
 ]

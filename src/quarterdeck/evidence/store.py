@@ -105,22 +105,30 @@ def _sync_folder(folder: Path) -> None:
 
 
 def open_artifact(sha256: str) -> BinaryIO:
-    """Open a stored file for reading; Refused(artifact.missing) when it is not there."""
+    """Open a stored file for reading, its hash checked; Refused(artifact.missing, artifact.altered)."""
     path = object_path(sha256)
     if re.fullmatch(r"[0-9a-f]{64}", sha256) is None or not path.is_file():
         raise Refused(
             refuse("artifact.missing", "That file is not in the evidence store.", "Ask the IT lead to run qd doctor.")
         )
-    return path.open("rb")
+    file = path.open("rb")
+    if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+        file.close()
+        raise Refused(
+            refuse(
+                "artifact.altered",
+                f"The stored file {sha256[:16]}... is not the one that was sealed: somebody or a bad disk changed it.",
+                "Tell the IT lead: put the file back from a backup, and find out who wrote into the evidence folder.",
+            )
+        )
+    file.seek(0)
+    return file
 
 
 def read_artifact(sha256: str) -> bytes:
-    """Return a small stored file whole, its hash checked; ValueError when the bytes are not what the hash says."""
+    """Return a small stored file whole, its hash checked; Refused(artifact.missing, artifact.altered)."""
     with open_artifact(sha256) as file:
-        content = file.read()
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise ValueError(f"the stored file {sha256} has been altered")
-    return content
+        return file.read()
 
 
 def artifact(sha256: str) -> ArtifactView | None:

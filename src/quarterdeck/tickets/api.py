@@ -24,6 +24,7 @@ from quarterdeck.tickets.policies import Policy, adopt_policy, policy
 from quarterdeck.tickets.policy import DEFAULT_ROWS, DEFAULT_SETTINGS, PolicyRow, row_from
 from quarterdeck.tickets.reading import (
     Reading,
+    changes_since_decided,
     changes_since_frozen,
     comments,
     current_snapshot,
@@ -136,6 +137,7 @@ __all__ = [
     "attach",
     "authorise_emergency",
     "cancel_job",
+    "changes_since_decided",
     "changes_since_frozen",
     "close",
     "comment",

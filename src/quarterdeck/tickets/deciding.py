@@ -11,13 +11,13 @@ from quarterdeck.tickets.hold_points import HOLD_POINTS, Picture, approvals_miss
 from quarterdeck.tickets.models import Approval, MaintenanceTicket, Waiver
 from quarterdeck.tickets.moving import locked, move, record
 from quarterdeck.tickets.notices import scheduled_words, tell
-from quarterdeck.tickets.pictures import as_data, blocking, judged, picture_of, sealed_view, workers
+from quarterdeck.tickets.pictures import as_data, blocking, judged, picture_of, sealed_view, takes_part, workers
 from quarterdeck.tickets.policies import policy
 from quarterdeck.tickets.requesting import require_reason, same_content
-from quarterdeck.tickets.rows import content_of, find
+from quarterdeck.tickets.rows import content_of, find, view
 from quarterdeck.tickets.rules import may_move
 from quarterdeck.tickets.sealing import check_ticket, editors
-from quarterdeck.tickets.standing import person_acts, require_role, stepped_up
+from quarterdeck.tickets.standing import has_role, person_acts, require_role, stepped_up
 from quarterdeck.tickets.terms import (
     ApprovalKind,
     ApprovalRole,
@@ -173,7 +173,7 @@ def authorise_emergency(
         ]
     ).require()
     if basis is not EmergencyBasis.IN_PERSON:
-        require_role(act, [Role.REQUESTER, Role.TECHNICIAN, Role.IT_LEAD])
+        takes_part(picture.ticket, act.actor, act.at).require()
     entry = _write(
         act,
         row,
@@ -289,8 +289,9 @@ def waive(act: Act, number: str, *, hold_point: str, reason: str) -> None:
 
 def schedule(act: Act, number: str, told: tuple[str, ...]) -> None:
     """Fix the window and record that those concerned were told; follows approval by itself (workflows.approve)."""
-    person_acts(act.actor).require()
     row = find(number, lock=True)
+    if not has_role(act.actor, list(ROLE_OF.values()), act.at).allowed:
+        takes_part(view(row), act.actor, act.at).require()
     _as_sealed_or_just_approved(row).require()
     may_move("schedule", State(row.state)).require()
     entry = move(act, row, "schedule", data={"told": list(told)})

@@ -35,6 +35,7 @@ from quarterdeck.tickets.terms import (
 from quarterdeck.tools import api as tools
 
 LIVE_STATES = (State.SUBMITTED, State.APPROVED, State.SCHEDULED, State.OPEN, State.VERIFYING)
+ENDED_STATES = tuple(state for state in State if state not in (State.DRAFT, *LIVE_STATES))
 
 
 def picture_of(row: MaintenanceTicket, at: datetime, in_force: Policy | None = None) -> Picture:
@@ -198,7 +199,12 @@ def _agreement(ticket: TicketView) -> Decision:
 
 
 def conflicts(row: MaintenanceTicket, ticket: TicketView) -> tuple[str, ...]:
-    """Return the live tickets with one of these assets in an overlapping window, unless each names the other."""
+    """Return the live tickets with one of these assets in an overlapping window, unless each names the other.
+
+    Work that has ended clashes with nothing: its asset may be worked on again before its window would have ended.
+    """
+    if ticket.state in ENDED_STATES:
+        return ()
     others = MaintenanceTicket.objects.filter(
         state__in=[state.value for state in LIVE_STATES],
         window_from__lt=row.window_until,

@@ -20,6 +20,7 @@ from quarterdeck.tickets.terms import (
     Before,
     CommentView,
     HoldPointView,
+    HoldState,
     MeterRow,
     State,
     TicketView,
@@ -102,9 +103,12 @@ def evidence_meter(number: str, at: datetime) -> list[MeterRow]:
     picture = picture_of(find(number), at, in_force)
     rows: list[MeterRow] = []
     for before in Before:
-        for _, policy_row in applicable(picture, in_force, before):
+        # An escort's presence is only asked for where somebody works supervised: then its hold point fails without.
+        holding = {hold.id for hold in judged(picture, in_force, before) if hold.state is HoldState.PASSED}
+        for point, policy_row in applicable(picture, in_force, before):
             ids = [a.id for a in picture.assets if policy_row.covers(a)] if policy_row.per_asset else [""]
-            rows += [_meter(picture, kind, asset_id, at) for kind in policy_row.fact_kinds for asset_id in ids]
+            found = [_meter(picture, kind, asset_id, at) for kind in policy_row.fact_kinds for asset_id in ids]
+            rows += [row for row in found if row.state != "missing" or point.id not in holding]
     return list({(row.kind, row.asset_id): row for row in rows}.values())
 
 
@@ -129,6 +133,14 @@ def changes_since_frozen(number: str) -> list[dict[str, str]]:
         return []
     frozen = frozen_snapshot(number)
     return differences(frozen, now)
+
+
+def changes_since_decided(number: str, decided_hash: str) -> list[dict[str, str]]:
+    """Return what differs between a content that was decided on and the one that is frozen now."""
+    if decided_hash == find(number).content_hash:
+        return []
+    decided = evidence.parse_fields(evidence.read_artifact(decided_hash))
+    return differences(decided, frozen_snapshot(number))
 
 
 def frozen_snapshot(number: str) -> dict[str, evidence.JsonValue]:
@@ -164,7 +176,9 @@ def waiting_for(number: str, at: datetime) -> dict[ApprovalRole, tuple[str, ...]
     if picture.needs_cui_owner and not seen.emergency:
         wanted.append(ApprovalRole.CUI_OWNER)
     busy = workers(seen) | {seen.requester, seen.escort}
-    busy |= {a.person for a in seen.approvals if a.void_at is None} | editors(number)
+    busy |= editors(number)
+    if not policy().flag("one_independent_person_may_hold_both_roles"):
+        busy |= {a.person for a in seen.approvals if a.void_at is None}
     return {
         role: tuple(p for p in personnel.holders(Role(role.value), at) if p not in busy)
         for role in wanted

@@ -192,8 +192,10 @@ def may_log_quick(*, method: Method, handles_cui: bool, changed_configuration: b
 
 
 def ratification_due(opened_at: datetime) -> datetime:
-    """Return the end of the second business day (Monday to Friday) after `opened_at`, same time of day, UTC."""
+    """Return two business days (Monday to Friday) after `opened_at`, UTC; a weekend counts from Monday's beginning."""
     due, days = opened_at, 0
+    if due.weekday() >= 5:
+        due = due.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=7 - due.weekday())
     while days < RATIFICATION_BUSINESS_DAYS:
         due += timedelta(days=1)
         if due.weekday() < 5:

@@ -27,7 +27,8 @@ import sys, uvicorn
 from datetime import timedelta
 from quarterdeck.kernel import actors
 actors.STEP_UP_MAX_AGE = timedelta(seconds={STEP_UP_SECONDS})
-uvicorn.run("quarterdeck.asgi:application", host="{LOOPBACK}", port=int(sys.argv[1]), log_level="warning", lifespan="off")
+where = {{"host": "{LOOPBACK}", "port": int(sys.argv[1])}}
+uvicorn.run("quarterdeck.asgi:application", log_level="warning", lifespan="off", **where)
 """
 
 
@@ -137,7 +138,7 @@ def _authorise_noor(harbour: Harbour) -> None:
     )
 
 
-def _request(  # noqa: PLR0913
+def _request(
     harbour: Harbour, title: str, day: int, *, doer: str = "max", escort: str = "", asset: str = "files01"
 ) -> str:
     shop, iris = harbour.shop, harbour.shop.api("iris")
@@ -180,8 +181,8 @@ def _open(harbour: Harbour, number: str) -> None:
     shop.api("noor").call("POST", f"/tickets/{number}/prepare")
     deadline = time.monotonic() + demo_ticket.CAPTURE_SECONDS
     while time.monotonic() < deadline:
-        job = next(one for one in shop.api("iris").call("GET", f"/tickets/{number}")["jobs"] if one["kind"] == "prepare")
-        if job["state"] in {"done", "failed"}:
+        jobs = shop.api("iris").call("GET", f"/tickets/{number}")["jobs"]
+        if any(job["kind"] == "prepare" and job["state"] in {"done", "failed"} for job in jobs):
             break
         time.sleep(0.2)
     shop.api("noor").call("POST", f"/tickets/{number}/open")

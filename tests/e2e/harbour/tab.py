@@ -57,7 +57,7 @@ class Tab:
 
     def _request(self, request: Request) -> None:
         self.requests.append(request.url)
-        if not request.url.startswith((f"{self.url}/", "data:", "blob:")):
+        if not request.url.startswith((f"{self.url.rstrip('/')}/", "data:", "blob:")):
             self.problems.append(f"{self.page.url} asked another host: {request.url}")
 
     def _response(self, response: Response) -> None:
@@ -65,7 +65,7 @@ class Tab:
             self.problems.append(f"{response.url} answered {response.status}")
 
 
-def open_tab(  # noqa: PLR0913
+def open_tab(
     browser: Browser,
     shop: Harbour,
     key: str,

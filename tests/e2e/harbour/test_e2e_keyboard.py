@@ -5,8 +5,8 @@ import zipfile
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
-from tests.e2e.harbour.conftest import Visit
 from tests.e2e.harbour.building import Harbour
+from tests.e2e.harbour.conftest import Visit
 
 _FOCUSED = """() => {
     const at = document.activeElement;

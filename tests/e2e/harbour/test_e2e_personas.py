@@ -7,8 +7,8 @@ import zipfile
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
-from tests.e2e.harbour.conftest import Visit
 from tests.e2e.harbour.building import STEP_UP_SECONDS, Harbour
+from tests.e2e.harbour.conftest import Visit
 from tests.e2e.harbour.tab import PATIENCE_MS, PHONE, Tab
 
 _CSV = """Machine,Responsible,Holds CUI,Where,Category
@@ -104,9 +104,7 @@ def test_max_finds_his_work_and_learns_who_holds_it(visit: Visit, shop: Harbour)
     page.wait_for_url(f"**/tickets/{number}/")
 
 
-def test_noor_goes_from_her_work_to_a_certificate_for_her_own_key(
-    visit: Visit, shop: Harbour, tmp_path: Path
-) -> None:
+def test_noor_goes_from_her_work_to_a_certificate_for_her_own_key(visit: Visit, shop: Harbour, tmp_path: Path) -> None:
     key = tmp_path / "id_ecdsa"
     subprocess.run(["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-C", "noor", "-f", str(key)], check=True, timeout=30)
     page = visit("noor").go("/")
@@ -122,8 +120,8 @@ def test_noor_goes_from_her_work_to_a_certificate_for_her_own_key(
         page.get_by_role("link", name=re.compile(r"-cert\.pub")).click()
     certificate = tmp_path / "id_ecdsa-cert.pub"
     coming.value.save_as(certificate)
-    said = subprocess.run(["ssh-keygen", "-L", "-f", str(certificate)], capture_output=True, text=True, timeout=30, check=True)
-    assert "qd-entry-" in said.stdout
+    said = subprocess.run(["ssh-keygen", "-L", "-f", str(certificate)], capture_output=True, timeout=30, check=True)
+    assert b"qd-entry-" in said.stdout
     assert certificate.read_text().startswith("ecdsa-sha2-nistp256-cert-v01@openssh.com")
 
 
@@ -233,8 +231,7 @@ def test_quinn_finds_no_way_to_write_and_the_server_refuses_one(visit: Visit, sh
     tab.expects(403, 404)
     for path in ("/tickets/", f"/tickets/{shop.tickets['shown']}/", "/assets/", "/people/", "/registers/"):
         page = tab.go(path)
-        forms = page.locator("main form[method=post]").filter(has=page.locator("button[type=submit]"))
-        assert not [one.get_attribute("action") for one in forms.all() if "/logout" not in str(one.get_attribute("action"))]
+        expect(page.locator("main form[method=post] button")).to_have_count(0)
         expect(page.get_by_role("link", name=re.compile("^(New ticket|Add|Change|Import)"))).to_have_count(0)
     for path in ("/tickets/new/", "/assets/import/", "/people/add/", f"/tickets/{shop.tickets['shown']}/decide/"):
         answer = tab.page.goto(f"{tab.url}{path}")

@@ -32,6 +32,7 @@ def main() -> int:
     except (OSError, ValueError, BrokenLog) as error:
         log.error("cannot start: %s", error)
         return 1
+    _read_ledger_once(signer)
     config.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     allowed = {os.geteuid(), config.data_dir.stat().st_uid}
     asyncio.run(_serve(SocketServer(config.signer_socket, answering(signer), allowed)))
@@ -48,6 +49,15 @@ def open_signer(config: Settings) -> Signer:
         settings=SignerSettings(config.organisation, config.gate_address),
         clock=SystemClock(),
     )
+
+
+def _read_ledger_once(signer: Signer) -> None:
+    """Take the long first reading before the first request; what it finds is said at every request."""
+    try:
+        for reason in signer.read_ledger().reasons:
+            log.error("%s", reason.sentence)
+    except DatabaseError as error:
+        log.error("unavailable: %s", error)
 
 
 def answering(signer: Signer) -> Handler:

@@ -21,6 +21,7 @@ from quarterdeck.adapters.openssh_ca import (
     target_order,
 )
 from quarterdeck.baselines import api as baselines
+from quarterdeck.entrypoints.signer.ledger_watch import LedgerWatch
 from quarterdeck.entrypoints.signer.serial_log import LedgerSight, SerialLog
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.clock import Clock, rfc3339
@@ -60,6 +61,7 @@ class Signer:
         self._log = log
         self._settings = settings
         self._clock = clock
+        self._watch = LedgerWatch()
         self._operations: dict[str, Callable[[dict[str, object]], dict[str, object]]] = {
             "entry": self._entry,
             "target": self._target,
@@ -170,6 +172,7 @@ class Signer:
             raise Refused(refuse("signer.no_grant", "The request names no access grant.", "Take access first."))
         now = self._clock.now()
         self._ledger_is_current(now).require()
+        self.read_ledger().require()
         admitted = access.admit(grant_id, now)
         require_that(
             admitted.grant.purpose is purpose,
@@ -178,6 +181,10 @@ class Signer:
             "Ask for the certificate that the grant is for.",
         ).require()
         return now, admitted
+
+    def read_ledger(self) -> Decision:
+        """Read every row of the ledger as it is stored; refused when one is not what it was written as."""
+        return self._watch.look(evidence.head().size, access.current_epoch())
 
     def _ledger_is_current(self, now: datetime) -> Decision:
         head, tail = settled_head()

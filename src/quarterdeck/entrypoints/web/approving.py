@@ -100,7 +100,7 @@ def shown(request: HttpRequest, seen: Visitor, ticket: TicketView) -> dict[str, 
     names = Names()
     number = ticket.number
     holds = tickets.hold_points(number, seen.now)
-    changes = tickets.changes_since_frozen(number)
+    changes, since = _changes(ticket, seen, names)
     content = ticket.content
     return {
         "ticket": ticket,
@@ -114,13 +114,31 @@ def shown(request: HttpRequest, seen: Visitor, ticket: TicketView) -> dict[str, 
         "holds_when": [hold for hold in holds if hold.id in _HOLDS_ABOUT_TIME],
         "items": [tools.item(item) for item in content.items],
         "backups": _backups(ticket, names),
-        "approvals": approvals(ticket, names),
+        "approvals": [one for one in approvals(ticket, names) if not one["void"]],
+        "void": sorted({one["name"] for one in approvals(ticket, names) if one["void"]}),
         "diff": changes,
-        "diff_since": "it was frozen",
+        "diff_since": since,
         "snapshot_text": json.dumps(tickets.frozen_snapshot(number), indent=2, ensure_ascii=False, sort_keys=True),
         "duty": _duty(seen, ticket, names),
         "approve_label": "Approve",
     }
+
+
+def _changes(ticket: TicketView, seen: Visitor, names: Names) -> tuple[list[dict[str, str]], str]:
+    """Return what has moved under the frozen names, else what an edit changed since the last decision, and since when.
+
+    The visitor's own decision comes first: it is what this person was shown.
+    """
+    moved = tickets.changes_since_frozen(ticket.number)
+    gone = sorted(
+        (one for one in ticket.approvals if one.void_at is not None),
+        key=lambda one: (one.person == seen.person.id, one.at),
+    )
+    if moved or not gone:
+        return moved, "it was frozen"
+    last = gone[-1]
+    who = "you" if last.person == seen.person.id else names.person(last.person)
+    return tickets.changes_since_decided(ticket.number, last.content_hash), f"{who} {last.verdict.value} it"
 
 
 def _asset(asset_id: str, connection_id: str, names: Names) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.views.decorators.http import require_POST
 
 from quarterdeck.baselines import api as baselines
 from quarterdeck.entrypoints.web import zones
@@ -57,10 +58,19 @@ def my_work(request: HttpRequest, seen: Visitor) -> HttpResponse:
         "waiting_for": _waiting_for(seen, at_work, names),
         "today": today,
         "risks": _risks(seen, at_work, names),
+        "told": [one for one in tickets.notices(seen.person.id, 20) if one.seen_at is None],
         "may_request": seen.has(*MAY_REQUEST),
         "may_log": seen.has(Role.TECHNICIAN, Role.IT_LEAD),
     }
     return render(request, "work/my_work.html", context)
+
+
+@page(*EVERYONE)
+@require_POST
+def told(request: HttpRequest, seen: Visitor) -> HttpResponse:
+    """Put the messages away: they were read."""
+    tickets.mark_notices_seen(seen.person.id, seen.now)
+    return redirect("my_work")
 
 
 def waiting(seen: Visitor, live: list[TicketView], names: Names) -> list[dict[str, Any]]:

@@ -110,14 +110,22 @@ def session_page(request: HttpRequest, seen: Visitor, session_id: str) -> HttpRe
         "streams": [{"name": called(name), **stream} for name, stream in session.streams.items()],
     }
     if replay:
-        data = _recording(seen, session)
-        whole = casts.chain_holds(data, session.id, session.head)
-        context |= {
-            "transcript": casts.transcript(_lines(data)),
-            "chain": "intact" if whole else "failed",
-            "chain_word": "Intact" if whole else "Not the sealed one",
-        }
+        context |= _replayed(seen, session)
     return render(request, "sessions/page.html", context)
+
+
+def _replayed(seen: Visitor, session: SessionView) -> dict[str, Any]:
+    """What the recording shows and whether it is the sealed one; a lost file hides nothing else of the session."""
+    try:
+        data = _recording(seen, session)
+    except Refused as refused:
+        return {"replay": False, "no_replay": f"The recording cannot be shown. {refused}"}
+    whole = casts.chain_holds(data, session.id, session.head)
+    return {
+        "transcript": casts.transcript(_lines(data)),
+        "chain": "intact" if whole else "failed",
+        "chain_word": "Intact" if whole else "Not the sealed one",
+    }
 
 
 def _lines(data: bytes) -> list[str]:

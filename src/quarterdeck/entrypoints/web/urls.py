@@ -36,6 +36,7 @@ urlpatterns = [
     path("enrol/", enrol.enrol, name="enrol"),
     path("", my_work.my_work, name="my_work"),
     path("live/", my_work.live, name="live"),
+    path("told/", my_work.told, name="told"),
     path("palette/", palette.palette, name="palette"),
     path("calendar/", calendar.calendar, name="calendar"),
     path("first-run/", first_run.first_run, name="first_run"),
