@@ -76,7 +76,7 @@ def near_signer_again(signer: NearSigner, shop: Shop) -> NearSigner:
 def test_bytes_of_an_old_entry_changed_in_place_are_seen(shop: Shop, signer: NearSigner) -> None:
     given = real_grant(shop, signer)
     signer.target(given.id, SESSION, fresh_key())
-    by_hand("UPDATE evidence_ledgerentry SET body = replace(body, 'approver', 'approveR') WHERE seq = 1")
+    by_hand("UPDATE evidence_ledgerentry SET body = replace(body, ':', ';') WHERE seq = 1")
     assert codes(signer, given.id) == ("ledger.altered",)
 
 

@@ -1,6 +1,7 @@
 """Reading tickets: lists, hold points, the evidence meter, who is waited for, and who may read what."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -91,10 +92,52 @@ def tickets(*, person_id: str = "", at: datetime | None = None, states: Sequence
 
 
 def hold_points(number: str, at: datetime) -> list[HoldPointView]:
-    """Return all hold points of the ticket as they stand now, grouped by the act they stand before."""
+    """Return all hold points of the ticket, grouped by the act they stand before.
+
+    Those of an act that is still ahead stand as they do now; those of an act that happened, as they were judged then:
+    another ticket that asks for the same asset later does not undo an approval.
+    """
     in_force = policy()
     picture = picture_of(find(number), at, in_force)
-    return [hold for before in Before for hold in judged(picture, in_force, before)]
+    return [
+        _as_judged(hold, then) for before in Before for then in [_judged_then(picture.ticket, before)]
+        for hold in judged(picture, in_force, before)
+    ]  # fmt: skip
+
+
+_DONE: dict[Before, tuple[frozenset[State], tuple[str, ...], str]] = {
+    Before.APPROVE: (
+        frozenset(State) - {State.DRAFT, State.SUBMITTED, State.REJECTED, State.WITHDRAWN, State.EXPIRED},
+        ("ticket.approved",),
+        "approved",
+    ),
+    Before.OPEN: (
+        frozenset({State.OPEN, State.VERIFYING, State.CLOSED, State.ROLLED_BACK}),
+        ("ticket.opened",),
+        "opened",
+    ),
+    Before.CLOSE: (frozenset({State.CLOSED, State.ROLLED_BACK}), ("ticket.closed", "ticket.rolled_back"), "closed"),
+}
+
+
+def _judged_then(seen: TicketView, before: Before) -> dict[str, str]:
+    """Return the states that the act's entry carries, empty while the act is ahead; `done` names the act."""
+    states, events, done = _DONE[before]
+    sealed = evidence.last_entry(events, ticket=seen.number) if seen.state in states else None
+    told = sealed.data.get("hold_points") if sealed is not None else None
+    return {"done": done, **{item["id"]: item["state"] for item in told}} if told else {}
+
+
+def _as_judged(hold: HoldPointView, then: dict[str, str]) -> HoldPointView:
+    """Return the hold point as it was judged; what the entry does not name was not asked for then."""
+    if not then:
+        return hold
+    state = HoldState(then.get(hold.id, HoldState.NOT_APPLICABLE))
+    if state is hold.state:
+        return hold
+    words = {HoldState.PASSED: "Held", HoldState.WAIVED: "Was waived or deferred", HoldState.FLAGGED: "Was marked"}
+    sentence = f"{words.get(state, 'Was not asked for')} when the ticket was {then['done']}."
+    return replace(hold, state=state, sentence=sentence, next_step="", codes=())
 
 
 def evidence_meter(number: str, at: datetime) -> list[MeterRow]:

@@ -59,11 +59,13 @@ def open_harbour(folder: Path) -> Iterator[Harbour]:
     )
     for member in more:
         member.password = f"{member.key} keeps the deck log dry"
-    with set_up(folder / "stage", 0) as stage:
-        harbour = Harbour(Shop(stage, people=cast() | {one.key: one for one in more}), folder)
+    with set_up(folder, 0) as stage:
+        out = folder / "out"
+        out.mkdir()
+        harbour = Harbour(Shop(stage, people=cast() | {one.key: one for one in more}), out)
         impatient: Popen[bytes] | None = None
         port = 0
-        for name, act in play._steps(harbour.shop, folder):
+        for name, act in play._steps(harbour.shop, out):
             act()
             if name == "Start every process":
                 port = free_ports(1)[0]
@@ -106,7 +108,7 @@ def _more_tickets(harbour: Harbour) -> None:
     )
     _approve(harbour, made["escort"], "avery")
     for day, (key, title) in enumerate(_WAITING.items(), start=2):
-        made[key] = _request(harbour, title, day)
+        made[key] = _request(harbour, title, day, **(_PATCHING if key == "shown" else {}))
     made["scheduled"] = _request(harbour, "Update the job tracking to 4.2", 9, asset="app01")
     _approve(harbour, made["scheduled"], "avery", "casey")
     _approve(harbour, made["for_casey"], "avery")
@@ -117,7 +119,17 @@ _WAITING = {
     "for_phone": "Turn off the oldest protocol of the file shares",
     "for_keys": "Raise the log level of the file shares",
     "for_casey": "Move the drawings of closed jobs to the archive share",
-    "shown": "Patch the file server's operating system",
+    "shown": "Install the November security updates",
+}
+_PATCHING = {
+    "action": "patch",
+    "plan": (
+        "1. Read which packages apt would change, and keep the list with the ticket.\n"
+        "2. Install the security updates of Debian 12; samba and openssl are among them.\n"
+        "3. Restart the file shares, check that a drawing opens, and read the log for five minutes."
+    ),
+    "impact": "The shares are away for about two minutes at the restart. No access right to a drawing changes.",
+    "rollback": "Install the versions before from the package cache; if that fails, restore the files with restic.",
 }
 
 
@@ -139,7 +151,7 @@ def _authorise_noor(harbour: Harbour) -> None:
 
 
 def _request(
-    harbour: Harbour, title: str, day: int, *, doer: str = "max", escort: str = "", asset: str = "files01"
+    harbour: Harbour, title: str, day: int, *, doer: str = "max", escort: str = "", asset: str = "files01", **more: str
 ) -> str:
     shop, iris = harbour.shop, harbour.shop.api("iris")
     begins = datetime.now(UTC) + timedelta(days=day)  # noqa: TID251
@@ -161,6 +173,7 @@ def _request(
         "agreement": shop.agreement,
         "items": [shop.technique],
         "expected_paths": [f"{shop.stage.tree}/share.conf"],
+        **more,
     }
     number = str(iris.call("POST", "/tickets", body)["number"])
     iris.call("POST", f"/tickets/{number}/submit")

@@ -4,7 +4,9 @@ A tab fails its test on errors in the console, on anything the content policy st
 on answers of 500 and more. The browser is the one of all e2e tests.
 """
 
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -15,9 +17,12 @@ Visit = Callable[..., Tab]
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harbour]:
-    """The whole running shop; it takes half a minute to build and ends with the run."""
-    with open_harbour(tmp_path_factory.mktemp("harbour")) as harbour:
+def shop() -> Iterator[Harbour]:
+    """The whole running shop; it takes half a minute to build and ends with the run.
+
+    Its folder is short: sockets live in it, whose paths may not be long.
+    """
+    with tempfile.TemporaryDirectory(prefix="qd-e2e-") as folder, open_harbour(Path(folder)) as harbour:
         yield harbour
 
 
