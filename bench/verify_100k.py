@@ -34,7 +34,8 @@ def fill(count: int) -> float:
             for number in range(start, min(start + BATCH, count)):
                 act.record(
                     "checks.ran", evidence.ObjectRef("asset", f"as_{number % 40}"),
-                    ticket=f"MT-2026-{number % 50 + 1:05d}", data={"number": number, "row": "ab" * 32, "state": "passed"},
+                    ticket=f"MT-2026-{number % 50 + 1:05d}",
+                    data={"number": number, "row": "ab" * 32, "state": "passed"},
                 )  # fmt: skip
     return time.perf_counter() - begun
 

@@ -29,7 +29,7 @@ OF_TICKETS = {*ENDED, "recorder.healthy"}
 
 
 @pytest.fixture
-def quick_passwords(settings: Any) -> None:  # noqa: ANN401  the settings fixture of pytest-django
+def quick_passwords(settings: Any) -> None:
     """The strength of the hash is not under test here."""
     settings.PASSWORD_HASHERS = FAST_HASHER
 
@@ -90,16 +90,14 @@ def closed(yard: Yard, **changes: object) -> str:
     return number
 
 
-def holds(number: str, at: Any) -> dict[str, tickets.HoldPointView]:  # noqa: ANN401
+def holds(number: str, at: Any) -> dict[str, tickets.HoldPointView]:
     """The hold points of the ticket by their id."""
     return {hold.id: hold for hold in tickets.hold_points(number, at)}
 
 
 def kept(data: bytes = b"Tried in staging.", role: str = "attachment") -> evidence.ArtifactRef:
     """A stored file."""
-    return evidence.store_artifact(
-        data, media_type="text/plain", role=role, name="attached.txt", may_contain_cui=False
-    )
+    return evidence.store_artifact(data, media_type="text/plain", role=role, name="attached.txt", may_contain_cui=False)
 
 
 def forget_policy() -> None:

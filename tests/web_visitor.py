@@ -15,7 +15,11 @@ def sign_in(shop: Shop, key: str) -> Client:
         "/accounts/login/", {"login": f"{key}@example.test", "password": password_of(key)}, follow=True
     )
     assert answer.redirect_chain[-1][0].startswith("/accounts/2fa/authenticate/"), answer.content[:600]
-    answer = client.post("/accounts/2fa/authenticate/", {"code": shop.totp(key)})
+    signed_in = shop.__dict__.setdefault("signed_in", set())
+    # Two codes of the app fit into one half minute; whoever comes again shows a recovery code.
+    code = shop.recovery[key][-1 - len([one for one in signed_in if one[0] == key])] if (key, 0) in signed_in else None
+    signed_in.add((key, sum(one[0] == key for one in signed_in)))
+    answer = client.post("/accounts/2fa/authenticate/", {"code": code or shop.totp(key)})
     assert answer.status_code == 302, answer.content[:2000]
     return client
 

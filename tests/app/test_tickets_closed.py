@@ -95,7 +95,7 @@ def test_nothing_is_written_to_a_ticket_that_is_over(yard: Yard, end: str) -> No
     state = tickets.ticket(number).state
     for name, (actor, verb) in verbs(yard, number).items():
 
-        def attempt(actor=actor, verb=verb) -> None:  # noqa: ANN001
+        def attempt(actor=actor, verb=verb) -> None:
             with evidence.act(actor, yard.clock) as act:
                 verb(act)
 
@@ -155,7 +155,11 @@ def test_the_meter_tells_missing_present_stale_and_failed(yard: Yard) -> None:
         )  # fmt: skip
     yard.clock.advance(minutes=1)
     found = meter()
-    assert (found["precheck.disk"], found["backup.verified"], found["baseline.before"]) == ("failed", "stale", "present")
+    assert (found["precheck.disk"], found["backup.verified"], found["baseline.before"]) == (
+        "failed",
+        "stale",
+        "present",
+    )
     assert found["baseline.after"] == "missing"
 
 

@@ -85,8 +85,8 @@ def limits(row: PolicyRow) -> str:
 def hold_points() -> str:
     lines = [
         "# Hold points", "", NOTE, "",
-        "A hold point is a point that work may not pass until its condition holds. Web, API, command line and gate ask",
-        "the same rules, at the time of the act and in its transaction. Which hold points apply to which work is policy;",
+        "A hold point is a point that work may not pass until its condition holds. Web, API, command line and gate",
+        "ask the same rules, at the time of the act and in its transaction. Which apply to which work is policy;",
         "this is the default. What asks for no fact is answered from the ticket and the registers themselves.", "",
     ]  # fmt: skip
     for before in Before:
@@ -101,8 +101,8 @@ def hold_points() -> str:
                 )
         lines.append("")
     lines += [
-        "An emergency defers `HP-NOTICE`, `HP-STAGING` and the CUI owner's prior approval, nothing else. A waiver is an",
-        "entry by somebody who could approve the ticket, with a reason, for exactly one content.", "",
+        "An emergency defers `HP-NOTICE`, `HP-STAGING` and the CUI owner's prior approval, nothing else. A waiver is",
+        "an entry by somebody who could approve the ticket, with a reason, for exactly one content.", "",
     ]  # fmt: skip
     return "\n".join(lines)
 
@@ -114,9 +114,9 @@ def fact_kinds() -> str:
             asked.setdefault(kind, []).append(f"`{row.hold_point}`")
     lines = [
         "# Fact kinds", "", NOTE, "",
-        "A fact is what a capture or a person's attachment left in the ledger: kind, ticket, asset, time, outcome, grade.",
-        "Hold points and objective status read facts, and only those that a sealed entry carries. The last column names",
-        "the hold points of the default policy that ask for the kind.", "",
+        "A fact is what a capture or a person's attachment left in the ledger: kind, ticket, asset, time, outcome and",
+        "grade. Hold points and objective status read facts, and only those that a sealed entry carries. The last",
+        "column names the hold points of the default policy that ask for the kind.", "",
         "| fact | meaning | speaks to | asked by |", "|---|---|---|---|",
     ]  # fmt: skip
     for kind in controls.FACT_KINDS:
@@ -129,7 +129,7 @@ def fact_kinds() -> str:
     ("name", "make"),
     [("ticket-life.md", life), ("hold-points.md", hold_points), ("fact-kinds.md", fact_kinds)],
 )
-def test_the_page_is_what_the_code_says(name: str, make) -> None:  # noqa: ANN001
+def test_the_page_is_what_the_code_says(name: str, make) -> None:
     if os.environ.get("QD_TEST_WRITE_DOCS"):
         (REFERENCE / name).write_text(make())
     assert (REFERENCE / name).read_text() == make(), "regenerate with QD_TEST_WRITE_DOCS=1"

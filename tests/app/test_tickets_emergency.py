@@ -29,7 +29,9 @@ pytestmark = pytest.mark.django_db
 yard, quick_passwords = ticket_steps.yard, ticket_steps.quick_passwords
 
 
-def authorise(yard: Yard, view: TicketView, who: str = "avery", authoriser: str = "avery", basis: str = "in_person") -> TicketView:
+def authorise(
+    yard: Yard, view: TicketView, who: str = "avery", authoriser: str = "avery", basis: str = "in_person"
+) -> TicketView:
     return approve.authorise_emergency(
         yard.actor(who), yard.clock, view.number, authoriser=yard.shop.ids[authoriser], basis=EmergencyBasis(basis),
         content_hash=view.content_hash, reason="The share service is down.",
@@ -113,15 +115,15 @@ def test_the_hash_shown_and_the_second_factor(yard: Yard) -> None:
     view = yard.submitted(emergency=True)
     shown: Callable[..., object] = approve.authorise_emergency
     words = {"authoriser": yard.shop.ids["avery"], "basis": EmergencyBasis.IN_PERSON, "reason": "Down."}
-    assert codes(shown, yard.actor("avery"), yard.clock, view.number, content_hash="0" * 64, **words) == ("content.moved",)
+    assert codes(shown, yard.actor("avery"), yard.clock, view.number, content_hash="0" * 64, **words) == (
+        "content.moved",
+    )
     stale = yard.shop.stale("avery")
     assert codes(shown, stale, yard.clock, view.number, content_hash=view.content_hash, **words) == ("step_up.needed",)
 
 
 def test_lead_time_and_staging_are_deferred_recorder_and_second_factor_never(yard: Yard) -> None:
-    view = authorise(
-        yard, yard.submitted(emergency=True, maintenance_type=MaintenanceType.PREVENTIVE, risk=Risk.HIGH)
-    )
+    view = authorise(yard, yard.submitted(emergency=True, maintenance_type=MaintenanceType.PREVENTIVE, risk=Risk.HIGH))
     to_window(yard, view.number)
     bring(yard, view.number, OF_ASSETS)
     found = holds(view.number, yard.clock.now())

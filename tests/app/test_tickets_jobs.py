@@ -50,7 +50,7 @@ def test_who_asks_and_when(yard: Yard) -> None:
     assert tickets.take_job(yard.clock) is None
 
 
-def ticket_steps_window(yard: Yard):  # noqa: ANN202
+def ticket_steps_window(yard: Yard):
     window = yard.content().window
     return type(window)(window.from_ + timedelta(hours=5), window.until + timedelta(hours=5))
 

@@ -93,7 +93,7 @@ def test_presence_is_confirmed_neither_before_the_schedule_nor_for_somebody_else
     assert "escort.present.missing" in codes(open_as, yard, number), "Erin's word says nothing of Emil"
 
 
-def shifted(yard: Yard, hours: int):  # noqa: ANN202
+def shifted(yard: Yard, hours: int):
     window = yard.content().window
     return type(window)(window.from_ + timedelta(hours=hours), window.until + timedelta(hours=hours))
 
@@ -308,8 +308,12 @@ def test_the_cui_owner_is_not_asked_where_no_cui_is(yard: Yard) -> None:
 def test_a_refusal_ends_the_ticket_and_frees_nobody(yard: Yard) -> None:
     view = yard.submitted()
     words = {"role": ApprovalRole.APPROVER, "content_hash": view.content_hash}
-    assert codes(approve.refuse, yard.actor("avery"), yard.clock, view.number, reason="", **words) == ("reason.missing",)
-    assert codes(approve.refuse, yard.actor("casey"), yard.clock, view.number, reason="No.!", **words) == ("role.missing",)
+    assert codes(approve.refuse, yard.actor("avery"), yard.clock, view.number, reason="", **words) == (
+        "reason.missing",
+    )
+    assert codes(approve.refuse, yard.actor("casey"), yard.clock, view.number, reason="No.!", **words) == (
+        "role.missing",
+    )
     ended = approve.refuse(yard.actor("avery"), yard.clock, view.number, reason="Not this week.", **words)
     assert ended.state is State.REJECTED
     assert ended.approvals[0].verdict is tickets.Verdict.REFUSED

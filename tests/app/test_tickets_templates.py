@@ -14,7 +14,16 @@ from quarterdeck.kernel.windows import Window
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
-from quarterdeck.tickets.api import ApprovalKind, ApprovalRole, Method, Risk, State, TicketAsset, TemplateView, WorkClass
+from quarterdeck.tickets.api import (
+    ApprovalKind,
+    ApprovalRole,
+    Method,
+    Risk,
+    State,
+    TemplateView,
+    TicketAsset,
+    WorkClass,
+)
 from quarterdeck.workflows import keep_templates, open_window, request
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +39,12 @@ def template(yard: Yard) -> TemplateView:
 
 def approve(yard: Yard, found: TemplateView, key: str, role: str) -> TemplateView:
     return keep_templates.approve(
-        yard.actor(key), yard.clock, found.id, role=ApprovalRole(role), shown_hash=found.content_hash, reason="Sound work."
+        yard.actor(key),
+        yard.clock,
+        found.id,
+        role=ApprovalRole(role),
+        shown_hash=found.content_hash,
+        reason="Sound work.",
     )
 
 
@@ -39,7 +53,7 @@ def approved(yard: Yard, found: TemplateView) -> TemplateView:
     return approve(yard, found, "casey", "cui_owner")
 
 
-def soon(yard: Yard, **by: float):  # noqa: ANN202, F811
+def soon(yard: Yard, **by: float):
     return yard.clock.now() + timedelta(**(by or {"minutes": 5}))
 
 
@@ -203,9 +217,7 @@ def test_a_quick_log_is_written_and_closed_in_one_entry(yard: Yard) -> None:
         ("quinn", {}, False, "role.missing"),
     ],
 )
-def test_what_is_no_quick_log(  # noqa: PLR0913
-    yard: Yard, who: str, changes: dict[str, object], changed: bool, expected: str
-) -> None:
+def test_what_is_no_quick_log(yard: Yard, who: str, changes: dict[str, object], changed: bool, expected: str) -> None:
     if changes.get("assets") == "server":
         changes = {"assets": (TicketAsset(yard.server, ""),)}
     if changes.get("window") == "ahead":

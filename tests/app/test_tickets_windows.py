@@ -68,7 +68,9 @@ def test_texts_that_can_not_be_kept(yard: Yard, changes: dict[str, object], expe
 
 def test_an_asset_named_twice(yard: Yard) -> None:
     named = TicketAsset(yard.server, yard.connection)
-    assert codes(request.request, yard.actor("iris"), yard.clock, yard.content(assets=(named, named))) == ("asset.twice",)
+    assert codes(request.request, yard.actor("iris"), yard.clock, yard.content(assets=(named, named))) == (
+        "asset.twice",
+    )
 
 
 def conflict(yard: Yard, number: str) -> tuple[str, ...]:
@@ -116,7 +118,7 @@ def test_the_ticker_expires_what_never_opened_and_nobody_else_does(yard: Yard) -
     draft = request.request(yard.actor("iris"), yard.clock, yard.content(window=window(yard, 5, 6)))
     number = yard.scheduled().number
 
-    def expire(actor) -> None:  # noqa: ANN001
+    def expire(actor) -> None:
         with evidence.act(actor, yard.clock) as act:
             tickets.expire(act, number)
 
@@ -132,7 +134,7 @@ def test_the_ticker_expires_what_never_opened_and_nobody_else_does(yard: Yard) -
 def test_the_window_end_leads_to_verification_by_itself(yard: Yard) -> None:
     number = opened(yard)
 
-    def end(actor) -> None:  # noqa: ANN001
+    def end(actor) -> None:
         with evidence.act(actor, yard.clock) as act:
             tickets.end_work(act, number)
 

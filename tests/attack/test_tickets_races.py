@@ -92,20 +92,18 @@ def whole() -> None:
 
 
 @pytest.fixture
-def gate(clock: StillClock, tmp_path: Path, database: Path) -> Iterator[tuple[access_shop.Shop, GateDesk, bytes]]:
+def gate(clock: StillClock, tmp_path: Path, database: Path) -> tuple[access_shop.Shop, GateDesk, bytes]:
     shop = make_shop(clock, {"web01": Place()})
     authorise(shop, "sam")
     open_ticket(shop)
     signer = near_signer(tmp_path / "signer", clock)
-    desk = GateDesk(
-        clock, signer, partial(signed_by, authority_line=str(signer.status()["entry_ca"])), lambda: ALLOWED
-    )
+    desk = GateDesk(clock, signer, partial(signed_by, authority_line=str(signer.status()["entry_ca"])), lambda: ALLOWED)
     key = fresh_key()
     personnel.register_key(shop.people["sam"], key, actor=shop.actor("sam"), clock=clock)
     material = take_access(
         shop.actor("sam"), clock, ticket=shop.ticket, public_key=key, signer=signer, door=DOOR, assets=[shop.asset]
     )
-    yield shop, desk, access.certificate_blob(material.assets[0].certificate)
+    return shop, desk, access.certificate_blob(material.assets[0].certificate)
 
 
 def order(number: str) -> list[str]:
@@ -114,7 +112,7 @@ def order(number: str) -> list[str]:
 
 
 @pytest.mark.parametrize("ending", ["work ends", "access is revoked"])
-def test_after_the_ending_is_committed_no_admission_succeeds(gate, clock: StillClock, ending: str) -> None:  # noqa: ANN001
+def test_after_the_ending_is_committed_no_admission_succeeds(gate, clock: StillClock, ending: str) -> None:
     shop, desk, blob = gate
     grant = access.grant_for_certificate(blob)
     assert grant is not None
@@ -167,9 +165,7 @@ def test_two_approvers_at_once_both_count_once(yard: Yard) -> None:
             reason="At the same time.",
         ).state  # fmt: skip
 
-    results = at_once(
-        decide("avery", "approver"), decide("casey", "cui_owner"), decide("avery", "approver")
-    )
+    results = at_once(decide("avery", "approver"), decide("casey", "cui_owner"), decide("avery", "approver"))
     twice = [one for one in results if isinstance(one, tuple)]
     assert twice in ([("approval.given",)], [("state.wrong",)]), results
     found = tickets.ticket(view.number)
@@ -199,9 +195,11 @@ def test_two_editors_at_once_lose_nothing(yard: Yard) -> None:
     view = yard.submitted()
     results = at_once(
         *(
-            lambda key=key, title=title: request.edit(
-                yard.actor(key), yard.clock, view.number, yard.content(title=title), version=view.version
-            ).title
+            lambda key=key, title=title: (
+                request.edit(
+                    yard.actor(key), yard.clock, view.number, yard.content(title=title), version=view.version
+                ).title
+            )
             for key, title in (("iris", "Hers"), ("max", "His"))
         )
     )
@@ -253,9 +251,7 @@ sys.stdin.read()
 
 
 @pytest.mark.parametrize("when", ["before the entries", "after the entries"])
-def test_a_process_killed_in_mid_act_leaves_nothing_half_written(
-    yard: Yard, tmp_path: Path, when: str
-) -> None:
+def test_a_process_killed_in_mid_act_leaves_nothing_half_written(yard: Yard, tmp_path: Path, when: str) -> None:
     if connection.vendor != "sqlite":
         pytest.skip("not run here: the child opens the SQLite file of this test")
     view = yard.submitted()
@@ -264,7 +260,7 @@ def test_a_process_killed_in_mid_act_leaves_nothing_half_written(
     with connection.cursor() as cursor:
         cursor.execute("VACUUM INTO %s", [str(copy)])
     env = os.environ | {"QD_DATABASE_URL": f"sqlite:///{copy}", "DJANGO_SETTINGS_MODULE": "quarterdeck.settings"}
-    process = subprocess.Popen(  # noqa: S603  our own interpreter
+    process = subprocess.Popen(
         [sys.executable, "-c", KILLED, view.number, yard.shop.ids["iris"], "2026-11-23T14:00:00Z", when],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, text=True,
     )  # fmt: skip
@@ -275,7 +271,7 @@ def test_a_process_killed_in_mid_act_leaves_nothing_half_written(
     process.wait(timeout=30)
     process.stdout.close()
     process.stdin.close()
-    reading = subprocess.run(  # noqa: S603
+    reading = subprocess.run(
         [sys.executable, "-c", READ, view.number], env=env, text=True, capture_output=True, timeout=120, check=True
     )
     assert reading.stdout.split() == ["submitted", str(size), "0", "True"], reading.stderr

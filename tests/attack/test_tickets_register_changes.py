@@ -55,9 +55,7 @@ CHANGES: dict[str, Callable[[Yard], object]] = {
     "category": asset(category="specialized", category_reason="A test bench."),
     "owner": lambda yard: asset(owner=yard.shop.ids["iris"])(yard),
     "hostname": asset(hostname="db01.example.test"),
-    "agreement ended": lambda yard: personnel.end_agreement(
-        yard.agreement, actor=yard.actor("iris"), clock=yard.clock
-    ),
+    "agreement ended": lambda yard: personnel.end_agreement(yard.agreement, actor=yard.actor("iris"), clock=yard.clock),
     "tool withdrawn": lambda yard: tools.withdraw_item(yard.tool, actor=yard.actor("iris"), clock=yard.clock),
     "policy": adopt,
 }
@@ -145,7 +143,9 @@ def test_an_approver_who_joins_the_pool_later_does_not_get_in(yard: Yard) -> Non
 def test_the_page_was_shown_the_plan_was_edited_then_it_was_clicked(yard: Yard) -> None:
     """Row 27, with every decision that carries a hash."""
     view = yard.submitted(emergency=True)
-    request.edit(yard.actor("iris"), yard.clock, view.number, replace(view.content, plan="rm -rf"), version=view.version)
+    request.edit(
+        yard.actor("iris"), yard.clock, view.number, replace(view.content, plan="rm -rf"), version=view.version
+    )
     word = {"authoriser": yard.shop.ids["avery"], "basis": tickets.EmergencyBasis.IN_PERSON}
     who, clock = yard.actor("avery"), yard.clock
     assert codes(decide, yard, view) == ("content.moved",)

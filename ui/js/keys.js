@@ -11,7 +11,7 @@ export function startKeys(palette) {
       return palette.open();
     }
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || one("dialog[open]")) return;
-    const wasGoing = Date.now() - going < 1500;
+    const wasGoing = Date.now() - going < 2500;
     going = 0;
     if (wasGoing) {
       const place = one(`[data-go-to="${CSS.escape(event.key)}"]`);

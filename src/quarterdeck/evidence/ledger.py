@@ -259,19 +259,13 @@ class StoredRow:
 
 def stored_rows(until_seq: int) -> Iterator[StoredRow]:
     """Yield the rows before `until_seq` in order, nothing of them believed: for who checks them."""
-    for row in LedgerEntry.objects.filter(seq__lt=until_seq).order_by("seq").iterator(chunk_size=1000):
+    rows = LedgerEntry.objects.filter(seq__lt=until_seq).order_by("seq").values_list(
+        "seq", "event_id", "event", "ticket", "ticket_seq", "actor_id", "object_type", "object_id", "leaf", "body"
+    )
+    for seq, event_id, event, ticket, ticket_seq, actor, kind, object_id, leaf, body in rows.iterator(chunk_size=1000):
         yield StoredRow(
-            row.seq,
-            row.event_id,
-            row.event,
-            row.ticket,
-            row.ticket_seq,
-            row.actor_id,
-            row.object_type,
-            row.object_id,
-            _octets(row.leaf),
-            _octets(row.body),
-        )
+            seq, event_id, event, ticket, ticket_seq, actor, kind, object_id, _octets(leaf), _octets(body)
+        )  # fmt: skip
 
 
 def _octets(stored: bytes | memoryview | str) -> bytes:

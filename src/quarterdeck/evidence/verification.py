@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from quarterdeck.evidence.ledger import entry_of, head
+from quarterdeck.evidence.ledger import head
 from quarterdeck.evidence.models import Checkpoint, LedgerEntry
 from quarterdeck_verify import checkpoint as checkpoint_format
 from quarterdeck_verify.entry import NO_HASH, decode, leaf_hash
@@ -58,30 +58,24 @@ def _check_row(
     if bytes(row.leaf) != leaf:
         report.add(f"{where}: its bytes do not fit its leaf hash")
     try:
-        found = entry_of(bytes(row.body), leaf)
+        told = decode(bytes(row.body))
     except (ValueError, KeyError, TypeError) as error:
         report.add(f"{where}: not a canonical entry ({error})")
         return
-    columns = (row.seq, row.event_id, row.event, row.ticket, row.ticket_seq, row.actor_id, row.object_type)
-    told = (
-        found.seq,
-        found.event_id,
-        found.event,
-        found.ticket,
-        found.ticket_seq,
-        found.actor_id,
-        found.object.type,
-    )
-    if columns != told or row.object_id != found.object.id:
+    ticket, ticket_seq = told["ticket"], told["ticket_seq"]
+    columns = (row.seq, row.event_id, row.event, row.ticket, row.ticket_seq, row.actor_id)
+    if (
+        columns != (told["seq"], told["event_id"], told["event"], ticket, ticket_seq, told["actor"]["id"])
+        or {"type": row.object_type, "id": row.object_id} != told["object"]
+    ):
         report.add(f"{where}: its columns say something else than its bytes")
-    document = decode(bytes(row.body))
-    if document["prev"] != tip:
+    if told["prev"] != tip:
         report.add(f"{where}: does not follow the entry before it")
-    if found.ticket is not None:
-        seq, last = tickets.get(found.ticket, (0, NO_HASH))
-        if (found.ticket_seq, document["ticket_prev"]) != (seq + 1, last):
-            report.add(f"{where}: {found.ticket} has a hole before its entry {found.ticket_seq}")
-        tickets[found.ticket] = (found.ticket_seq or 0, leaf.hex())
+    if ticket is not None:
+        seq, last = tickets.get(ticket, (0, NO_HASH))
+        if (ticket_seq, told["ticket_prev"]) != (seq + 1, last):
+            report.add(f"{where}: {ticket} has a hole before its entry {ticket_seq}")
+        tickets[ticket] = (ticket_seq or 0, leaf.hex())
 
 
 def _check_heads(report: LedgerReport, roots: dict[int, str]) -> None:

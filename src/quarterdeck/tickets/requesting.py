@@ -22,13 +22,15 @@ from quarterdeck.tickets.models import (
 )
 from quarterdeck.tickets.moving import locked, move, record
 from quarterdeck.tickets.notices import tell
-from quarterdeck.tickets.pictures import is_bound, takes_part, workers
+from quarterdeck.tickets.pictures import duty_of, takes_part, workers
 from quarterdeck.tickets.rows import view
 from quarterdeck.tickets.rules import may_log_quick, may_move, may_write, readable, usable_title, well_formed
 from quarterdeck.tickets.snapshot import content_hash, snapshot
 from quarterdeck.tickets.standing import MOVING_ROLES, require_process, require_role
 from quarterdeck.tickets.terms import Content, Duty, Risk, State, WorkClass
 from quarterdeck.tools import api as tools
+
+_REMARKING = frozenset({Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER})
 
 
 def request(act: Act, content: Content, *, work_class: WorkClass = WorkClass.TICKET, emergency: bool = False) -> str:
@@ -285,13 +287,15 @@ def log_quick(act: Act, content: Content, *, changed_configuration: bool) -> str
 def comment(act: Act, number: str, text: str) -> None:
     """Add a remark to a live ticket; its entry carries a commitment only."""
     row = locked(act, number)
-    roles = personnel.roles_of(act.actor.id, act.at)
+    seen, roles = view(row), personnel.roles_of(act.actor.id, act.at)
     all_of(
         [
             require_that(
-                bool(roles - {Role.ASSESSOR}) or is_bound(view(row), act.actor.id),
+                bool(roles & _REMARKING)
+                or act.actor.id == seen.requester
+                or (act.actor.is_person and duty_of(seen, act.actor.id) is not None),
                 "role.missing",
-                "Assessors read and do not write.",
+                "Remarks are for the people of the ticket and those who decide; assessors read and do not write.",
                 "Tell the IT lead.",
             ),
             require_that(

@@ -11,7 +11,7 @@ from tests.e2e.harbour.building import STEP_UP_SECONDS, Harbour
 from tests.e2e.harbour.conftest import Visit
 from tests.e2e.harbour.tab import PATIENCE_MS, PHONE, Tab
 
-_CSV = """Machine,Responsible,Holds CUI,Where,Category
+_CSV = """Computer,Keeper,Holds CUI,Shelf,Category
 label01,iris@example.test,no,Shipping,out_of_scope
 gauge01,casey@example.test,yes,Inspection,cui_asset
 -oProxyCommand,iris@example.test,no,Shipping,out_of_scope
@@ -35,10 +35,10 @@ def test_iris_sees_in_the_first_run_what_is_done_and_imports_a_csv(visit: Visit,
     page.get_by_label("CSV file").set_input_files(file)
     page.get_by_role("button", name="Look at the difference").click()
 
-    page.get_by_label("Meaning of Machine").select_option("hostname")
-    page.get_by_label("Meaning of Responsible").select_option("owner")
+    expect(page.get_by_label("Meaning of Computer")).to_have_value("hostname")
+    page.get_by_label("Meaning of Keeper").select_option("owner")
     page.get_by_label("Meaning of Holds CUI").select_option("handles_cui")
-    page.get_by_label("Meaning of Where").select_option("location")
+    page.get_by_label("Meaning of Shelf").select_option("location")
     page.get_by_role("button", name="Map again").click()
     mend = page.get_by_role("region", name="Rows to mend")
     expect(mend).to_contain_text("hostname")

@@ -1,0 +1,43 @@
+"""The ticket page asks its hold points often: a bound on the queries that takes keeps repeats from creeping back."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from tests import ticket_steps
+from tests.ticket_steps import BEFORE_OPEN, bring, to_window
+from tests.ticket_yard import Yard
+
+from quarterdeck.tickets import api as tickets
+
+pytestmark = pytest.mark.django_db
+yard, quick_passwords = ticket_steps.yard, ticket_steps.quick_passwords
+MOST = {"hold_points": 120, "ticket": 12, "may_admit": 50, "admission_terms": 16}
+
+
+def test_queries_of_the_hot_reads_do_not_grow_with_the_facts(yard: Yard) -> None:
+    number = yard.scheduled().number
+    to_window(yard, number)
+    now, who = yard.clock.now(), yard.shop.ids["max"]
+    reads: dict[str, Callable[[], object]] = {
+        "hold_points": lambda: tickets.hold_points(number, now),
+        "ticket": lambda: tickets.ticket(number),
+        "may_admit": lambda: tickets.may_admit(number, who, yard.server, now),
+        "admission_terms": lambda: tickets.admission_terms(number, who),
+    }
+
+    def count() -> dict[str, int]:
+        found: dict[str, int] = {}
+        for name, read in reads.items():
+            with CaptureQueriesContext(connection) as seen:
+                read()
+            found[name] = len(seen)
+        return found
+
+    bring(yard, number, BEFORE_OPEN)
+    before = count()
+    for _ in range(5):
+        bring(yard, number, BEFORE_OPEN)
+    assert count() == before
+    assert {name: n for name, n in before.items() if n > MOST[name]} == {}
