@@ -19,8 +19,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-from tests.lab.gate_lab import GateLab, TargetSshd, gate_lab, sign, wait_for  # noqa: E402
-from tests.lab.gate_lab import new_key  # noqa: E402
+from tests.lab.gate_lab import (  # noqa: E402
+    GateLab,
+    TargetSshd,
+    gate_lab,
+    new_key,
+    sign,
+    wait_for,
+)
 
 CIPHER = ("-o", "Ciphers=aes256-gcm@openssh.com", "-o", "KexAlgorithms=ecdh-sha2-nistp256")
 

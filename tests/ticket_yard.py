@@ -16,7 +16,10 @@ from quarterdeck.tickets.api import Action, Content, MaintenanceType, Method, Ti
 from quarterdeck.tools import api as tools
 from quarterdeck.workflows import approve, request
 
-HOST_KEY = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZMy7opKgwFB9nkt5YRrYMjNuG5N87uRgg6CLrbo5wAdT/y6v0mKV0U2w0WZ2YB/++Tpockg="
+HOST_KEY = (
+    "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZM"
+    "y7opKgwFB9nkt5YRrYMjNuG5N87uRgg6CLrbo5wAdT/y6v0mKV0U2w0WZ2YB/++Tpockg="
+)
 
 
 @dataclass
@@ -31,7 +34,7 @@ class Yard:
     tool: str
     agreement: str
 
-    def actor(self, key: str):  # noqa: ANN201
+    def actor(self, key: str):
         return self.shop.actor(key)
 
     def content(self, **changes: object) -> Content:

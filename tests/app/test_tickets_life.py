@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def quick_passwords(settings) -> None:  # noqa: ANN001
+def quick_passwords(settings) -> None:
     """The strength of the hash is not under test here."""
     settings.PASSWORD_HASHERS = FAST_HASHER
 
@@ -25,7 +25,7 @@ def yard(clock: StillClock) -> Yard:
     return build_yard(clock)
 
 
-def refused(call, *args: object, **kwargs: object) -> tuple[str, ...]:  # noqa: ANN001
+def refused(call, *args: object, **kwargs: object) -> tuple[str, ...]:
     with pytest.raises(Refused) as refusal:
         call(*args, **kwargs)
     return refusal.value.decision.codes
@@ -50,7 +50,8 @@ def test_numbers_are_contiguous(yard: Yard) -> None:
 
 def test_the_hash_shown_must_be_the_hash_now(yard: Yard) -> None:
     view = yard.submitted()
-    request.edit(yard.actor("iris"), yard.clock, view.number, yard.content(plan="Something else."), version=view.version)
+    changed = yard.content(plan="Something else.")
+    request.edit(yard.actor("iris"), yard.clock, view.number, changed, version=view.version)
     codes = refused(
         approve.approve, yard.actor("avery"), yard.clock, view.number, role=ApprovalRole.APPROVER,
         content_hash=view.content_hash, reason="As shown.",
@@ -99,5 +100,5 @@ def test_a_register_changed_after_approval_holds_the_ticket(yard: Yard) -> None:
     assert [d["field"] for d in tickets.changes_since_frozen(view.number)]
 
 
-def _plain(fields):  # noqa: ANN001, ANN202
+def _plain(fields):
     return {name: getattr(fields, name) for name in fields.__dataclass_fields__}

@@ -1,11 +1,18 @@
-"""The life of a ticket as a state machine: whatever people try in whatever order, the promises of design section 4 hold."""
+"""The life of a ticket as a state machine: whatever people try, the promises of design section 4 hold."""
 
 from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from tests.clock import StillClock
 from tests.shop import FAST_HASHER
 from tests.ticket_yard import Yard, build_yard
@@ -60,7 +67,7 @@ class Life(RuleBasedStateMachine):
     def view(self) -> tickets.TicketView:
         return tickets.ticket(self.number)
 
-    def attempt(self, who: str, verb, *args: object, **kwargs: object) -> bool:  # noqa: ANN001
+    def attempt(self, who: str, verb, *args: object, **kwargs: object) -> bool:
         actor = OPERATOR if who == "operator" else self.yard.actor(who)
         try:
             with evidence.act(actor, self.clock) as act:
@@ -194,7 +201,7 @@ class Life(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
-def test_the_life_of_a_ticket(clock: StillClock, settings) -> None:  # noqa: ANN001, F811
+def test_the_life_of_a_ticket(clock: StillClock, settings) -> None:
     settings.PASSWORD_HASHERS = FAST_HASHER
     yard = build_yard(clock)
 

@@ -6,7 +6,7 @@ from django.db import models
 class PackageOrder(models.Model):
     """A package asked for and how far its making is; that it was exported is an entry, the file can be made again."""
 
-    unguarded_reason = "progress of a package under way; the entries package.ordered and package.exported are the evidence"
+    """A package asked for and how far it is; that it was exported is an entry, and the file can be made again."""
 
     id = models.CharField(primary_key=True, max_length=24)
     base = models.CharField(max_length=50, unique=True)

@@ -33,7 +33,7 @@ def store_artifact(
     if act_is_open.get():
         raise RuntimeError("store the artifact before the act: fsync must not hold the write lock")
     if not _SAFE_NAME.fullmatch(name):
-        raise ValueError(f"a file name in evidence is ASCII letters, digits, dot, dash and underscore, no dot at its end, not {name!r}")
+        raise ValueError(f"a file name in evidence has ASCII letters, digits, dot, dash, underscore; not {name!r}")
     folder = load().objects_dir
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

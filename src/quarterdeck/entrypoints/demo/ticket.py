@@ -218,7 +218,7 @@ def end_work(shop: Shop) -> str:
 
 
 def _waive_leftovers(shop: Shop) -> str:
-    """Waive, and say so, where the target's account is the demo's own user: the measuring ssh is seen as left behind."""
+    """Waive, and say so, where the target's account is the demo's own user, whose processes are seen as left behind."""
     page = shop.api("iris").call("GET", f"/tickets/{shop.ticket}")
     failed = any(hold["id"] == "HP-LEFTOVERS" and hold["state"] == "failed" for hold in page["hold_points"])
     if os.geteuid() == 0 or not failed:
