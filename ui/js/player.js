@@ -26,7 +26,8 @@ async function start(box) {
     state.text = lines(state.events);
     const at = state.events.find((event) => event[3] >= trueTime)?.[0] ?? 0;
     const markers = state.events.filter((event) => event[1] === "m").map((event) => [event[0], String(event[2])]);
-    const data = { ...recording, events: state.events.map((event) => event.slice(0, 3)) };
+    // A parser of this player hands over milliseconds; everything else of it, and a cast, speaks in seconds.
+    const data = { ...recording, events: state.events.map(([time, code, text]) => [time * 1000, code, text]) };
     box.replaceChildren();
     state.player = create({ data: () => data, parser: (value) => value }, box, {
       fit: "width", speed: Number(speed.value), startAt: at, autoPlay: playing, preload: true, markers, theme: "asciinema", terminalFontSize: "small", poster: "npt:0:01",

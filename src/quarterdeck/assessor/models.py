@@ -4,9 +4,9 @@ from django.db import models
 
 
 class PackageOrder(models.Model):
-    """A package asked for and how far its making is; that it was exported is an entry, the file can be made again."""
+    unguarded_reason = "progress of a package under way; package.ordered and package.exported are the evidence"
 
-    """A package asked for and how far it is; that it was exported is an entry, and the file can be made again."""
+    unguarded_reason = "progress of a package under way; the entries package.ordered and package.exported tell of it"
 
     id = models.CharField(primary_key=True, max_length=24)
     base = models.CharField(max_length=50, unique=True)
