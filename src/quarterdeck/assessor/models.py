@@ -4,7 +4,7 @@ from django.db import models
 
 
 class PackageOrder(models.Model):
-    unguarded_reason = "progress of a package under way; package.ordered and package.exported are the evidence"
+    """A package asked for and how far it is; that it was exported is an entry, and the file can be made again."""
 
     unguarded_reason = "progress of a package under way; the entries package.ordered and package.exported tell of it"
 

@@ -231,13 +231,14 @@ def test_quinn_replays_a_session_with_speed_seek_and_search(visit: Visit, shop: 
     expect(player).to_be_visible()
     page.get_by_label("Search in the text").fill("max connections")
     expect(page.locator("#hits li").first).to_contain_text("max connections")
-    # At each hit the screen shows what it showed then: before the change 50, at the end 200.
+    # At a hit the screen shows what it showed then, and nothing that came later.
     terminal = page.locator(".ap-term")
     page.locator("#hits button", has_text="max connections = 50").click()
     expect(terminal).to_contain_text("max connections = 50")
-    expect(terminal).not_to_contain_text("max connections = 200")
-    page.locator("#hits button", has_text=re.compile("^\\S+max connections = 200")).last.click()
-    expect(terminal).to_contain_text("max connections = 200")
+    expect(terminal).not_to_contain_text("logout")
+    page.get_by_label("Search in the text").fill("logout")
+    page.locator("#hits button").last.click()
+    expect(terminal).to_contain_text("logout")
 
 
 def test_quinn_finds_no_way_to_write_and_the_server_refuses_one(visit: Visit, shop: Harbour) -> None:
