@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import pytest_socket
+from django.conf import settings
+from pytest_django.fixtures import _set_suffix_to_test_databases
 from tests.append_only import allow_tests_to_empty_the_database
 from tests.clock import StillClock
 
@@ -42,6 +44,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest_socket.disable_socket(allow_unix_socket=True)
     elif folder not in REAL_SERVERS:
         pytest_socket.socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings_xdist_suffix(request: pytest.FixtureRequest) -> None:
+    """Give each worker its own database: SQLite's is in the worker's memory already, PostgreSQL's gets a suffix."""
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "")
+    if worker and not settings.DATABASES["default"]["ENGINE"].endswith("sqlite"):
+        _set_suffix_to_test_databases(suffix=worker)
 
 
 @pytest.fixture(autouse=True)
