@@ -63,7 +63,7 @@ def test_twelve_hours_are_the_cap_for_vendors_and_pools_not_for_staff(yard: Yard
     ],
 )
 def test_texts_that_can_not_be_kept(yard: Yard, changes: dict[str, object], expected: str) -> None:
-    assert codes(request.request, yard.actor("iris"), yard.clock, yard.content(**changes)) == (expected,)
+    assert expected in codes(request.request, yard.actor("iris"), yard.clock, yard.content(**changes))
 
 
 def test_an_asset_named_twice(yard: Yard) -> None:

@@ -89,7 +89,9 @@ class Cluster:
 
     def start(self, *options: str) -> None:
         settings_ = (*OPTIONS, *options, "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}")
-        command = [str(self.bin / "postgres"), "-D", "data", "-p", str(self.port)]
+        # A run that is killed takes its server along.
+        bound = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
+        command = [*bound, str(self.bin / "postgres"), "-D", "data", "-p", str(self.port)]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, *(word for one in settings_ for word in ("-c", one))],

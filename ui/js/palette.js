@@ -6,7 +6,7 @@ export function startPalette() {
   if (!dialog) return { open() {} };
   const input = one("input", dialog);
   const list = one("ul", dialog);
-  const state = { at: 0, asked: 0, timer: 0 };
+  const state = { at: 0, asked: 0, timer: 0, searching: false, enter: false };
   const places = all(".side .place").map((link) => ({ group: "Go to", label: link.dataset.name, url: link.href, icon: link.dataset.icon, hint: link.dataset.goTo ? `g ${link.dataset.goTo}` : "" }));
 
   const options = () => all("[role=option]", list);
@@ -36,16 +36,25 @@ export function startPalette() {
     show(near);
     const mine = ++state.asked;
     const answer = await fetch(`${dialog.dataset.source}?q=${encodeURIComponent(words)}`, { headers: { Accept: "application/json" } });
-    if (answer.ok && mine === state.asked) show([...(await answer.json()).found, ...near]);
+    const found = answer.ok ? (await answer.json()).found : [];
+    if (mine !== state.asked) return;
+    state.searching = false;
+    show([...found, ...near]);
+    if (state.enter) options()[0]?.click();
+    state.enter = false;
   };
 
   input.addEventListener("input", () => {
     clearTimeout(state.timer);
+    // Enter pressed before the answer is there must not be lost, nor open what an earlier answer put first.
+    state.searching = true;
+    state.enter = false;
     state.timer = setTimeout(search, 120);
   });
   input.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") choose(state.at + 1);
     else if (event.key === "ArrowUp") choose(state.at - 1);
+    else if (event.key === "Enter" && state.searching) state.enter = true;
     else if (event.key === "Enter") options()[state.at]?.click();
     else return;
     event.preventDefault();

@@ -94,8 +94,8 @@ def tickets(*, person_id: str = "", at: datetime | None = None, states: Sequence
 def hold_points(number: str, at: datetime) -> list[HoldPointView]:
     """Return all hold points of the ticket, grouped by the act they stand before.
 
-    Those of an act that is still ahead stand as they do now; those of an act that happened, as they were judged then:
-    another ticket that asks for the same asset later does not undo an approval.
+    On a live ticket they stand as they do now; on one that is over, as they were judged when the act happened: another
+    ticket that asks for the same asset later does not undo an approval.
     """
     in_force = policy()
     picture = picture_of(find(number), at, in_force)
@@ -123,7 +123,8 @@ _DONE: dict[Before, tuple[frozenset[State], tuple[str, ...], str]] = {
 def _judged_then(seen: TicketView, before: Before) -> dict[str, str]:
     """Return the states that the act's entry carries, empty while the act is ahead; `done` names the act."""
     states, events, done = _DONE[before]
-    sealed = evidence.last_entry(events, ticket=seen.number) if seen.state in states else None
+    happened = seen.is_final and seen.state in states
+    sealed = evidence.last_entry(events, ticket=seen.number) if happened else None
     told = sealed.data.get("hold_points") if sealed is not None else None
     return {"done": done, **{item["id"]: item["state"] for item in told}} if told else {}
 

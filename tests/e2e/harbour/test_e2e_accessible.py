@@ -23,9 +23,8 @@ _COLOURS = {"resultTypes": ["violations"], "preload": False, "runOnly": ["color-
 OBJECTIVE = next(one.token for one in MA_OBJECTIVES if one.id.startswith("MA.L2-3.7.5"))
 STRANGERS = ("/accounts/login/", "/enrol/", "/no-such-page/")
 OF_IRIS = (
-    "/", "/calendar/", "/tickets/", "/tickets/new/", "/tickets/{closed}/", "/tickets/{closed}/?tab=timeline",
-    "/tickets/{closed}/?tab=drift", "/tickets/{closed}/?tab=checks", "/tickets/{open}/", "/sessions/",
-    "/assets/{files01}/", "/people/{max}/", "/vendors/", "/evidence/", "/first-run/", "/you/",
+    "/", "/calendar/", "/tickets/", "/tickets/new/", "/tickets/{closed}/", "/tickets/{closed}/?tab=drift",
+    "/tickets/{open}/?tab=timeline", "/sessions/", "/assets/{files01}/", "/people/{max}/", "/evidence/",
 )  # fmt: skip
 OF_AVERY = ("/", "/tickets/{shown}/", "/tickets/{shown}/decide/")
 OF_NOOR = ("/", "/tickets/{open}/", "/tickets/{open}/work/", "/tickets/quick-log/")
