@@ -67,7 +67,7 @@ def test_a_login_answers_with_token_person_and_times(shop: Shop, clock: StillClo
 @pytest.mark.parametrize(
     "changed",
     [{"email": "nobody@example.test"}, {"password": "wrong"}, {"totp": "000000"}, {"email": "avery@example.test"},
-     {"email": "iris@example.test\u0000"}, {"totp": "١٢٣٤٥٦"}],
+     {"totp": "١٢٣٤٥٦"}],
 )
 def test_every_failure_has_one_answer(shop: Shop, changed: dict) -> None:
     answer = log_in(shop, **changed)
