@@ -119,7 +119,7 @@ def test_a_withheld_recording_is_nowhere_in_the_package(scene: Scene) -> None:
     number = scene.play()
     path = package(scene, numbers=[number])
     everything = b"".join(members(path).values())
-    assert b"smbclient" not in everything
+    assert b"smbclient -L" not in everything  # the name alone is in this machine's list of packages, too
     assert b"Anonymous login" not in everything
     assert "has not consented" in members(path)["report.html"].decode()
     assert not [name for name in members(path) if name.startswith("sessions/")]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 MAX_LINE = 64 * 1024
 LINE_TIMEOUT = 5.0
+LINGER = 1.0
 MAX_CONNECTIONS = 200
 log = logging.getLogger("quarterdeck.signer")
 Handler = Callable[[dict[str, object]], dict[str, object]]
@@ -60,6 +61,8 @@ class SocketServer:
             answer = await self._answer(reader, writer)
             writer.write(json.dumps(answer, separators=(",", ":")).encode() + b"\n")
             await asyncio.wait_for(writer.drain(), LINE_TIMEOUT)
+            writer.write_eof()
+            await asyncio.wait_for(_until_they_close(reader), LINGER)
         except (OSError, TimeoutError):
             pass  # the peer went away: there is nobody to tell
         finally:
@@ -85,6 +88,12 @@ class SocketServer:
         except Exception:  # a bug costs this answer and is logged; the signer keeps serving the others
             log.exception("a request failed")
             return refusal("signer.failed", "The signer failed on this request.", "Look at the signer's log.")
+
+
+async def _until_they_close(reader: asyncio.StreamReader) -> None:
+    """Read on: closing over unread bytes makes the kernel throw away the answer that the peer has not read yet."""
+    while await reader.read(MAX_LINE):
+        pass
 
 
 def _parsed(line: bytes) -> dict[str, object] | None:
