@@ -1,7 +1,7 @@
 """The one question behind every certificate and every channel: may this grant be used now, and where does it lead?
 
-Asked by the signer and by the gate with the same words. Grant, ticket and people are read from rows that match their
-sealed entries; the place comes from the inventory, which the ticket's check compares with what was approved.
+Asked by the signer and by the gate with the same words. Grant, ticket or plan, and people are read from rows that match
+their sealed entries; the place comes from the inventory, which is compared there with what was approved.
 """
 
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from datetime import datetime
 
 from quarterdeck.access import rules
 from quarterdeck.access.places import Destination
+from quarterdeck.access.plan_reading import may_monitor
 from quarterdeck.access.reading import grant, is_genuine_and_standing
 from quarterdeck.access.terms import GrantView, Purpose
 from quarterdeck.inventory import api as inventory
@@ -28,12 +29,28 @@ class Admissible:
 
 
 def may_use(given: GrantView, at: datetime) -> Decision:
-    """Return whether the grant is genuine and standing and its ticket admits its holder to its asset at `at`."""
+    """Return whether the grant is genuine and standing, and what it stands under opens its asset to its holder."""
+    return all_of(
+        (
+            is_genuine_and_standing(given, at),
+            _authority_says(given, at),
+            inventory.check_row(given.asset, given.connection),
+        )
+    )
+
+
+def _authority_says(given: GrantView, at: datetime) -> Decision:
     if given.purpose is Purpose.WORK:
-        ticket_says = all_of((tickets.may_admit(given.ticket, given.person, given.asset, at), _key_is_theirs(given)))
-    else:
-        ticket_says = tickets.may_measure(given.ticket, given.asset)
-    return all_of((is_genuine_and_standing(given, at), ticket_says, inventory.check_row(given.asset, given.connection)))
+        return all_of((tickets.may_admit(given.ticket, given.person, given.asset, at), _key_is_theirs(given)))
+    if given.purpose is Purpose.MEASURE:
+        return tickets.may_measure(given.ticket, given.asset)
+    return may_monitor(
+        given.plan,
+        asset=given.asset,
+        connection=given.connection,
+        collector_sha256=given.collector_sha256,
+        at=at,
+    )
 
 
 def _key_is_theirs(given: GrantView) -> Decision:

@@ -1,7 +1,8 @@
-"""Access grants: the credential bound to ticket, person, asset, account and time. The only module others import.
+"""Access grants: the credential bound to ticket, person, asset, account and time; the system's monitoring plans.
 
-Also the words of ssh that grants are about: public keys and certificates as bytes, places, a target's preparation, the
-judgement of its doors, a technician's configuration. Serves 3.7.5[a][b], 3.1.5, 3.1.12[c], 3.1.14[b], 3.4.5[h].
+The only module others import. Also the words of ssh that grants are about: public keys and certificates as bytes,
+places, a target's preparation, the judgement of its doors, a technician's configuration. Serves 3.7.5[a][b], 3.1.5,
+3.1.12[c], 3.1.14[b], 3.4.5[h].
 """
 
 from quarterdeck.access.admission import Admissible, admit, destination_of, may_use
@@ -21,6 +22,7 @@ from quarterdeck.access.granting import (
     bind_certificate,
     bind_certificate_line,
     create_grant,
+    create_monitor_grant,
     end_grant,
     record_serial,
     revoke,
@@ -28,6 +30,19 @@ from quarterdeck.access.granting import (
 )
 from quarterdeck.access.measuring import may_measure_with
 from quarterdeck.access.places import Destination, entry_principal, may_connect_to, target_principal
+from quarterdeck.access.plan_reading import (
+    changes_since_plan_was_frozen,
+    check_plan,
+    frozen_plan,
+    may_monitor,
+    plan,
+    plan_content,
+    plan_waits_for,
+    plans,
+    working_ticket,
+)
+from quarterdeck.access.plan_rules import PLAN_TRANSITIONS
+from quarterdeck.access.plans import ENDING_ROLES, decide_plan, end_plan, expire_plan, propose_plan, void_plan
 from quarterdeck.access.ports import EntrySigner, Stranger
 from quarterdeck.access.reading import (
     check_epoch,
@@ -51,20 +66,31 @@ from quarterdeck.access.sole_path import (
 from quarterdeck.access.target_setup import DROP_IN, FOLDER, expected_target, target_files, target_script
 from quarterdeck.access.terms import (
     GRANT_EVENTS,
+    LONGEST_CADENCE_HOURS,
     LONGEST_GRANT,
+    LONGEST_PLAN,
     SERIAL_EVENTS,
+    SHORTEST_CADENCE_HOURS,
     GrantState,
     GrantView,
+    PlanDecisionView,
+    PlanState,
+    PlanView,
     Purpose,
 )
 
 __all__ = [
     "DEFAULT_FOLDER",
     "DROP_IN",
+    "ENDING_ROLES",
     "FOLDER",
     "GRANT_EVENTS",
+    "LONGEST_CADENCE_HOURS",
     "LONGEST_GRANT",
+    "LONGEST_PLAN",
+    "PLAN_TRANSITIONS",
     "SERIAL_EVENTS",
+    "SHORTEST_CADENCE_HOURS",
     "Admissible",
     "CertificateFields",
     "Destination",
@@ -73,6 +99,9 @@ __all__ = [
     "GateDoor",
     "GrantState",
     "GrantView",
+    "PlanDecisionView",
+    "PlanState",
+    "PlanView",
     "Probe",
     "PublicKey",
     "Purpose",
@@ -86,18 +115,25 @@ __all__ = [
     "certificate_body",
     "certificate_file_name",
     "certificate_line",
+    "changes_since_plan_was_frozen",
     "check_epoch",
+    "check_plan",
     "check_row",
     "client_config",
     "create_grant",
+    "create_monitor_grant",
     "current_epoch",
+    "decide_plan",
     "destination_of",
     "doors_of_probe",
     "doors_of_server",
     "end_grant",
+    "end_plan",
     "entry_principal",
     "expected_target",
+    "expire_plan",
     "fingerprint_of",
+    "frozen_plan",
     "grant",
     "grant_for_certificate",
     "grant_of_serial",
@@ -106,9 +142,15 @@ __all__ = [
     "key_is_theirs",
     "may_connect_to",
     "may_measure_with",
+    "may_monitor",
     "may_use",
     "names_a_ticket",
     "parse_effective",
+    "plan",
+    "plan_content",
+    "plan_waits_for",
+    "plans",
+    "propose_plan",
     "read_certificate",
     "read_public_key",
     "record_serial",
@@ -118,4 +160,6 @@ __all__ = [
     "target_principal",
     "target_script",
     "unexplained_serials",
+    "void_plan",
+    "working_ticket",
 ]

@@ -2,16 +2,18 @@
 
 import hashlib
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from quarterdeck.access import rules
 from quarterdeck.access.certificates import certificate_blob, read_certificate, read_public_key
 from quarterdeck.access.models import AccessEpoch, AccessGrant
+from quarterdeck.access.plan_reading import find as find_plan
+from quarterdeck.access.plan_reading import may_monitor
 from quarterdeck.access.reading import check_row, current_epoch, sealed_fields, view
 from quarterdeck.access.terms import EPOCH_EVENT, SERIAL_EVENT, GrantState, GrantView, Purpose
 from quarterdeck.evidence.api import Act, Grade, JsonValue, ObjectRef, Outcome, row_digest
 from quarterdeck.kernel.clock import rfc3339
-from quarterdeck.kernel.decision import Decision, Refused, refuse
+from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse
 from quarterdeck.kernel.ids import new_id
 from quarterdeck.kernel.windows import Window
 from quarterdeck.tickets import api as tickets
@@ -35,9 +37,9 @@ def create_grant(
     """Give access: one grant for one account of one asset of the ticket, and the entry `access.granted`.
 
     For work the actor is the person, stepped up, and the ticket admits them now (800-171A 3.7.5[a], 3.1.5[b]); for
-    measure and monitor the actor is one of our processes. Raises Refused with every reason, ValueError for a bad key.
+    measure the actor is one of our processes. Raises Refused with every reason, ValueError for a bad key.
     """
-    rules.names_a_ticket(ticket).require()
+    all_of((rules.stands_under_a_ticket(purpose), rules.names_a_ticket(ticket))).require()
     key = read_public_key(public_key)
     seen = tickets.lock(act, ticket)
     _may_grant(act, seen.window, ticket, person, asset, purpose, valid_from, valid_until, collector_sha256).require()
@@ -65,9 +67,45 @@ def create_grant(
         collector_sha256=collector_sha256,
         mfa_at=act.actor.mfa_at if purpose is Purpose.WORK else None,
     )
-    row.save(force_insert=True)
-    _seal_granted(act, view(row))
-    return view(row)
+    return _given(act, row)
+
+
+def create_monitor_grant(act: Act, plan: str, *, public_key: str, lasting: timedelta) -> GrantView:
+    """Give one of our processes access under an approved monitoring plan; asset, place and collector are the plan's.
+
+    Raises Refused with every reason why the plan does not allow it now, ValueError for a bad key.
+    """
+    key = read_public_key(public_key)
+    under = find_plan(plan, lock=True)
+    until = min(act.at + lasting, under.valid_until)
+    all_of(
+        (
+            rules.may_measure(act.actor, Purpose.MONITOR, under.collector_sha256),
+            may_monitor(
+                plan,
+                asset=under.asset_id,
+                connection=under.connection_id,
+                collector_sha256=under.collector_sha256,
+                at=act.at,
+            ),
+            rules.has_allowed_span(Purpose.MONITOR, act.at, until, Window(under.proposed_at, under.valid_until)),
+        )
+    ).require()
+    row = AccessGrant(
+        id=new_id("ag"),
+        plan_id=plan,
+        asset=under.asset_id,
+        connection=under.connection_id,
+        purpose=Purpose.MONITOR.value,
+        public_key=key.line,
+        fingerprint=key.fingerprint,
+        valid_from=act.at,
+        valid_until=until,
+        window_until=under.valid_until,
+        epoch=current_epoch(),
+        collector_sha256=under.collector_sha256,
+    )
+    return _given(act, row)
 
 
 def bind_certificate(act: Act, grant_id: str, serial: int, cert_sha256: str) -> GrantView:
@@ -112,15 +150,22 @@ def end_grant(act: Act, grant_id: str, reason: str) -> GrantView:
 
 
 def revoke_for(
-    act: Act, *, reason: str, ticket: str | None = None, person: str | None = None, asset: str | None = None
+    act: Act,
+    *,
+    reason: str,
+    ticket: str | None = None,
+    person: str | None = None,
+    asset: str | None = None,
+    plan: str | None = None,
 ) -> list[GrantView]:
-    """Revoke every active grant of a ticket, person or asset (at least one must be named); return those revoked.
+    """Revoke every active grant of a ticket, person, asset or monitoring plan (one must be named); return those.
 
     With a ticket the fact `access.revoked` is recorded as well: nothing of it is active any more (3.7.5[b]).
     """
-    named = {k: v for k, v in (("ticket", ticket), ("person", person), ("asset", asset)) if v is not None}
+    given_under = (("ticket", ticket), ("person", person), ("asset", asset), ("plan", plan))
+    named = {name: value for name, value in given_under if value is not None}
     if not named:
-        raise ValueError("name a ticket, a person or an asset")
+        raise ValueError("name a ticket, a person, an asset or a plan")
     ids = AccessGrant.objects.filter(state=GrantState.ACTIVE.value, **named).order_by("id").values_list("id", flat=True)
     revoked = [_finish(act, grant_id, GrantState.REVOKED, reason) for grant_id in ids]
     if ticket is not None and person is None and asset is None:
@@ -187,7 +232,10 @@ def _active_row(grant_id: str) -> AccessGrant:
     return row
 
 
-def _seal_granted(act: Act, given: GrantView) -> None:
+def _given(act: Act, row: AccessGrant) -> GrantView:
+    row.save(force_insert=True)
+    given = view(row)
+    under: dict[str, JsonValue] = {"plan": given.plan} if given.plan else {}
     entry = _record(
         act,
         "access.granted",
@@ -201,11 +249,13 @@ def _seal_granted(act: Act, given: GrantView) -> None:
             "valid_until": rfc3339(given.valid_until),
             "epoch": given.epoch,
             "collector_sha256": given.collector_sha256,
+            **under,
         },
     )
     if given.purpose is Purpose.WORK:
         _passed(act, "access.granted", entry, given, valid_until=given.valid_until)
         _passed(act, "mfa.used", entry, given)
+    return given
 
 
 def _passed(act: Act, kind: str, entry: str, given: GrantView, *, valid_until: datetime | None = None) -> None:
@@ -222,7 +272,7 @@ def _passed(act: Act, kind: str, entry: str, given: GrantView, *, valid_until: d
 
 def _record(act: Act, event: str, about: GrantView, data: dict[str, JsonValue]) -> str:
     told: dict[str, JsonValue] = {**data, "row_digest": row_digest(sealed_fields(about))}
-    return act.record(event, ObjectRef("access_grant", about.id), ticket=about.ticket, data=told)
+    return act.record(event, ObjectRef("access_grant", about.id), ticket=about.ticket or None, data=told)
 
 
 def _checked_reason(reason: str) -> None:

@@ -3,14 +3,82 @@
 from django.db import models
 from django.db.models import F, Q
 
-from quarterdeck.access.terms import GrantState, Purpose
+from quarterdeck.access.terms import (
+    LONGEST_CADENCE_HOURS,
+    SHORTEST_CADENCE_HOURS,
+    GrantState,
+    PlanState,
+    Purpose,
+)
+from quarterdeck.tickets.terms import ApprovalRole, Verdict
+
+
+class MonitoringPlan(models.Model):
+    """A standing authority for the system to measure one asset at a cadence; never deleted, never edited."""
+
+    id = models.CharField(primary_key=True, max_length=32)
+    asset = models.ForeignKey("inventory.Asset", on_delete=models.PROTECT, related_name="+")
+    connection = models.ForeignKey("inventory.Connection", on_delete=models.PROTECT, related_name="+")
+    collector_sha256 = models.CharField(max_length=64)
+    cadence_hours = models.PositiveSmallIntegerField()
+    valid_until = models.DateTimeField()
+    reason = models.TextField()
+    proposer = models.ForeignKey("personnel.Person", on_delete=models.PROTECT, related_name="+")
+    proposed_at = models.DateTimeField()
+    state = models.CharField(max_length=8, db_index=True, default=PlanState.PROPOSED.value)
+    state_at = models.DateTimeField()
+    content_hash = models.CharField(max_length=64)
+    epoch = models.BigIntegerField()
+    ended_by = models.CharField(max_length=32, blank=True)
+    end_reason = models.TextField(blank=True)
+    differences = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=[s.value for s in PlanState]), name="plan_state_known"),
+            models.CheckConstraint(
+                condition=Q(cadence_hours__gte=SHORTEST_CADENCE_HOURS, cadence_hours__lte=LONGEST_CADENCE_HOURS),
+                name="plan_cadence_sensible",
+            ),
+            models.CheckConstraint(condition=Q(proposed_at__lt=F("valid_until")), name="plan_ordered"),
+            models.UniqueConstraint(
+                fields=["connection"],
+                condition=Q(state__in=[PlanState.PROPOSED.value, PlanState.APPROVED.value]),
+                name="one_live_plan_per_connection",
+            ),
+        ]
+
+
+class PlanDecision(models.Model):
+    """One person's decision in one role on a plan's exact content; nobody decides twice on one plan."""
+
+    plan = models.ForeignKey(MonitoringPlan, on_delete=models.PROTECT, related_name="decision_rows")
+    role = models.CharField(max_length=10)
+    verdict = models.CharField(max_length=10)
+    person = models.ForeignKey("personnel.Person", on_delete=models.PROTECT, related_name="+")
+    content_hash = models.CharField(max_length=64)
+    reason = models.TextField()
+    at = models.DateTimeField()
+    entry = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["plan", "person"], name="one_plan_decision_per_person"),
+            models.CheckConstraint(
+                condition=Q(role__in=[r.value for r in ApprovalRole]), name="plan_decision_role_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(verdict__in=[v.value for v in Verdict]), name="plan_decision_verdict_known"
+            ),
+        ]
 
 
 class AccessGrant(models.Model):
-    """A credential bound to ticket, person, asset, connection and time; never deleted."""
+    """A credential bound to ticket or monitoring plan, person, asset, connection and time; never deleted."""
 
     id = models.CharField(primary_key=True, max_length=32)
-    ticket = models.ForeignKey("tickets.MaintenanceTicket", on_delete=models.PROTECT, related_name="+")
+    ticket = models.ForeignKey("tickets.MaintenanceTicket", on_delete=models.PROTECT, null=True, related_name="+")
+    plan = models.ForeignKey(MonitoringPlan, on_delete=models.PROTECT, null=True, related_name="+")
     person = models.CharField(max_length=32, blank=True, db_index=True)
     asset = models.CharField(max_length=32)
     connection = models.CharField(max_length=32)
@@ -40,6 +108,11 @@ class AccessGrant(models.Model):
                 condition=Q(purpose=Purpose.WORK.value, collector_sha256="", mfa_at__isnull=False) & ~Q(person="")
                 | ~Q(purpose=Purpose.WORK.value) & Q(person="", mfa_at__isnull=True) & ~Q(collector_sha256=""),
                 name="grant_person_only_for_work",
+            ),
+            models.CheckConstraint(
+                condition=Q(purpose=Purpose.MONITOR.value, ticket__isnull=True, plan__isnull=False)
+                | ~Q(purpose=Purpose.MONITOR.value) & Q(ticket__isnull=False, plan__isnull=True),
+                name="grant_under_ticket_or_plan",
             ),
             models.CheckConstraint(
                 condition=Q(serial__isnull=True, cert_sha256="") | Q(serial__isnull=False) & ~Q(cert_sha256=""),

@@ -20,7 +20,7 @@ def view(row: AccessGrant) -> GrantView:
     """Return the row as a value."""
     return GrantView(
         id=row.id,
-        ticket=row.ticket_id,
+        ticket=row.ticket_id or "",
         person=row.person,
         asset=row.asset,
         connection=row.connection,
@@ -38,6 +38,7 @@ def view(row: AccessGrant) -> GrantView:
         mfa_at=row.mfa_at,
         ended_at=row.ended_at,
         end_reason=row.end_reason,
+        plan=row.plan_id or "",
     )
 
 
@@ -55,10 +56,12 @@ def grants(
     person: str | None = None,
     purpose: Purpose | None = None,
     state: GrantState | None = None,
+    plan: str | None = None,
 ) -> list[GrantView]:
-    """Return grants by ticket, person, purpose or state, oldest first."""
+    """Return grants by ticket, person, purpose, state or monitoring plan, oldest first."""
     rows = AccessGrant.objects.order_by("valid_from", "id")
-    for name, value in (("ticket", ticket), ("person", person), ("purpose", purpose), ("state", state)):
+    asked = (("ticket", ticket), ("person", person), ("purpose", purpose), ("state", state), ("plan", plan))
+    for name, value in asked:
         if value is not None:
             rows = rows.filter(**{name: str(value)})
     return [view(row) for row in rows]
@@ -91,7 +94,8 @@ def grant_of_serial(serial: int) -> GrantView | None:
 
 def sealed_fields(grant_: GrantView) -> dict[str, JsonValue]:
     """Return every field of a grant in the form whose digest its ledger entries carry."""
-    return {
+    under: dict[str, JsonValue] = {"plan": grant_.plan} if grant_.plan else {}
+    return under | {
         "id": grant_.id,
         "ticket": grant_.ticket,
         "person": grant_.person,
@@ -118,7 +122,7 @@ def check_row(grant_: GrantView) -> Decision:
     """Return whether the grant is what its newest ledger entry sealed (attacks.md rows 1 and 28)."""
     sealed = last_entry(GRANT_EVENTS, object=ObjectRef("access_grant", grant_.id))
     digest = None
-    if sealed is not None and sealed.object.id == grant_.id and sealed.ticket == grant_.ticket:
+    if sealed is not None and sealed.object.id == grant_.id and sealed.ticket == (grant_.ticket or None):
         digest = sealed.data.get("row_digest")
     return rules.row_is_sealed("access grant", row_digest(sealed_fields(grant_)), digest)
 

@@ -39,13 +39,13 @@ def may_measure(actor: Actor, purpose: Purpose, collector_sha256: str) -> Decisi
                 actor.kind is ActorKind.SYSTEM,
                 "access.system_only",
                 f"No person ever holds a {purpose.value} credential.",
-                "Start the measurement from the ticket; Quarterdeck runs it.",
+                "Start the measurement from the ticket, or propose a monitoring plan; Quarterdeck runs it.",
             ),
             require_that(
                 len(collector_sha256) == 64 and not set(collector_sha256) - set("0123456789abcdef"),
                 "access.collector_unnamed",
                 "A measurement names the exact collector by its SHA-256.",
-                "Start the measurement from the ticket.",
+                "Start the measurement from the ticket, or propose a monitoring plan.",
             ),
         )
     )
@@ -139,6 +139,16 @@ def row_is_sealed(what: str, row_digest: str, sealed_digest: object) -> Decision
         "row.altered",
         f"This {what} differs from its entry in the ledger.",
         "Stop and tell the IT lead: somebody wrote into the database.",
+    )
+
+
+def stands_under_a_ticket(purpose: Purpose) -> Decision:
+    """Work and measuring stand under a ticket; monitoring stands under a plan and never under one."""
+    return require_that(
+        purpose is not Purpose.MONITOR,
+        "access.needs_a_plan",
+        "A monitor credential is given under an approved monitoring plan, never under a ticket.",
+        "Propose a monitoring plan on the asset's page.",
     )
 
 

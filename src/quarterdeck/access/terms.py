@@ -1,8 +1,11 @@
-"""The words of access: purposes, states, and a grant as a plain value."""
+"""The words of access: purposes, states, a grant and a monitoring plan as plain values."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from quarterdeck.controls.api import PERIODICALLY_MAX_DAYS
+from quarterdeck.tickets.terms import ApprovalRole, Verdict
 
 LONGEST_GRANT = timedelta(hours=12)
 LONGEST_MEASUREMENT = timedelta(hours=1)
@@ -10,6 +13,15 @@ GRANT_EVENTS = ("access.granted", "access.certificate_bound", "access.revoked", 
 SERIAL_EVENT = "access.certificate_used"
 SERIAL_EVENTS = ("access.certificate_bound", SERIAL_EVENT)
 EPOCH_EVENT = "access.epoch_begun"
+# A standing authority is looked at again at least as often as anything "periodic": a year at most (32 CFR 170.4).
+LONGEST_PLAN = timedelta(days=PERIODICALLY_MAX_DAYS)
+# Every watched byte is read each time: more often than that is a matter for file events, less often no monitoring.
+SHORTEST_CADENCE_HOURS, LONGEST_CADENCE_HOURS = 4, 31 * 24
+PLAN_DECIDED = "monitoring_plan.decided"
+PLAN_EVENTS = (
+    "monitoring_plan.proposed", "monitoring_plan.approved", "monitoring_plan.rejected", "monitoring_plan.ended",
+    "monitoring_plan.expired", "monitoring_plan.voided",
+)  # fmt: skip
 
 
 class Purpose(StrEnum):
@@ -28,9 +40,72 @@ class GrantState(StrEnum):
     ENDED = "ended"
 
 
+class PlanState(StrEnum):
+    """Life of a monitoring plan; all but the first two are final, and what is final is proposed anew."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    ENDED = "ended"
+    EXPIRED = "expired"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDecisionView:
+    """One person's decision on the exact content of a monitoring plan."""
+
+    person: str
+    role: ApprovalRole
+    verdict: Verdict
+    reason: str
+    at: datetime
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """A standing authority for the system to measure one asset through one connection.
+
+    `differences` says what a void plan's names mean now and meant then; `decisions` are those that the ledger carries.
+    """
+
+    id: str
+    asset: str
+    connection: str
+    collector_sha256: str
+    cadence_hours: int
+    valid_until: datetime
+    reason: str
+    proposer: str
+    proposed_at: datetime
+    state: PlanState
+    state_at: datetime
+    content_hash: str
+    epoch: int
+    ended_by: str
+    end_reason: str
+    differences: tuple[dict[str, str], ...]
+    decisions: tuple[PlanDecisionView, ...]
+
+    @property
+    def is_live(self) -> bool:
+        """True while it waits for decisions or is in force."""
+        return self.state in (PlanState.PROPOSED, PlanState.APPROVED)
+
+    @property
+    def cadence(self) -> timedelta:
+        """How long after one measurement the next is due."""
+        return timedelta(hours=self.cadence_hours)
+
+
 @dataclass(frozen=True, slots=True)
 class GrantView:
-    """A grant as others see it; `person` is empty for measure and monitor, `serial` None before its certificate."""
+    """A grant as others see it; `serial` is None before its certificate.
+
+    For work and measure it stands under a ticket, for monitor under a plan: the other of the two is empty. `person` is
+    empty for measure and monitor.
+    """
 
     id: str
     ticket: str
@@ -51,3 +126,4 @@ class GrantView:
     mfa_at: datetime | None
     ended_at: datetime | None
     end_reason: str
+    plan: str = ""

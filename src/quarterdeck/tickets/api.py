@@ -42,10 +42,20 @@ from quarterdeck.tickets.reading import (
     tickets_of_asset,
     waiting_for,
 )
-from quarterdeck.tickets.requesting import comment, edit, expire, log_quick, refreeze, request, submit, withdraw
+from quarterdeck.tickets.requesting import (
+    comment,
+    edit,
+    expire,
+    log_quick,
+    refreeze,
+    request,
+    require_reason,
+    submit,
+    withdraw,
+)
 from quarterdeck.tickets.rules import TRANSITIONS, diagram, may_move, readable
-from quarterdeck.tickets.snapshot import content_hash, snapshot_bytes
-from quarterdeck.tickets.standing import has_role, stepped_up
+from quarterdeck.tickets.snapshot import content_hash, differences, snapshot_bytes
+from quarterdeck.tickets.standing import has_role, person_acts, stepped_up
 from quarterdeck.tickets.templates import (
     TemplateView,
     add_template,
@@ -146,6 +156,7 @@ __all__ = [
     "content_hash",
     "current_snapshot",
     "diagram",
+    "differences",
     "due_tickets",
     "edit",
     "end_work",
@@ -170,6 +181,7 @@ __all__ = [
     "may_read",
     "notices",
     "open_ticket",
+    "person_acts",
     "policy",
     "put_back_job",
     "ratify",
@@ -180,6 +192,7 @@ __all__ = [
     "reopen",
     "request",
     "request_standard",
+    "require_reason",
     "row_from",
     "schedule",
     "snapshot_bytes",
