@@ -7,7 +7,7 @@ from pathlib import Path
 from quarterdeck.access.api import GateDoor
 from quarterdeck.adapters import target_sshd
 from quarterdeck.adapters.gate_health import GateHealth
-from quarterdeck.adapters.measure_channel import SshMeasureChannel
+from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorChannel
 from quarterdeck.adapters.openssh_ca import signed_by
 from quarterdeck.adapters.recorder_room import room_for_recordings
 from quarterdeck.adapters.restic import Restic
@@ -89,6 +89,11 @@ def instruments(actor: Actor) -> Instruments:
         backups={Product.RESTIC: Restic()},
         recorder=GateHealth(config.gate_host, config.gate_port, config.gate_socket, config.recordings_dir),
     )
+
+
+def monitor_channel(actor: Actor) -> SshMonitorChannel:
+    """Return what measures targets under monitoring plans."""
+    return SshMonitorChannel(signer(), actor=actor, clock=clock())
 
 
 def sealer() -> SealerClient:

@@ -54,7 +54,7 @@ from quarterdeck.access.reading import (
     grants,
     is_genuine_and_standing,
 )
-from quarterdeck.access.rules import key_is_theirs, names_a_ticket, unexplained_serials
+from quarterdeck.access.rules import is_for_a_person, key_is_theirs, names_a_ticket, unexplained_serials
 from quarterdeck.access.sole_path import (
     Expected,
     Probe,
@@ -138,6 +138,7 @@ __all__ = [
     "grant_for_certificate",
     "grant_of_serial",
     "grants",
+    "is_for_a_person",
     "is_genuine_and_standing",
     "key_is_theirs",
     "may_connect_to",

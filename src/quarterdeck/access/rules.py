@@ -152,6 +152,16 @@ def stands_under_a_ticket(purpose: Purpose) -> Decision:
     )
 
 
+def is_for_a_person(given: GrantView) -> Decision:
+    """The gate lets people in for work alone; what the system holds is no door for anybody (design section 5)."""
+    return require_that(
+        given.purpose is Purpose.WORK and bool(given.person and given.ticket),
+        "access.not_for_people",
+        f"A {given.purpose.value} credential is Quarterdeck's own; no person enters with it.",
+        "Take access to an open ticket: qd access and its number.",
+    )
+
+
 def names_a_ticket(number: str) -> Decision:
     """The text is a ticket number."""
     return require_that(

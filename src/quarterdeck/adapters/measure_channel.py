@@ -1,13 +1,14 @@
-"""Runs the fixed collector on a target: a grant of purpose `measure`, a certificate for a throw-away key, one command.
+"""Runs the fixed collector on a target: a grant of our own, a certificate for a throw-away key, one command.
 
-No person ever holds such a credential. The certificate's force-command names collector and arguments by hash, so that
-this process could not run anything else with it either.
+The grant is of purpose `measure` under a ticket, or of purpose `monitor` under a plan; everything else is the same. No
+person ever holds such a credential. The certificate's force-command names collector and arguments by hash, so that this
+process could not run anything else with it either.
 """
 
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from tempfile import TemporaryFile
 from typing import IO, BinaryIO, Protocol, cast
@@ -17,7 +18,7 @@ from quarterdeck.adapters.bounded_process import spawn
 from quarterdeck.adapters.openssh_ca import new_private_key
 from quarterdeck.adapters.openssh_client import Credential, credential_files, upstream_argv
 from quarterdeck.baselines.api import MeasureFailed, collector_sha256
-from quarterdeck.evidence.api import act
+from quarterdeck.evidence.api import Act, act
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Refused
@@ -32,9 +33,12 @@ class MeasureSigner(Protocol):
     def measure(self, grant: str, public_key: str, arguments: list[str]) -> str:
         """Return the certificate line for this grant; raises Refused when the signer says no."""
 
+    def monitor(self, grant: str, public_key: str, arguments: list[str]) -> str:
+        """Return the same for a grant under a monitoring plan."""
 
-class SshMeasureChannel:
-    """Fulfils the port `MeasureChannel` of baselines over OpenSSH."""
+
+class _CollectorOverSsh:
+    """What both channels share: give, sign, bind, connect, run, end."""
 
     def __init__(self, signer: MeasureSigner, *, actor: Actor, clock: Clock, timeout: float = 1500.0) -> None:
         self._signer = signer
@@ -43,15 +47,19 @@ class SshMeasureChannel:
         self._timeout = timeout
 
     @contextmanager
-    def run(
-        self, *, ticket: str, asset_id: str, connection_id: str, arguments: Sequence[str], stdin: bytes
+    def _collecting(
+        self,
+        give: Callable[[Act, str], access.GrantView],
+        sign: Callable[[str, str, list[str]], str],
+        arguments: Sequence[str],
+        stdin: bytes,
     ) -> Iterator[BinaryIO]:
-        """Open the connection, send `stdin`, give standard output; MeasureFailed with a sentence when it fails."""
+        """Give standard output of the collector under the grant that `give` makes for a public key."""
         private, public = new_private_key()
-        grant = self._granted(ticket, asset_id, connection_id, public)
+        grant = self._granted(give, public)
         reason = "measure.failed"
         try:
-            destination, certificate = self._certified(grant, public, list(arguments))
+            destination, certificate = self._certified(grant, sign(grant, public, list(arguments)))
             with (
                 credential_files(destination, Credential(private, certificate)) as files,
                 self._running(upstream_argv(destination, files, command="collector"), stdin) as output,
@@ -64,26 +72,14 @@ class SshMeasureChannel:
             with act(self._actor, self._clock) as closing:
                 access.end_grant(closing, grant, reason)
 
-    def _granted(self, ticket: str, asset_id: str, connection_id: str, public: str) -> str:
+    def _granted(self, give: Callable[[Act, str], access.GrantView], public: str) -> str:
         try:
             with act(self._actor, self._clock) as giving:
-                return access.create_grant(
-                    giving,
-                    ticket=ticket,
-                    person="",
-                    asset=asset_id,
-                    connection=connection_id,
-                    purpose=access.Purpose.MEASURE,
-                    public_key=public,
-                    valid_from=giving.at,
-                    valid_until=giving.at + _GRANT_TIME,
-                    collector_sha256=collector_sha256(),
-                ).id
+                return give(giving, public).id
         except Refused as refused:
             raise MeasureFailed(str(refused)) from refused
 
-    def _certified(self, grant: str, public: str, arguments: list[str]) -> tuple[access.Destination, str]:
-        certificate = self._signer.measure(grant, public, arguments)
+    def _certified(self, grant: str, certificate: str) -> tuple[access.Destination, str]:
         with act(self._actor, self._clock) as binding:
             access.bind_certificate_line(binding, grant, certificate)
         return access.admit(grant, self._clock.now()).destination, certificate
@@ -111,6 +107,43 @@ class SshMeasureChannel:
                 if process.poll() is None:
                     process.kill()
                 process.communicate()
+
+
+class SshMeasureChannel(_CollectorOverSsh):
+    """Fulfils the port `MeasureChannel` of baselines over OpenSSH: measurements of a ticket."""
+
+    def run(
+        self, *, ticket: str, asset_id: str, connection_id: str, arguments: Sequence[str], stdin: bytes
+    ) -> AbstractContextManager[BinaryIO]:
+        """Open the connection, send `stdin`, give standard output; MeasureFailed with a sentence when it fails."""
+
+        def give(giving: Act, public: str) -> access.GrantView:
+            return access.create_grant(
+                giving,
+                ticket=ticket,
+                person="",
+                asset=asset_id,
+                connection=connection_id,
+                purpose=access.Purpose.MEASURE,
+                public_key=public,
+                valid_from=giving.at,
+                valid_until=giving.at + _GRANT_TIME,
+                collector_sha256=collector_sha256(),
+            )
+
+        return self._collecting(give, self._signer.measure, arguments, stdin)
+
+
+class SshMonitorChannel(_CollectorOverSsh):
+    """Fulfils the port `MonitorChannel` of baselines over OpenSSH: measurements under a monitoring plan."""
+
+    def run(self, *, plan: str, arguments: Sequence[str], stdin: bytes) -> AbstractContextManager[BinaryIO]:
+        """Do the same where the plan says; asset, connection and collector are the plan's."""
+
+        def give(giving: Act, public: str) -> access.GrantView:
+            return access.create_monitor_grant(giving, plan, public_key=public, lasting=_GRANT_TIME)
+
+        return self._collecting(give, self._signer.monitor, arguments, stdin)
 
 
 def _status_soon(process: subprocess.Popen[bytes]) -> int:

@@ -34,6 +34,10 @@ class SignerClient:
         """Return the certificate whose only command is the collector with these arguments."""
         return self._certificate({"op": "measure", "grant": grant, "public_key": public_key, "arguments": arguments})
 
+    def monitor(self, grant: str, public_key: str, arguments: list[str]) -> str:
+        """Return the certificate whose only command is the collector, for a grant under a monitoring plan."""
+        return self._certificate({"op": "monitor", "grant": grant, "public_key": public_key, "arguments": arguments})
+
     def status(self) -> dict[str, object]:
         """Return both authorities' public keys, the entry principal, how many were signed and whether it is ready."""
         return self._ask({"op": "status"})

@@ -3,19 +3,41 @@
 from quarterdeck.baselines.bootstrap import bootstrap_command, collector_bytes, collector_sha256
 from quarterdeck.baselines.comparing import compare_baselines as compare
 from quarterdeck.baselines.diff import ChangeKind, NotComparable
+from quarterdeck.baselines.findings import check_findings, finding, findings, settle_finding, tickets_in_between
 from quarterdeck.baselines.manifest import ManifestError, export_mtree, export_sha256sums
 from quarterdeck.baselines.manifest import display as display_path
-from quarterdeck.baselines.ports import MeasureChannel, MeasureFailed
+from quarterdeck.baselines.monitoring import (
+    compare_monitored,
+    is_monitoring_late,
+    monitoring_due_at,
+    record_monitor_failure,
+    record_monitored,
+    reference,
+    runs,
+)
+from quarterdeck.baselines.ports import MeasureChannel, MeasureFailed, MonitorChannel
 from quarterdeck.baselines.receiver import BadOutput, Header, Received, receive
 from quarterdeck.baselines.recording import baselines, newest, record_baseline, record_failure
 from quarterdeck.baselines.rules import Disposition, DriftClass, Phase, Severity, check_reason, check_scope
 from quarterdeck.baselines.settling import dispose, drift, drift_item, record_comparison
-from quarterdeck.baselines.terms import BaselineView, Comparison, DriftItemView, DriftView, Measurement
+from quarterdeck.baselines.terms import (
+    BaselineView,
+    Comparison,
+    DriftItemView,
+    DriftView,
+    Measurement,
+    Monitored,
+    RunView,
+)
+from quarterdeck.baselines.watch_rules import RunOutcome
 
 __all__ = [
     "BadOutput", "BaselineView", "ChangeKind", "Comparison", "Disposition", "DriftClass", "DriftItemView", "DriftView",
-    "Header", "ManifestError", "MeasureChannel", "MeasureFailed", "Measurement", "NotComparable", "Phase", "Received",
-    "Severity", "baselines", "bootstrap_command", "check_reason", "check_scope", "collector_bytes", "collector_sha256",
-    "compare", "display_path", "dispose", "drift", "drift_item", "export_mtree", "export_sha256sums", "newest",
-    "receive", "record_baseline", "record_comparison", "record_failure",
+    "Header", "ManifestError", "MeasureChannel", "MeasureFailed", "Measurement", "MonitorChannel", "Monitored",
+    "NotComparable", "Phase", "Received", "RunOutcome", "RunView", "Severity", "baselines", "bootstrap_command",
+    "check_findings", "check_reason", "check_scope", "collector_bytes", "collector_sha256", "compare",
+    "compare_monitored", "display_path", "dispose", "drift", "drift_item", "export_mtree", "export_sha256sums",
+    "finding", "findings", "is_monitoring_late", "monitoring_due_at", "newest", "receive", "record_baseline",
+    "record_comparison", "record_failure", "record_monitor_failure", "record_monitored", "reference", "runs",
+    "settle_finding", "tickets_in_between",
 ]  # fmt: skip

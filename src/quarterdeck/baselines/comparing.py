@@ -1,4 +1,4 @@
-"""Compare a ticket's two baselines of an asset, and record what is different: expected, unexplained or unreadable."""
+"""Compare two baselines of an asset, and tell what is different: expected, unexplained or unreadable."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from quarterdeck.baselines.diff import Change, ChangeKind, NotComparable, compar
 from quarterdeck.baselines.manifest import Reader, display
 from quarterdeck.baselines.recording import newest
 from quarterdeck.baselines.rules import DriftClass, Phase, Scope, Severity
-from quarterdeck.baselines.terms import Comparison, DriftLine
+from quarterdeck.baselines.terms import BaselineView, Comparison, DriftLine
 from quarterdeck.evidence.api import open_artifact, read_artifact
 from quarterdeck.kernel.decision import Refused, refuse
 from quarterdeck.tickets import api as tickets
@@ -37,7 +37,14 @@ def compare_baselines(ticket: str, asset: str) -> Comparison:
                 "Take the missing baseline; where there is none from before, the ticket says so.",
             )
         )
-    declared = rules.scope(tickets.ticket(ticket).content.expected_paths)
+    return compare_two(before, after, rules.scope(tickets.ticket(ticket).content.expected_paths))
+
+
+def compare_two(before: BaselineView, after: BaselineView, declared: Scope) -> Comparison:
+    """Return the difference between two baselines of one asset, judged by what was declared; reads, writes nothing.
+
+    Raises Refused(drift.other_folders) when they watch other folders.
+    """
     changes = _changes(before.manifest_sha256, after.manifest_sha256)
     postures = _posture(before.posture_sha256), _posture(after.posture_sha256)
     owners = package_owners(postures[1])

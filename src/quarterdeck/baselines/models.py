@@ -5,13 +5,18 @@ from django.db.models import F, Q
 
 from quarterdeck.baselines.diff import ChangeKind
 from quarterdeck.baselines.rules import Disposition, DriftClass, Phase, Severity
+from quarterdeck.baselines.watch_rules import RunOutcome
+
+_UNDER_A_TICKET = Q(ticket__isnull=False, plan="")
+_UNDER_A_PLAN = Q(ticket__isnull=True) & ~Q(plan="")
 
 
 class Baseline(models.Model):
-    """One finished measurement of an asset's watched files."""
+    """One finished measurement of an asset's watched files, for a ticket or under a monitoring plan."""
 
     id = models.CharField(primary_key=True, max_length=32)
-    ticket = models.ForeignKey("tickets.MaintenanceTicket", on_delete=models.PROTECT, related_name="+")
+    ticket = models.ForeignKey("tickets.MaintenanceTicket", on_delete=models.PROTECT, null=True, related_name="+")
+    plan = models.CharField(max_length=32, blank=True)
     asset = models.CharField(max_length=32)
     connection = models.CharField(max_length=32)
     phase = models.CharField(max_length=8)
@@ -29,18 +34,53 @@ class Baseline(models.Model):
     entry = models.CharField(max_length=64)
 
     class Meta:
-        indexes = [models.Index(fields=["ticket", "asset", "phase"], name="baseline_by_ticket_asset")]
+        indexes = [
+            models.Index(fields=["ticket", "asset", "phase"], name="baseline_by_ticket_asset"),
+            models.Index(fields=["asset", "recorded_at"], name="baseline_by_asset_time"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(phase__in=[p.value for p in Phase]), name="baseline_phase_known"),
             models.CheckConstraint(condition=Q(started_at__lte=F("finished_at")), name="baseline_ordered"),
             models.CheckConstraint(condition=Q(unreadable__lte=F("entries")), name="baseline_counts_agree"),
+            models.CheckConstraint(
+                condition=Q(phase=Phase.BETWEEN.value) & _UNDER_A_PLAN
+                | ~Q(phase=Phase.BETWEEN.value) & _UNDER_A_TICKET,
+                name="baseline_under_ticket_or_plan",
+            ),
+        ]
+
+
+class MonitoringRun(models.Model):
+    """One attempt to measure under a monitoring plan: measured, or failed with the sentence why."""
+
+    plan = models.CharField(max_length=32)
+    asset = models.CharField(max_length=32)
+    outcome = models.CharField(max_length=8)
+    said = models.TextField(blank=True)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    baseline = models.ForeignKey(Baseline, on_delete=models.PROTECT, null=True, related_name="+")
+    entry = models.CharField(max_length=64)
+
+    class Meta:
+        indexes = [models.Index(fields=["plan"], name="run_by_plan")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(outcome=RunOutcome.MEASURED.value, baseline__isnull=False, said="")
+                | Q(outcome=RunOutcome.FAILED.value, baseline__isnull=True) & ~Q(said=""),
+                name="run_measured_or_says_why",
+            ),
         ]
 
 
 class DriftComparison(models.Model):
-    """The difference between two baselines of one ticket and asset; a later one replaces it, nothing is deleted."""
+    """The difference between two baselines of an asset; for a ticket the newest counts, nothing is deleted.
 
-    ticket = models.ForeignKey("tickets.MaintenanceTicket", on_delete=models.PROTECT, related_name="+")
+    Under a monitoring plan it is a finding: what differs between two measurements and no ticket's comparison covers.
+    """
+
+    ticket = models.ForeignKey("tickets.MaintenanceTicket", on_delete=models.PROTECT, null=True, related_name="+")
+    plan = models.CharField(max_length=32, blank=True)
     asset = models.CharField(max_length=32)
     before = models.ForeignKey(Baseline, on_delete=models.PROTECT, related_name="+")
     after = models.ForeignKey(Baseline, on_delete=models.PROTECT, related_name="+")
@@ -52,6 +92,9 @@ class DriftComparison(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["ticket", "asset"], name="drift_by_ticket_asset")]
+        constraints = [
+            models.CheckConstraint(condition=_UNDER_A_TICKET | _UNDER_A_PLAN, name="drift_under_ticket_or_plan")
+        ]
 
 
 class DriftItem(models.Model):
@@ -71,6 +114,7 @@ class DriftItem(models.Model):
     disposed_by = models.CharField(max_length=32, blank=True)
     disposed_at = models.DateTimeField(null=True)
     reason_sha256 = models.CharField(max_length=64, blank=True)
+    explained_by = models.CharField(max_length=16, blank=True)
     entry = models.CharField(max_length=64, blank=True)
 
     class Meta:

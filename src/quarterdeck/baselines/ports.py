@@ -1,4 +1,4 @@
-"""What baselines need from outside: one way to run the fixed collector on a target and read its output."""
+"""What baselines need from outside: ways to run the fixed collector on a target and read its output."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -21,3 +21,10 @@ class MeasureChannel(Protocol):
         by the certificate. Raises MeasureFailed when it can't connect, and at the end of the block when the
         exit status isn't 0 (with the last lines of standard error). Owns and ends the process.
         """
+
+
+class MonitorChannel(Protocol):
+    """Runs the collector under a certificate of the `monitor` purpose: only where an approved plan says."""
+
+    def run(self, *, plan: str, arguments: Sequence[str], stdin: bytes) -> AbstractContextManager[BinaryIO]:
+        """Do as `MeasureChannel.run` does, on the asset and connection of the plan, with the plan's collector."""

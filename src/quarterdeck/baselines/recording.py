@@ -28,7 +28,8 @@ def record_baseline(
         final=seen.is_final,
         named=any(one.asset_id == asset and one.connection_id == connection for one in seen.assets),
     ).require()
-    row = _row(act, ticket, asset, connection, phase, measured)
+    row = baseline_row(asset, connection, phase, measured)
+    row.ticket_id, row.recorded_at = ticket, act.at
     row.entry = act.record(
         "baseline.recorded",
         ObjectRef("baseline", row.id),
@@ -59,10 +60,10 @@ def record_baseline(
     return baseline_view(row)
 
 
-def _row(act: Act, ticket: str, asset: str, connection: str, phase: Phase, measured: Measurement) -> Baseline:
+def baseline_row(asset: str, connection: str, phase: Phase, measured: Measurement) -> Baseline:
+    """Return a row that is not saved yet: what it stands under and when it is recorded is still to be said."""
     return Baseline(
         id=new_id("bl"),
-        ticket_id=ticket,
         asset=asset,
         connection=connection,
         phase=phase.value,
@@ -76,7 +77,6 @@ def _row(act: Act, ticket: str, asset: str, connection: str, phase: Phase, measu
         collector_sha256=measured.header.collector_sha256,
         started_at=measured.started_at,
         finished_at=measured.finished_at,
-        recorded_at=act.at,
     )
 
 
@@ -103,7 +103,7 @@ def baseline_digest(row: Baseline) -> str:
             "id", "ticket_id", "asset", "connection", "phase", "manifest_sha256", "posture_sha256", "account_sha256",
             "entries", "unreadable", "hashed", "complete", "collector_sha256",
         )
-    }  # fmt: skip
+    } | ({"plan": row.plan} if row.plan else {})  # fmt: skip
     fields["started_at"], fields["finished_at"] = rfc3339(row.started_at), rfc3339(row.finished_at)
     return row_digest(fields)
 
@@ -112,7 +112,7 @@ def baseline_view(row: Baseline) -> BaselineView:
     """Return the row as a value."""
     return BaselineView(
         id=row.id,
-        ticket=row.ticket_id,
+        ticket=row.ticket_id or "",
         asset=row.asset,
         connection=row.connection,
         phase=Phase(row.phase),
@@ -127,6 +127,7 @@ def baseline_view(row: Baseline) -> BaselineView:
         started_at=row.started_at,
         finished_at=row.finished_at,
         entry=row.entry,
+        plan=row.plan,
     )
 
 
@@ -148,6 +149,12 @@ def newest(ticket: str, asset: str, phase: Phase) -> BaselineView | None:
     row = rows.order_by("-recorded_at", "-id").first()
     if row is None:
         return None
-    sealed = last_entry(["baseline.recorded"], object=ObjectRef("baseline", row.id))
+    return sealed_view(row)
+
+
+def sealed_view(row: Baseline) -> BaselineView:
+    """Return the row as a value; Refused(baseline.unsealed) when it is not what its entry says of it."""
+    event = "baseline.monitored" if row.phase == Phase.BETWEEN else "baseline.recorded"
+    sealed = last_entry([event], object=ObjectRef("baseline", row.id))
     rules.row_is_sealed(sealed is not None and sealed.data.get("row") == baseline_digest(row)).require()
     return baseline_view(row)

@@ -34,11 +34,11 @@ ENCRYPTION_POSTURE = frozenset({"encryption", "etc.crypttab", "fips", "swap"})
 
 
 class Phase(StrEnum):
-    """When a baseline was taken: around the work of a ticket, or in between."""
+    """When a baseline was taken: around the work of a ticket, or between tickets under a monitoring plan."""
 
     BEFORE = "before"
     AFTER = "after"
-    DRIFT = "drift"
+    BETWEEN = "between"
 
 
 class DriftClass(StrEnum):

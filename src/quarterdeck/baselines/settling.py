@@ -1,6 +1,6 @@
 """Record a comparison, let people settle its items, and read what is still open."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from quarterdeck.baselines import rules
 from quarterdeck.baselines.diff import ChangeKind
@@ -44,7 +44,7 @@ def record_comparison(act: Act, comparison: Comparison, document: ArtifactRef) -
         .order_by("id")
         .select_related("comparison")
     }
-    _are_genuine(settled.values()).require()
+    are_genuine(settled.values()).require()
     row = DriftComparison(
         ticket_id=ticket,
         asset=asset,
@@ -55,7 +55,7 @@ def record_comparison(act: Act, comparison: Comparison, document: ArtifactRef) -
         document_sha256=document.sha256,
         compared_at=act.at,
     )
-    items = [_item(row, line, settled) for line in comparison.lines]
+    items = [item_row(row, line, settled) for line in comparison.lines]
     counts = {one.value: sum(item.drift_class == one.value for item in items) for one in DriftClass}
     row.entry = act.record(
         "drift.compared",
@@ -82,7 +82,7 @@ def fingerprints(items: Iterable[DriftItem]) -> str:
     return row_digest({"items": told})
 
 
-def _are_genuine(items: Iterable[DriftItem]) -> Decision:
+def are_genuine(items: Iterable[DriftItem]) -> Decision:
     """Decide whether every disposition is the one that a person's sealed entry carries (attacks.md row 28)."""
     wanted: dict[str, list[DriftItem]] = {}
     for item in items:
@@ -99,15 +99,15 @@ def _is_carried(entry_id: str, said: Sequence[DriftItem]) -> bool:
     rows = list(DriftItem.objects.filter(entry=entry_id).select_related("comparison"))
     compared = entries_of({row.comparison.entry for row in rows})
     first = [row for row in rows if row.comparison.entry in compared and compared[row.comparison.entry].seq < told.seq]
-    word = (told.data.get("how"), told.actor_id)
+    word = (told.data.get("how"), told.actor_id, told.data.get("explained_by", ""))
     return (
         fingerprints(first) == told.data.get("row")
         and {item.fingerprint for item in said} <= {row.fingerprint for row in first}
-        and all((row.disposition, row.disposed_by) == word for row in rows)
+        and all((row.disposition, row.disposed_by, row.explained_by) == word for row in rows)
     )
 
 
-def _is_whole(comparison: DriftComparison) -> Decision:
+def is_whole(comparison: DriftComparison) -> Decision:
     """Decide whether the comparison still has exactly the differences that were recorded."""
     told = sealed_entry(comparison.entry)
     items = list(comparison.items.all())
@@ -119,12 +119,13 @@ def _is_whole(comparison: DriftComparison) -> Decision:
                 and told.data.get("before") == comparison.before_id
                 and told.data.get("after") == comparison.after_id
             ),
-            _are_genuine(items),
+            are_genuine(items),
         )
     )
 
 
-def _item(row: DriftComparison, line: DriftLine, settled: dict[str, DriftItem]) -> DriftItem:
+def item_row(row: DriftComparison, line: DriftLine, settled: Mapping[str, DriftItem]) -> DriftItem:
+    """Return the row of one difference, not saved yet; the same difference in `settled` lends its explanation."""
     item = DriftItem(
         comparison=row,
         source=line.source,
@@ -144,12 +145,13 @@ def _item(row: DriftComparison, line: DriftLine, settled: dict[str, DriftItem]) 
     return item
 
 
-def _is_open(item: DriftItem) -> bool:
+def is_open(item: DriftItem) -> bool:
+    """True while somebody still has to explain the difference."""
     return item.drift_class != DriftClass.EXPECTED and not item.disposition
 
 
 def _facts(act: Act, row: DriftComparison, entry: str, items: Sequence[DriftItem]) -> None:
-    waiting = sum(_is_open(item) for item in items)
+    waiting = sum(is_open(item) for item in items)
     act.fact(
         "drift.explained",
         entry=entry,
@@ -170,7 +172,7 @@ def _facts(act: Act, row: DriftComparison, entry: str, items: Sequence[DriftItem
         explained = (
             told == Outcome.FAILED
             and changed
-            and not any(_is_open(item) or item.disposition == Disposition.FINDING for item in changed)
+            and not any(is_open(item) or item.disposition == Disposition.FINDING for item in changed)
         )
         act.fact(
             kind,
@@ -202,21 +204,28 @@ def dispose(act: Act, items: Iterable[int], *, how: Disposition, reason: str, do
         },
         artifacts=(document,),
     )
-    for row in rows:
-        row.disposition, row.disposed_by, row.disposed_at = how.value, act.actor.id, act.at
-        row.reason_sha256, row.entry = document.sha256, entry
-    DriftItem.objects.bulk_update(
-        rows, ["disposition", "disposed_by", "disposed_at", "reason_sha256", "entry"], batch_size=200
-    )
+    settle_rows(act, rows, how=how, document=document, entry=entry)
     touched = {row.comparison_id: row.comparison for row in rows}
     for comparison in touched.values():
         _facts(act, comparison, entry, list(comparison.items.all()))
     return sorted(comparison.asset for comparison in touched.values())
 
 
+def settle_rows(
+    act: Act, rows: Sequence[DriftItem], *, how: Disposition, document: ArtifactRef, entry: str, ticket: str = ""
+) -> None:
+    """Write one person's word on these differences; `entry` is the one that carries it, `ticket` one that explains."""
+    for row in rows:
+        row.disposition, row.disposed_by, row.disposed_at = how.value, act.actor.id, act.at
+        row.reason_sha256, row.explained_by, row.entry = document.sha256, ticket, entry
+    names = ["disposition", "disposed_by", "disposed_at", "reason_sha256", "explained_by", "entry"]
+    DriftItem.objects.bulk_update(rows, names, batch_size=200)
+
+
 def _disposable(act: Act, wanted: list[int], reason: str) -> list[DriftItem]:
-    rows = list(DriftItem.objects.select_related("comparison").filter(id__in=wanted))
-    numbers = {row.comparison.ticket_id for row in rows}
+    of_tickets = DriftItem.objects.select_related("comparison").filter(comparison__ticket__isnull=False)
+    rows = list(of_tickets.filter(id__in=wanted))
+    numbers = {row.comparison.ticket_id or "" for row in rows}
     rules.disposable(found=len(rows), wanted=len(wanted), tickets=len(numbers)).require()
     ticket = numbers.pop()
     tickets.lock(act, ticket)
@@ -232,7 +241,7 @@ def _disposable(act: Act, wanted: list[int], reason: str) -> list[DriftItem]:
             rules.are_current(
                 all(row.comparison_id in current and row.drift_class != DriftClass.EXPECTED for row in rows)
             ),
-            *(_is_whole(comparison) for comparison in {row.comparison_id: row.comparison for row in rows}.values()),
+            *(is_whole(comparison) for comparison in {row.comparison_id: row.comparison for row in rows}.values()),
         )
     ).require()
     return rows
@@ -249,20 +258,21 @@ def drift(ticket: str, asset: str | None = None) -> list[DriftView]:
 
 
 def drift_item(item_id: int) -> DriftItemView:
-    """Return one difference; Refused when there is none of this number."""
-    row = DriftItem.objects.select_related("comparison").filter(id=item_id).first()
+    """Return one difference of a ticket; Refused when there is none of this number."""
+    rows = DriftItem.objects.select_related("comparison").filter(comparison__ticket__isnull=False)
+    row = rows.filter(id=item_id).first()
     if row is None:
         raise Refused(refuse("drift.unknown", "There is no such difference.", "Open the ticket's page again."))
-    return _item_view(row, row.comparison)
+    return item_view(row, row.comparison)
 
 
 def drift_view(row: DriftComparison) -> DriftView:
     """Return a comparison and its items as a value: the worst first, then by path."""
-    items = [_item_view(item, row) for item in row.items.all()]
+    items = [item_view(item, row) for item in row.items.all()]
     worst = {Severity.FORBIDDEN: 0, Severity.SENSITIVE: 1, Severity.ORDINARY: 2}
     items.sort(key=lambda item: (not item.is_open, worst[item.severity], item.source, item.path_bytes))
     return DriftView(
-        ticket=row.ticket_id,
+        ticket=row.ticket_id or "",
         asset=row.asset,
         before=baseline_view(row.before),
         after=baseline_view(row.after),
@@ -271,14 +281,17 @@ def drift_view(row: DriftComparison) -> DriftView:
         document_sha256=row.document_sha256,
         compared_at=row.compared_at,
         entry=row.entry,
+        id=row.pk,
+        plan=row.plan,
     )
 
 
-def _item_view(item: DriftItem, row: DriftComparison) -> DriftItemView:
+def item_view(item: DriftItem, row: DriftComparison) -> DriftItemView:
+    """Return one difference as a value."""
     path = bytes(item.path)
     return DriftItemView(
         id=item.id,
-        ticket=row.ticket_id,
+        ticket=row.ticket_id or "",
         asset=row.asset,
         source=item.source,
         path=display(path),
@@ -293,4 +306,5 @@ def _item_view(item: DriftItem, row: DriftComparison) -> DriftItemView:
         disposed_by=item.disposed_by,
         disposed_at=item.disposed_at,
         reason_sha256=item.reason_sha256,
+        explained_by=item.explained_by,
     )

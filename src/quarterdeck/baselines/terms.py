@@ -7,6 +7,7 @@ from datetime import datetime
 from quarterdeck.baselines.diff import ChangeKind
 from quarterdeck.baselines.receiver import Header
 from quarterdeck.baselines.rules import Disposition, DriftClass, Phase, Severity
+from quarterdeck.baselines.watch_rules import RunOutcome
 from quarterdeck.evidence.terms import ArtifactRef
 
 
@@ -28,7 +29,10 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class BaselineView:
-    """A recorded baseline; `manifest_sha256` is its identity and names the artifact with the manifest."""
+    """A recorded baseline; `manifest_sha256` is its identity and names the artifact with the manifest.
+
+    It belongs to a ticket or, between tickets, to a monitoring plan: the other of the two is empty.
+    """
 
     id: str
     ticket: str
@@ -45,6 +49,21 @@ class BaselineView:
     collector_sha256: str
     started_at: datetime
     finished_at: datetime
+    entry: str
+    plan: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """One attempt to measure under a monitoring plan; `baseline` is empty and `said` tells why when it failed."""
+
+    plan: str
+    asset: str
+    outcome: RunOutcome
+    said: str
+    started_at: datetime
+    finished_at: datetime
+    baseline: str
     entry: str
 
 
@@ -65,7 +84,7 @@ class DriftLine:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The difference between a ticket's baselines of one asset, not yet recorded; `document` lists every change."""
+    """The difference between two baselines of one asset, not yet recorded; `document` lists every change."""
 
     before: BaselineView
     after: BaselineView
@@ -73,6 +92,21 @@ class Comparison:
     touched: int
     posture: Mapping[str, str]
     document: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Monitored:
+    """A measurement under a plan, compared and not yet recorded: a comparison for each gap between tickets.
+
+    `explaining` are the tickets whose declarations were counted; `told` says how it could be compared: `compared`,
+    `first` for the asset's first baseline, `other_folders` where the one before watched others.
+    """
+
+    baseline: BaselineView
+    measured: Measurement
+    comparisons: tuple[Comparison, ...]
+    explaining: tuple[str, ...]
+    told: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +129,7 @@ class DriftItemView:
     disposed_by: str
     disposed_at: datetime | None
     reason_sha256: str
+    explained_by: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -104,7 +139,7 @@ class DriftItemView:
 
 @dataclass(frozen=True, slots=True)
 class DriftView:
-    """The newest comparison of one asset of a ticket with its items."""
+    """A comparison with its items: the newest of one asset of a ticket, or a finding between tickets (`plan`)."""
 
     ticket: str
     asset: str
@@ -115,6 +150,8 @@ class DriftView:
     document_sha256: str
     compared_at: datetime
     entry: str
+    id: int = 0
+    plan: str = ""
 
     @property
     def open_items(self) -> tuple[DriftItemView, ...]:

@@ -83,6 +83,8 @@ _AFTERWARDS = (
     FactKind("baseline.before", "Watched files measured before", ("CM.L2-3.4.1[a]",)),
     FactKind("baseline.after", "Watched files measured after", ("CM.L2-3.4.1[c]",)),
     FactKind("drift.explained", "Every difference explained", ("CM.L2-3.4.1[c]", "CM.L2-3.4.3[a]")),
+    FactKind("baseline.monitored", "Watched files measured between tickets", ("CM.L2-3.4.1[c]",)),
+    FactKind("drift.monitored", "Every change between tickets explained", ("CM.L2-3.4.1[c]", "CM.L2-3.4.3[a]")),
     FactKind("postcheck.passed", "Health checked after the work"),
     FactKind("postcheck.access", "Access controls as before", ("CM.L2-3.4.5[h]",)),
     FactKind("postcheck.encryption", "Encryption as before", ("SC.L2-3.13.16[a]",)),

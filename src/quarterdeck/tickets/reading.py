@@ -72,6 +72,11 @@ def ticket(number: str) -> TicketView:
     return sealed_view(find(number))
 
 
+def is_sealed(number: str) -> Decision:
+    """Decide whether the ticket's row is what the ledger says; Refused(ticket.unknown) when there is none."""
+    return check_ticket(find(number))
+
+
 def exists(number: str) -> bool:
     """True when a ticket of this number was given out."""
     return prefetched().filter(number=number).exists()

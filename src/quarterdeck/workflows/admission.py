@@ -60,6 +60,7 @@ class GateDesk:
             raise
 
     def _begin(self, current: Act, grant: GrantView, presented: Presented) -> Admitted:
+        access.is_for_a_person(grant).require()
         tickets.lock(current, grant.ticket)
         admissible = access.admit(grant.id, current.at)
         terms = tickets.admission_terms(grant.ticket, grant.person)

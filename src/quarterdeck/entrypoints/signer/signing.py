@@ -1,8 +1,8 @@
 """What the signer signs and what it refuses: a grant id comes in, everything else is derived here from sealed rows.
 
-The web, the gate and the ticker can only name a grant. Ticket, person, account, address, window and state are read by
-the signer itself and checked against the ledger (attacks.md rows 1, 3, 14, 28). The ledger must not be older than what
-the signer saw when it last signed (row 15), nor its time ahead of this machine's clock (row 18).
+The web, the gate and the ticker can only name a grant. Ticket or plan, person, account, address, window and state are
+read by the signer itself and checked against the ledger (attacks.md rows 1, 3, 14, 28). The ledger must not be older
+than what the signer saw when it last signed (row 15), nor its time ahead of this machine's clock (row 18).
 """
 
 import hashlib
@@ -66,6 +66,7 @@ class Signer:
             "entry": self._entry,
             "target": self._target,
             "measure": self._measure,
+            "monitor": self._monitor,
             "status": self._status,
             "reconcile": self._reconcile,
         }
@@ -119,14 +120,20 @@ class Signer:
         return self._sign(self._target_ca, order, admitted.grant, "target", session, now)
 
     def _measure(self, request: dict[str, object]) -> dict[str, object]:
-        now, admitted = self._admitted(request, access.Purpose.MEASURE)
+        return self._collect(request, access.Purpose.MEASURE)
+
+    def _monitor(self, request: dict[str, object]) -> dict[str, object]:
+        return self._collect(request, access.Purpose.MONITOR)
+
+    def _collect(self, request: dict[str, object], purpose: access.Purpose) -> dict[str, object]:
+        now, admitted = self._admitted(request, purpose)
         arguments = _texts(request, "arguments")
         given, destination = admitted.grant, admitted.destination
         require_that(
             given.collector_sha256 == baselines.collector_sha256(),
             "signer.other_collector",
             "The grant names another collector than the installed one.",
-            "Start the measurement again.",
+            "Start the measurement again; a monitoring plan of another collector is approved anew.",
         ).require()
         access.may_measure_with(arguments, destination, admitted.watched_roots).require()
         order = measure_order(
@@ -143,7 +150,7 @@ class Signer:
             ),
             now=now,
         )
-        return self._sign(self._target_ca, order, given, "measure", "", now)
+        return self._sign(self._target_ca, order, given, purpose.value, "", now)
 
     def _status(self, request: dict[str, object]) -> dict[str, object]:
         del request
@@ -264,8 +271,8 @@ def unexplained(log: SerialLog, before: datetime) -> list[int]:
 
 
 def _key_id(given: access.GrantView) -> str:
-    """Return what the target's own log will show of the certificate: ticket, person, grant."""
-    return f"{given.ticket}:{given.person or given.purpose.value}:{given.id}"
+    """Return what the target's own log will show of the certificate: ticket or plan, person or purpose, grant."""
+    return f"{given.ticket or given.plan}:{given.person or given.purpose.value}:{given.id}"
 
 
 def _key(request: dict[str, object]) -> access.PublicKey:

@@ -9,7 +9,16 @@ from quarterdeck.entrypoints.ticker.loop import Duty
 from quarterdeck.kernel.actors import system
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.personnel import api as personnel
-from quarterdeck.workflows import close_ticket, do_captures, export_package, seal_checkpoint, seal_period, send_notices
+from quarterdeck.workflows import (
+    close_ticket,
+    do_captures,
+    export_package,
+    keep_plans,
+    run_plans,
+    seal_checkpoint,
+    seal_period,
+    send_notices,
+)
 from quarterdeck.workflows.anchor_checkpoints import AnchorQueue
 
 TICKER = system("ticker")
@@ -22,6 +31,7 @@ def duties(clock: Clock) -> list[Duty]:
         Duty("windows", 1, partial(close_ticket.end_windows, TICKER, clock)),
         Duty("heartbeat", 60, partial(seal_checkpoint.beat_if_due, actor=TICKER, clock=clock)),
         Duty("periods", 60, partial(seal_period.seal_due_periods, TICKER, clock)),
+        Duty("plans", 60, partial(keep_plans.look_after_plans, TICKER, clock)),
         Duty("people", 60, partial(personnel.apply_due_changes, actor=TICKER, clock=clock)),
         Duty("notices", 5, lambda: send_notices.send_notices(wiring.mailer(), clock, load().base_url)),
         Duty("seal", 1, partial(seal_checkpoint.seal_if_due, sealer, clock=clock)),
@@ -30,10 +40,14 @@ def duties(clock: Clock) -> list[Duty]:
 
 
 def capture_duties(clock: Clock) -> list[Duty]:
-    """Return the duty of the second loop: captures take minutes and must not hold up windows and anchors."""
+    """Return the duties of the second loop: captures take minutes and must not hold up windows and anchors."""
+    channel = partial(wiring.monitor_channel, TICKER)
     return [
         Duty("captures", 0.5, partial(do_captures.do_next_capture, TICKER, clock, partial(wiring.instruments, TICKER))),
         Duty("packages", 0.5, partial(export_package.make_next_package, clock, wiring.press)),
+        Duty(
+            "monitoring", 15, partial(run_plans.run_next_plan, TICKER, clock, channel)
+        ),
     ]
 
 

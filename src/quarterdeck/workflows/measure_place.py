@@ -1,0 +1,96 @@
+"""Measuring one place with the fixed collector: manifest and posture as artifacts, whatever authority allows it.
+
+Shared by baselines of tickets and by monitoring between them, so that both measure the same and can be compared.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import BinaryIO
+
+from quarterdeck.baselines import api as baselines
+from quarterdeck.baselines.api import Comparison, Measurement, Received
+from quarterdeck.evidence import api as evidence
+from quarterdeck.evidence.api import ArtifactRef
+from quarterdeck.inventory import api as inventory
+from quarterdeck.kernel.clock import Clock
+
+CANNOT_MEASURE = (baselines.MeasureFailed, baselines.BadOutput, baselines.ManifestError)
+_CLOCKS_MAY_DIFFER = timedelta(minutes=10)
+_JSON = "application/json"
+# Runs the collector with arguments, its bytes as `stdin`, and gives its output; ticket or plan are bound already.
+Collecting = Callable[..., AbstractContextManager[BinaryIO]]
+
+
+def measure_place(
+    collecting: Collecting, *, asset_id: str, connection_id: str, label: str, since: datetime | None, clock: Clock
+) -> Measurement:
+    """Measure an asset's watched folders and posture, store both, and return what they are.
+
+    `label` names the artifacts; packages that came since `since` are listed, so that differences can be attributed.
+    Raises one of CANNOT_MEASURE with a sentence when it does not come about; nothing is half a measurement.
+    """
+    roots = inventory.connection(connection_id).watched_roots
+    if not roots:
+        raise baselines.MeasureFailed("The connection names no watched folders: add them and have that approved.")
+    cui = inventory.asset(asset_id).handles_cui
+    started = clock.now()
+    name = f"{asset_id}-{label}"
+    with tempfile.TemporaryFile() as text:
+        facts = _run(collecting, ["manifest", *roots], text)
+        text.seek(0)
+        manifest = evidence.store_artifact(
+            text, media_type="text/plain", role="manifest", name=f"baseline-{name}.mtree", may_contain_cui=cui
+        )
+    posture = _posture(collecting, since)
+    account = {"manifest": asdict(facts.header), "posture": asdict(posture.header), "totals": asdict(facts.totals)}
+    return Measurement(
+        manifest=manifest,
+        posture=evidence.store_artifact(
+            _json(posture.document), media_type=_JSON, role="posture", name=f"posture-{name}.json", may_contain_cui=cui
+        ),
+        account=evidence.store_artifact(
+            _json(account), media_type=_JSON, role="measurement", name=f"measurement-{name}.json", may_contain_cui=cui
+        ),
+        header=facts.header,
+        entries=facts.totals.entries,
+        unreadable=facts.totals.unreadable,
+        hashed=facts.totals.hashed,
+        blind_roots=facts.totals.blind_roots,
+        started_at=started,
+        finished_at=clock.now(),
+    )
+
+
+def store_comparison(comparison: Comparison) -> ArtifactRef:
+    """Store the list of every change of a comparison."""
+    asset = comparison.after.asset
+    return evidence.store_artifact(
+        comparison.document,
+        media_type=_JSON,
+        role="drift",
+        name=f"drift-{asset}.json",
+        may_contain_cui=inventory.asset(asset).handles_cui,
+    )
+
+
+def _posture(collecting: Collecting, since: datetime | None) -> Received:
+    arguments = ["posture"] if since is None else ["posture", f"since={_seconds(since - _CLOCKS_MAY_DIFFER)}"]
+    with tempfile.TemporaryFile() as nothing:
+        return _run(collecting, arguments, nothing)
+
+
+def _run(collecting: Collecting, arguments: Sequence[str], target: BinaryIO) -> Received:
+    with collecting(arguments=arguments, stdin=baselines.collector_bytes()) as stream:
+        return baselines.receive(stream, target, arguments=arguments, sha256=baselines.collector_sha256())
+
+
+def _seconds(moment: datetime) -> int:
+    return max(int(moment.timestamp()), 0)
+
+
+def _json(document: object) -> bytes:
+    return json.dumps(document, sort_keys=True, indent=1).encode()
