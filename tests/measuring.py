@@ -2,7 +2,7 @@
 
 import io
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,3 +54,22 @@ class LocalChannel:
         assert stdin == collector_bytes()
         output = collect(arguments)
         yield io.BytesIO(output if self.cut is None else output[: self.cut])
+
+
+class LocalMonitorChannel:
+    """Fulfils MonitorChannel on this machine, without ssh; `fails` is the sentence with which it breaks."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
+        self.fails = ""
+        self.user: int | None = None
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    @contextmanager
+    def run(self, *, plan: str, arguments: Sequence[str], stdin: bytes):
+        self.asked.append((plan, tuple(arguments)))
+        if self.fails:
+            raise MeasureFailed(self.fails)
+        assert stdin == collector_bytes()
+        self.meanwhile()
+        yield io.BytesIO(collect(arguments, user=self.user))

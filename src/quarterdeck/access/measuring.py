@@ -29,7 +29,7 @@ def may_measure_with(arguments: Sequence[str], destination: Destination, watched
     return require_that(
         not odd,
         "measure.not_approved",
-        f"The measurement asks for something that was not approved with the connection: {odd[0] if odd else ''}",
+        f"The measurement asks for something that was not approved with the connection: {odd[0] if odd else ''}.",
         "Watch the folder in the connection and have the ticket approved with it.",
     )
 

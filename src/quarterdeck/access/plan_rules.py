@@ -91,11 +91,9 @@ def open_roles(handles_cui: bool, given: Collection[ApprovalRole]) -> tuple[Appr
     """
     if handles_cui:
         return tuple(role for role in ApprovalRole if role not in given)
-    if not given:
-        return tuple(ApprovalRole)
-    if len(given) > 1:
-        return ()
-    return tuple(ApprovalRole) if ApprovalRole.APPROVER in given else (ApprovalRole.APPROVER,)
+    if given and ApprovalRole.APPROVER not in given:
+        return (ApprovalRole.APPROVER,)
+    return tuple(ApprovalRole) if len(given) < 2 else ()
 
 
 def is_complete(handles_cui: bool, given: Sequence[tuple[str, ApprovalRole]]) -> bool:
