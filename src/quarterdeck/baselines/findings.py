@@ -142,7 +142,7 @@ def settle_finding(
     """
     row = _row(finding_id)
     wanted = sorted(set(items))
-    rows = list(DriftItem.objects.select_for_update().filter(comparison_id=row.pk, id__in=wanted))
+    rows = [one for one in DriftItem.objects.select_for_update().filter(comparison_id=row.pk) if one.pk in wanted]
     if act.actor.kind is not ActorKind.PERSON:
         raise Refused(refuse("drift.person", "Only a person explains a difference.", "Log in and explain it."))
     all_of(

@@ -8,6 +8,8 @@ from quarterdeck.evidence import api as evidence
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
+from quarterdeck.kernel.decision import all_of
+from quarterdeck.tickets import api as tickets
 from quarterdeck.workflows.refusals import refusals_recorded
 
 
@@ -26,7 +28,7 @@ def settle_finding(
     The reason becomes an artifact, the entry carries only its hash. A refusal is recorded and raised as Refused.
     """
     with refusals_recorded(actor, clock, "settle_finding"):
-        baselines.check_reason(reason).require()
+        all_of((baselines.check_reason(reason), tickets.readable(reason))).require()
         seen = baselines.finding(finding)
         document = evidence.store_artifact(
             reason.strip().encode(),

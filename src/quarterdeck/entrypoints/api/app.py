@@ -14,6 +14,7 @@ from quarterdeck.entrypoints.api import (
     controls,
     inventory,
     login,
+    monitoring,
     packages,
     people,
     sessions,
@@ -49,6 +50,8 @@ api.add_router("/objectives", controls.router)
 api.add_router("/tickets", tickets.router)
 api.add_router("/templates", templates.router)
 api.add_router("", captures.router)
+api.add_router("/monitoring-plans", monitoring.router)
+api.add_router("/findings", monitoring.findings_router)
 api.add_router("/sessions", sessions.router)
 api.add_router("", packages.router)
 

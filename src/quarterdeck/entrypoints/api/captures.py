@@ -9,7 +9,7 @@ from pydantic import Field
 from quarterdeck import wiring
 from quarterdeck.backups.api import Depth, Product, Source
 from quarterdeck.baselines import api as baselines
-from quarterdeck.baselines.api import Disposition
+from quarterdeck.baselines.api import Disposition, DriftItemView
 from quarterdeck.entrypoints.api.callers import actor_of, may_read_ticket
 from quarterdeck.entrypoints.api.ticket_schemas import RefusedOut
 from quarterdeck.kernel.decision import require_that
@@ -33,6 +33,24 @@ class DriftItemOut(Schema):
     severity: str
     disposition: str
     disposed_by: str
+    explained_by: str
+
+    @classmethod
+    def of(cls, item: DriftItemView) -> "DriftItemOut":
+        """Return the wire form of a difference."""
+        return cls(
+            id=item.id,
+            path=item.path,
+            kind=item.kind,
+            codes=list(item.codes),
+            package=item.package,
+            count=item.count,
+            drift_class=item.drift_class,
+            severity=item.severity,
+            disposition=item.disposition or "",
+            disposed_by=item.disposed_by,
+            explained_by=item.explained_by,
+        )
 
 
 class DriftOut(Schema):
@@ -158,21 +176,7 @@ def _drift(number: str) -> list[DriftOut]:
             before=view.before.manifest_sha256,
             after=view.after.manifest_sha256,
             open_items=len(view.open_items),
-            items=[
-                DriftItemOut(
-                    id=item.id,
-                    path=item.path,
-                    kind=item.kind,
-                    codes=list(item.codes),
-                    package=item.package,
-                    count=item.count,
-                    drift_class=item.drift_class,
-                    severity=item.severity,
-                    disposition=item.disposition or "",
-                    disposed_by=item.disposed_by,
-                )
-                for item in view.items
-            ],
+            items=[DriftItemOut.of(item) for item in view.items],
         )
         for view in baselines.drift(number)
     ]
