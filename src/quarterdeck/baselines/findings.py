@@ -6,7 +6,7 @@ monitoring plan; its differences are settled like those of a ticket, by the same
 
 from collections.abc import Collection, Iterable
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from quarterdeck.baselines import rules, watch_rules
 from quarterdeck.baselines.models import DriftComparison, DriftItem
@@ -103,8 +103,10 @@ def findings(asset: str = "", *, plan: str = "", open_only: bool = False) -> lis
     rows = _rows(asset).order_by("-pk")
     if plan:
         rows = rows.filter(plan=plan)
-    views = [drift_view(row) for row in rows]
-    return [view for view in views if view.open_items or not open_only]
+    if open_only:
+        waiting = DriftItem.objects.filter(comparison=OuterRef("pk"), disposition="")
+        rows = rows.filter(Exists(waiting.exclude(drift_class=DriftClass.EXPECTED.value)))
+    return [drift_view(row) for row in rows]
 
 
 def finding(finding_id: int) -> DriftView:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from quarterdeck.controls.api import fact_kind, is_fact_kind
-from quarterdeck.entrypoints.web import lists, stepup
+from quarterdeck.entrypoints.web import lists, stepup, watching
 from quarterdeck.entrypoints.web.asset_forms import AssetForm, ConnectionForm
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import Visitor, page, posted
@@ -89,6 +89,8 @@ def asset_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
             {"url": reverse("asset_import"), "icon": "file-upload", "label": "Import CSV", "key": "i"},
             {"url": reverse("asset_add"), "icon": "plus", "label": "Add asset", "key": "n", "primary": True},
         ]
+    if seen.has(*watching.SETTLERS, Role.ASSESSOR):
+        acts.insert(0, {"url": reverse("findings"), "icon": "arrows-diff", "label": "Findings", "key": ""})
     lead = "What may be maintained: each machine with its owner, category and way in."
     return render(request, "list_page.html", {"list": shown, "title": "Assets", "lead": lead, "acts": acts})
 
@@ -134,6 +136,7 @@ def asset_page(request: HttpRequest, seen: Visitor, asset_id: str) -> HttpRespon
         "may_change": seen.has(Role.IT_LEAD) and asset.active,
         "may_request": seen.has(*MAY_REQUEST) and asset.active,
     }
+    context |= watching.of_asset(asset, seen, names)
     return render(request, "assets/page.html", context)
 
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from quarterdeck.baselines import api as baselines
-from quarterdeck.entrypoints.web import zones
+from quarterdeck.entrypoints.web import watching, zones
 from quarterdeck.entrypoints.web.calendar import line
 from quarterdeck.entrypoints.web.frame import WAITING
 from quarterdeck.entrypoints.web.naming import Names
@@ -55,9 +55,9 @@ def my_work(request: HttpRequest, seen: Visitor) -> HttpResponse:
     ]
     context = {
         "waiting": mine,
-        "waiting_for": _waiting_for(seen, at_work, names),
+        "waiting_for": _waiting_for(seen, at_work, names) + watching.waited_for(seen, names),
         "today": today,
-        "risks": _risks(seen, at_work, names),
+        "risks": _risks(seen, at_work, names) + watching.risks(seen, names),
         "told": [one for one in tickets.notices(seen.person.id, 20) if one.seen_at is None],
         "may_request": seen.has(*MAY_REQUEST),
         "may_log": seen.has(Role.TECHNICIAN, Role.IT_LEAD),
@@ -76,6 +76,7 @@ def told(request: HttpRequest, seen: Visitor) -> HttpResponse:
 def waiting(seen: Visitor, live: list[TicketView], names: Names) -> list[dict[str, Any]]:
     """Return everything that waits for this person, the soonest due first."""
     found = [item for ticket in live for item in _of_ticket(ticket, seen, names)] + _of_people(seen, names)
+    found += watching.waiting(seen, names)
     far = datetime.max.replace(tzinfo=seen.now.tzinfo)
     return sorted(found, key=lambda item: item["due"] or far)
 

@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 
+from quarterdeck.entrypoints.web.findings import READERS
 from quarterdeck.entrypoints.web.pages import Visitor, page
 from quarterdeck.entrypoints.web.tickets import MAY_REQUEST, ticket_url
 from quarterdeck.entrypoints.web.words import status
@@ -35,6 +36,7 @@ def _acts(seen: Visitor, words: list[str]) -> list[Found]:
         ("New ticket", "ticket_new", "plus", MAY_REQUEST),
         ("Standard work", "standard", "copy", MAY_REQUEST),
         ("Quick log", "quick_log", "notebook", (Role.TECHNICIAN, Role.IT_LEAD)),
+        ("Findings between tickets", "findings", "arrows-diff", READERS),
         ("Import assets", "asset_import", "file-upload", (Role.IT_LEAD,)),
         ("Add a person", "person_add", "user-plus", (Role.IT_LEAD,)),
         ("Make a package", "evidence", "package", (Role.IT_LEAD, Role.ASSESSOR)),

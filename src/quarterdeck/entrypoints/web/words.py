@@ -107,6 +107,11 @@ ACT_ICONS = {
     "certificate_used": "key",
     "logged": "notebook",
     "concluded": "list-check",
+    "monitored": "fingerprint",
+    "found": "arrows-diff",
+    "proposed": "clipboard-plus",
+    "decided": "circle-check",
+    "voided": "ban",
 }
 
 
@@ -156,6 +161,16 @@ _ACTS = {
     "baseline.recorded": "Watched files measured",
     "drift.compared": "Before and after compared",
     "drift.disposed": "Differences settled",
+    "drift.found": "Change found that no ticket explains",
+    "baseline.monitored": "Watched files measured between tickets",
+    "baseline.failed": "Watched files could not be measured",
+    "monitoring_plan.proposed": "Monitoring plan proposed",
+    "monitoring_plan.decided": "Decision on a monitoring plan",
+    "monitoring_plan.approved": "Monitoring plan approved by two",
+    "monitoring_plan.rejected": "Monitoring plan refused",
+    "monitoring_plan.ended": "Monitoring plan ended",
+    "monitoring_plan.expired": "Monitoring plan expired",
+    "monitoring_plan.voided": "Monitoring plan void: what was approved has changed",
     "access.granted": "Access granted",
     "access.certificate_bound": "Certificate issued",
     "access.certificate_used": "Certificate used",
