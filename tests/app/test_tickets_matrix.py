@@ -14,6 +14,7 @@ import pytest
 from django.db import transaction
 from tests.cast import Member
 from tests.clock import StillClock
+from tests.monitoring_matrix import ground, plain_table, plan_table, section
 from tests.shop import FAST_HASHER, Shop, found_shop
 
 from quarterdeck.evidence import api as evidence
@@ -297,7 +298,7 @@ holds several roles still never decides on a ticket that he or she asked for, wo
 """
 
 
-def page(table: Table, anytime: dict[str, dict[str, bool]]) -> str:
+def page(table: Table, plans: Table, anytime: dict[str, dict[str, bool]]) -> str:
     lines = [HEADER, "## To a ticket", ""]
     lines += ["A cell names the states in which the act is possible.", ""]
     lines += ["| act | " + " | ".join(COLUMN_WORDS.get(c, c) for c in COLUMNS) + " |"]
@@ -309,6 +310,7 @@ def page(table: Table, anytime: dict[str, dict[str, bool]]) -> str:
             every = len(states) == len(State)
             cells.append("all" if every else ", ".join(s.replace("_", " ") for s in states) or "-")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    lines += section(plans, COLUMN_WORDS, COLUMNS)
     lines += ["", "## Without a ticket", ""]
     lines += ["| act | " + " | ".join(COLUMN_WORDS.get(c, c) for c in COLUMNS) + " |"]
     lines += ["|---" * (len(COLUMNS) + 1) + "|"]
@@ -318,8 +320,8 @@ def page(table: Table, anytime: dict[str, dict[str, bool]]) -> str:
 
 
 @pytest.fixture
-def matrix(shop: Shop) -> tuple[Table, dict[str, dict[str, bool]]]:
-    plain = content(shop)
+def matrix(shop: Shop, tmp_path: Path) -> tuple[Table, Table, dict[str, dict[str, bool]]]:
+    plain, watched = content(shop), ground(shop, tmp_path)
     with aside():
         kept = walk(shop, plain, ORDINARY, emergency=False)
     with aside():
@@ -328,19 +330,21 @@ def matrix(shop: Shop) -> tuple[Table, dict[str, dict[str, bool]]]:
         name: {c: allowed(shop, c, lambda act, verb=verb: verb(act, plain)) for c in COLUMNS}
         for name, verb in ANYTIME.items()
     }
-    return kept | emergency, anytime
+    plans = plan_table(watched, COLUMNS, allowed, aside)
+    return kept | emergency, plans, anytime | plain_table(watched, tmp_path, COLUMNS, allowed, aside)
 
 
 def test_the_matrix_is_complete_closed_to_the_machine_and_as_documented(matrix) -> None:
-    table, anytime = matrix
+    table, plans, anytime = matrix
     assert set(table) == set(ORDINARY) | set(EMERGENCY)
     for name, columns in table.items():
         assert set(columns) == set(COLUMNS), name
         for column, states in columns.items():
             assert set(states) == {state.value for state in State}, (name, column)
     nobody_at_the_shell(table, anytime)
+    two_others_decide_and_only_we_measure(plans)
     only_the_right_ones(table)
-    written = page(table, anytime)
+    written = page(table, plans, anytime)
     if os.environ.get("QD_TEST_WRITE_DOCS"):
         PAGE.write_text(written)
     assert PAGE.read_text() == written, "regenerate with QD_TEST_WRITE_DOCS=1"
@@ -365,3 +369,16 @@ def only_the_right_ones(table: Table) -> None:
     assert who("open") == who("close") == {"requester", "technician", "it_lead"}
     assert [state for state, yes in table["enter through the gate"]["technician"].items() if yes] == ["open"]
     assert not any(yes for columns in table.values() for yes in columns["bystander"].values())
+
+
+def two_others_decide_and_only_we_measure(plans: Table) -> None:
+    def who(name: str) -> set[str]:
+        return {column for column, states in plans[name].items() if any(states.values())}
+
+    assert who("approve as approver") == {"approver"}
+    assert who("approve as CUI owner") == {"cui_owner"}
+    assert who("refuse") == {"approver", "cui_owner"}
+    assert who("end") == {"approver", "cui_owner", "it_lead"}
+    assert who("measure under it") == {"system"}
+    assert [state for state, yes in plans["measure under it"]["system"].items() if yes] == ["approved"]
+    assert not any(yes for columns in plans.values() for yes in columns["operator"].values())
