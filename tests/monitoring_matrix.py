@@ -177,18 +177,14 @@ def plain_table(
         snapshot = made.sight(plan).frozen
         keep_plans.end(made.shop.actor("approver"), made.shop.clock, plan.id, reason=REASON)
 
+        said = access.PlanFields(
+            made.asset, made.connection, plan.collector_sha256, 24, plan.valid_until, REASON
+        )
+
         def propose(act: Act) -> None:
-            frozen = snapshot
-            if act.actor.id != plan.proposer:
-                content = access.plan_content(
-                    asset=made.asset, connection=made.connection, collector_sha256=plan.collector_sha256,
-                    cadence_hours=24, valid_until=plan.valid_until, reason=REASON, proposer=act.actor.id,
-                )  # fmt: skip
-                frozen = ArtifactRef(tickets.content_hash(content), 1, "snapshot", "p.json", "application/json")
-            access.propose_plan(
-                act, asset=made.asset, connection=made.connection, collector_sha256=plan.collector_sha256,
-                cadence_hours=24, valid_until=plan.valid_until, reason=REASON, snapshot=frozen,
-            )  # fmt: skip
+            content = tickets.content_hash(access.plan_content(said, act.actor.id))
+            mine = ArtifactRef(content, 1, "snapshot", "p.json", "application/json")
+            access.propose_plan(act, said, snapshot=snapshot if content == snapshot.sha256 else mine)
 
         told = {"propose a monitoring plan": {one: allowed(made.shop, one, propose) for one in columns}}
     with aside():

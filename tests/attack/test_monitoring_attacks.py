@@ -183,12 +183,8 @@ def test_an_ended_plan_revived_by_hand_stays_ended(bench, signer):
 def test_another_collector_than_the_approved_is_not_signed(bench, signer):
     """A plan of a collector that is not installed any more: the signer compares with its own bytes."""
     plan = bench.approved()
-    content = access.plan_content(
-        asset=plan.asset, connection=plan.connection, collector_sha256="ab" * 32, cadence_hours=24,
-        valid_until=plan.valid_until, reason=plan.reason, proposer=bench.shop.people["iris"],
-    )  # fmt: skip
     keep_plans.end(bench.shop.actor("iris"), bench.clock, plan.id, reason="Of another collector now.")
-    other = proposed_with(bench, content)
+    other = proposed_with_collector(bench, "ab" * 32)
     bench.decide(other, "avery")
     bench.decide(other, "casey", CUI_OWNER)
     given = granted(bench, other)
@@ -198,18 +194,15 @@ def test_another_collector_than_the_approved_is_not_signed(bench, signer):
     assert access.plan(other.id).state is PlanState.VOID
 
 
-def proposed_with(bench: MonitoringBench, content: dict[str, object]) -> access.PlanView:
+def proposed_with_collector(bench: MonitoringBench, sha256: str) -> access.PlanView:
+    until = bench.clock.now() + timedelta(days=200)
+    said = access.PlanFields(bench.shop.asset, bench.shop.connection, sha256, 24, until, "Of another collector.")
     frozen = evidence.store_artifact(
-        evidence.encode_fields(content), media_type="application/json", role="snapshot", name="p.json",
-        may_contain_cui=False,
+        evidence.encode_fields(access.plan_content(said, bench.shop.people["iris"])), media_type="application/json",
+        role="snapshot", name="p.json", may_contain_cui=False,
     )  # fmt: skip
     with act(bench.shop.actor("iris"), bench.clock) as current:
-        made = access.propose_plan(
-            current, asset=bench.shop.asset, connection=bench.shop.connection, collector_sha256="ab" * 32,
-            cadence_hours=24, valid_until=bench.clock.now() + timedelta(days=200), reason=str(content["reason"]),
-            snapshot=frozen,
-        )  # fmt: skip
-    return access.plan(made)
+        return access.plan(access.propose_plan(current, said, snapshot=frozen))
 
 
 def test_no_person_enters_the_gate_with_a_monitor_grant(bench, signer):

@@ -6,7 +6,14 @@ from datetime import datetime
 from quarterdeck.access import plan_rules, rules
 from quarterdeck.access.models import MonitoringPlan, PlanDecision
 from quarterdeck.access.reading import current_epoch
-from quarterdeck.access.terms import PLAN_DECIDED, PLAN_EVENTS, PlanDecisionView, PlanState, PlanView
+from quarterdeck.access.terms import (
+    PLAN_DECIDED,
+    PLAN_EVENTS,
+    PlanDecisionView,
+    PlanFields,
+    PlanState,
+    PlanView,
+)
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Entry, JsonValue, ObjectRef
 from quarterdeck.inventory import api as inventory
@@ -26,40 +33,26 @@ def plan_object(plan_id: str) -> ObjectRef:
     return ObjectRef("monitoring_plan", plan_id)
 
 
-def plan_content(
-    *,
-    asset: str,
-    connection: str,
-    collector_sha256: str,
-    cadence_hours: int,
-    valid_until: datetime,
-    reason: str,
-    proposer: str,
-) -> dict[str, JsonValue]:
+def plan_content(said: PlanFields, proposer: str) -> dict[str, JsonValue]:
     """Return everything that a decision on such a plan is about, resolved from the inventory as it is now."""
-    frozen = inventory.frozen_asset(asset, connection)
+    frozen = inventory.frozen_asset(said.asset, said.connection)
     return {
         "v": 1,
         "asset": {name: frozen[name] for name in _FROZEN},
-        "collector_sha256": collector_sha256,
-        "cadence_hours": cadence_hours,
-        "valid_until": rfc3339(valid_until),
-        "reason": reason,
+        "collector_sha256": said.collector_sha256,
+        "cadence_hours": said.cadence_hours,
+        "valid_until": rfc3339(said.valid_until),
+        "reason": said.reason,
         "proposer": proposer,
     }
 
 
 def content_of(row: MonitoringPlan) -> dict[str, JsonValue]:
     """Return what the plan's names mean at this moment."""
-    return plan_content(
-        asset=row.asset_id,
-        connection=row.connection_id,
-        collector_sha256=row.collector_sha256,
-        cadence_hours=row.cadence_hours,
-        valid_until=row.valid_until,
-        reason=row.reason,
-        proposer=row.proposer_id,
+    said = PlanFields(
+        row.asset_id, row.connection_id, row.collector_sha256, row.cadence_hours, row.valid_until, row.reason
     )
+    return plan_content(said, row.proposer_id)
 
 
 def find(plan_id: str, *, lock: bool = False) -> MonitoringPlan:

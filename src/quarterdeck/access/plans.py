@@ -21,7 +21,7 @@ from quarterdeck.access.plan_reading import (
     plan_view,
 )
 from quarterdeck.access.reading import current_epoch
-from quarterdeck.access.terms import PLAN_DECIDED, PlanState, PlanView
+from quarterdeck.access.terms import PLAN_DECIDED, PlanFields, PlanState, PlanView
 from quarterdeck.evidence.api import Act, ArtifactRef, JsonValue
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import ActorKind
@@ -42,53 +42,35 @@ _EVENT_OF_ACT = {
 }
 
 
-def propose_plan(
-    act: Act,
-    *,
-    asset: str,
-    connection: str,
-    collector_sha256: str,
-    cadence_hours: int,
-    valid_until: datetime,
-    reason: str,
-    snapshot: ArtifactRef,
-) -> str:
+def propose_plan(act: Act, said: PlanFields, *, snapshot: ArtifactRef) -> str:
     """Propose monitoring of one asset and return the plan's id; `snapshot` is the stored frozen content.
 
     Refused: not the IT lead, a cadence or end out of bounds, nothing watched, no host key pinned, a plan that is alive
     already, and a roster in which two other people cannot be found (800-171A 3.1.4[b]).
     """
     tickets.has_role(act.actor, [Role.IT_LEAD], act.at).require()
-    tickets.require_reason(reason)
-    seen, place = inventory.asset(asset), inventory.connection(connection)
+    tickets.require_reason(said.reason)
+    seen, place = inventory.asset(said.asset), inventory.connection(said.connection)
     all_of(
         (
-            plan_rules.well_formed(cadence_hours, valid_until, act.at),
+            plan_rules.well_formed(said.cadence_hours, said.valid_until, act.at),
             plan_rules.can_be_watched(active=seen.active, watched_roots=place.watched_roots),
             inventory.may_connect(place),
-            inventory.check_row(asset, connection),
+            inventory.check_row(said.asset, said.connection),
             _two_can_decide(act, handles_cui=seen.handles_cui),
-            _none_is_alive(connection),
+            _none_is_alive(said.connection),
         )
     ).require()
-    content = plan_content(
-        asset=asset,
-        connection=connection,
-        collector_sha256=collector_sha256,
-        cadence_hours=cadence_hours,
-        valid_until=valid_until,
-        reason=reason,
-        proposer=act.actor.id,
-    )
-    plan_rules.is_what_was_shown(tickets.content_hash(content), snapshot.sha256).require()
+    content = tickets.content_hash(plan_content(said, act.actor.id))
+    plan_rules.is_what_was_shown(content, snapshot.sha256).require()
     row = MonitoringPlan(
         id=new_id("mo"),
-        asset_id=asset,
-        connection_id=connection,
-        collector_sha256=collector_sha256,
-        cadence_hours=cadence_hours,
-        valid_until=valid_until,
-        reason=reason,
+        asset_id=said.asset,
+        connection_id=said.connection,
+        collector_sha256=said.collector_sha256,
+        cadence_hours=said.cadence_hours,
+        valid_until=said.valid_until,
+        reason=said.reason,
         proposer_id=act.actor.id,
         proposed_at=act.at,
         state_at=act.at,
@@ -96,7 +78,7 @@ def propose_plan(
         epoch=current_epoch(),
     )
     row.save(force_insert=True)
-    _record(act, row, "monitoring_plan.proposed", {"reason": act.commitment(reason)}, (snapshot,))
+    _record(act, row, "monitoring_plan.proposed", {"reason": act.commitment(said.reason)}, (snapshot,))
     return row.id
 
 
@@ -214,7 +196,7 @@ def void_plan(act: Act, plan_id: str, differences: Sequence[Mapping[str, str]]) 
     if not differences:
         raise ValueError("a plan is void because of something")
     row.differences = [dict(one) for one in differences]
-    fields: list[JsonValue] = sorted({one["field"] for one in differences})
+    fields: list[JsonValue] = [*sorted({one["field"] for one in differences})]
     _move(act, row, "void", {"fields": fields})
 
 

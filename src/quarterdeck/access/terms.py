@@ -52,6 +52,18 @@ class PlanState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PlanFields:
+    """What a monitoring plan says: the place, the collector, how often and how long, and why."""
+
+    asset: str
+    connection: str
+    collector_sha256: str
+    cadence_hours: int
+    valid_until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlanDecisionView:
     """One person's decision on the exact content of a monitoring plan."""
 

@@ -94,6 +94,13 @@ _FIRST_STEP = {
 }
 
 
+# What to do about facts of no ticket that did not pass.
+_NEXT_STEP = {
+    "drift.monitored": "Explain what waits under Findings between tickets.",
+    "baseline.monitored": "See on the asset's page why it was not measured; it is tried again by itself.",
+}
+
+
 def propose(
     facts: Iterable[Fact], gaps: Iterable[tuple[str, Gap]], at: datetime, objectives: Sequence[Objective] = OBJECTIVES
 ) -> list[ObjectiveStatus]:
@@ -142,7 +149,9 @@ def _failed(kinds: Iterable[FactKind], by_kind: dict[str, list[Fact]]) -> Iterab
             yield Gap(
                 f"fact.{fact.outcome.value}",
                 f"{kind.label}: {said}{where} on {fact.at:%Y-%m-%d}.",
-                f"Open {fact.ticket} and see what it says." if fact.ticket else "Put it right and capture it anew.",
+                f"Open {fact.ticket} and see what it says."
+                if fact.ticket
+                else _NEXT_STEP.get(kind.code, "Put it right and capture it anew."),
                 fact.ticket or "",
             )
 

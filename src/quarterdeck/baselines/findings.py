@@ -142,24 +142,16 @@ def settle_finding(
     Raises Refused for an empty reason, differences that are not this finding's or settled already, a ticket whose work
     does not lie in between, who did that ticket's work, and who lacks the role (800-171A 3.4.3[b], 3.1.4[c]).
     """
-    row = _row(finding_id)
-    wanted = sorted(set(items))
+    row, wanted = _row(finding_id), set(items)
     rows = [one for one in DriftItem.objects.select_for_update().filter(comparison_id=row.pk) if one.pk in wanted]
-    if act.actor.kind is not ActorKind.PERSON:
-        raise Refused(refuse("drift.person", "Only a person explains a difference.", "Log in and explain it."))
+    settled = sum(not is_open(item) for item in rows)
     all_of(
         (
             rules.check_reason(reason),
             tickets.readable(reason),
-            watch_rules.may_settle(
-                chosen=len(wanted), found=len(rows), settled=sum(not is_open(item) for item in rows)
-            ),
+            watch_rules.may_settle(chosen=len(wanted), found=len(rows), settled=settled),
             *_ticket_fits(row, ticket),
-            rules.may_dispose(
-                act.actor.id,
-                tickets.workers(tickets.ticket(ticket)) if ticket and tickets.exists(ticket) else (),
-                personnel.roles_of(act.actor.id, act.at),
-            ),
+            _may_speak(act, ticket),
             check_findings(row.asset),
         )
     ).require()
@@ -180,6 +172,15 @@ def settle_finding(
         asset=row.asset,
         detail={"plan": row.plan, "open": waiting},
     )
+
+
+def _may_speak(act: Act, ticket: str) -> Decision:
+    """A person of a settling role, who did not do the work of the ticket that is named."""
+    if act.actor.kind is not ActorKind.PERSON:
+        return refuse("drift.person", "Only a person explains a difference.", "Log in and explain it.")
+    known = bool(ticket) and tickets.exists(ticket)
+    workers = tickets.workers(tickets.ticket(ticket)) if known else frozenset[str]()
+    return rules.may_dispose(act.actor.id, workers, personnel.roles_of(act.actor.id, act.at))
 
 
 def _ticket_fits(row: DriftComparison, ticket: str) -> list[Decision]:

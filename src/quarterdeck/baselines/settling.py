@@ -192,7 +192,7 @@ def dispose(act: Act, items: Iterable[int], *, how: Disposition, reason: str, do
     or lacks the role (800-171A 3.4.3[b], 3.1.4[c]).
     """
     rows = _disposable(act, sorted(set(items)), reason)
-    ticket = rows[0].comparison.ticket_id
+    ticket = rows[0].comparison.ticket_id or ""
     entry = act.record(
         "drift.disposed",
         ObjectRef("ticket", ticket),

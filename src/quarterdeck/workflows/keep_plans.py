@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from quarterdeck.access import api as access
-from quarterdeck.access.api import PlanState, PlanView
+from quarterdeck.access.api import PlanFields, PlanState, PlanView
 from quarterdeck.baselines import api as baselines
 from quarterdeck.evidence.api import act, store_artifact
 from quarterdeck.inventory import api as inventory
@@ -32,33 +32,16 @@ def propose(
     with refusals_recorded(actor, clock, "monitoring_plan.propose"):
         tickets.has_role(actor, [Role.IT_LEAD], clock.now()).require()
         tickets.require_reason(reason)
-        content = access.plan_content(
-            asset=asset,
-            connection=connection,
-            collector_sha256=baselines.collector_sha256(),
-            cadence_hours=cadence_hours,
-            valid_until=valid_until,
-            reason=reason,
-            proposer=actor.id,
-        )
+        said = PlanFields(asset, connection, baselines.collector_sha256(), cadence_hours, valid_until, reason)
         frozen = store_artifact(
-            tickets.snapshot_bytes(content),
+            tickets.snapshot_bytes(access.plan_content(said, actor.id)),
             media_type="application/json",
             role="snapshot",
             name=f"monitoring-plan-{asset}.json",
             may_contain_cui=inventory.asset(asset).handles_cui,
         )
         with act(actor, clock) as current:
-            made = access.propose_plan(
-                current,
-                asset=asset,
-                connection=connection,
-                collector_sha256=baselines.collector_sha256(),
-                cadence_hours=cadence_hours,
-                valid_until=valid_until,
-                reason=reason,
-                snapshot=frozen,
-            )
+            made = access.propose_plan(current, said, snapshot=frozen)
     return access.plan(made)
 
 

@@ -1,6 +1,6 @@
 """How monitoring of an asset stands: what pages, API and command line say of a plan beside its own words."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +9,7 @@ from quarterdeck.access.api import PlanState, PlanView
 from quarterdeck.baselines import api as baselines
 from quarterdeck.baselines.api import DriftView, RunView
 from quarterdeck.kernel.decision import Decision
+from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Reading
 
@@ -45,9 +46,9 @@ def watch_state(plan: PlanView, at: datetime) -> WatchState:
     )
 
 
-def may_read_findings(roles: Iterable[str]) -> Decision:
+def may_read_findings(roles: Collection[Role]) -> Decision:
     """Decide whether somebody with these roles may read findings: they name paths, as baselines do."""
-    return tickets.may_read(Reading.BASELINE, roles=list(roles), takes_part=False)
+    return tickets.may_read(Reading.BASELINE, roles=roles, takes_part=False)
 
 
 def open_findings(asset: str = "") -> list[DriftView]:
