@@ -17,8 +17,10 @@ PAGES = {
         "/tickets/quick-log/", "/tickets/standard/", "/tickets/{scheduled}/", "/tickets/{scheduled}/?tab=plan",
         "/tickets/{scheduled}/?tab=sessions", "/tickets/{scheduled}/?tab=checks", "/tickets/{scheduled}/?tab=files",
         "/tickets/{scheduled}/?tab=comments", "/tickets/{scheduled}/?tab=drift", "/tickets/{draft}/change/",
+        "/assets/{portal}/", "/assets/{server}/monitoring/", "/monitoring/{plan}/", "/findings/",
+        "/findings/{finding}/",
     ),
-    "avery": ("/", "/tickets/{waiting}/decide/"),
+    "avery": ("/", "/tickets/{waiting}/decide/", "/monitoring/{waiting_plan}/"),
     "max": ("/", "/tickets/{scheduled}/work/"),
     "quinn": ("/desk/",),
 }  # fmt: skip
@@ -38,7 +40,8 @@ def _path(shop: WebShop, template: str) -> str:
 
 ON_THE_PHONE = frozenset({
     "/", "/tickets/", "/tickets/{scheduled}/", "/tickets/new/", "/tickets/quick-log/", "/tickets/{waiting}/decide/",
-    "/tickets/{scheduled}/work/", "/sessions/{session}/", "/assets/", "/evidence/", "/desk/",
+    "/tickets/{scheduled}/work/", "/sessions/{session}/", "/assets/", "/evidence/", "/desk/", "/assets/{portal}/",
+    "/monitoring/{plan}/", "/monitoring/{waiting_plan}/", "/findings/", "/findings/{finding}/",
 })  # fmt: skip
 
 

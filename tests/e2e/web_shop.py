@@ -18,6 +18,7 @@ django.setup()
 
 import uvicorn  # noqa: E402
 from django.core.management import call_command  # noqa: E402
+from tests.e2e.watched_seed import watched  # noqa: E402
 from tests.ticket_yard import Yard, build_yard  # noqa: E402
 
 from quarterdeck.asgi import application  # noqa: E402
@@ -65,7 +66,7 @@ def seeded() -> dict[str, Any]:
         title="Replace the expired host certificate",
         window=Window(now - timedelta(minutes=5), now + timedelta(hours=2)),
     )
-    return {
+    return watched(yard, CLOCK) | {
         "secrets": yard.shop.secrets,
         "recovery": {key: list(codes) for key, codes in yard.shop.recovery.items()},
         "ids": yard.shop.ids,
