@@ -21,6 +21,7 @@ REASON_OF_EVENT = {
     "ledger.restored": "key",
     "approval.recorded": "approval",
     "ticket.approved": "approval",
+    "monitoring_plan.approved": "approval",
     "emergency.authorised": "approval",
     "emergency.ratified": "approval",
     "ticket.opened": "open",
