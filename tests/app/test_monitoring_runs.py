@@ -10,9 +10,11 @@ from tests.clock import StillClock
 from tests.monitoring_bench import TICKER, MonitoringBench
 from tests.ticket_steps import codes
 
+from quarterdeck import wiring
 from quarterdeck.access import api as access
 from quarterdeck.baselines import api as baselines
 from quarterdeck.baselines.api import Disposition, DriftClass, Phase, RunOutcome, Severity
+from quarterdeck.entrypoints.ticker.duties import capture_duties, duties
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Grade, Outcome
 from quarterdeck.kernel.actors import OPERATOR
@@ -302,6 +304,19 @@ def test_a_watched_folder_that_is_gone_fails_and_is_a_finding(bench):
     assert bench.fact("baseline.monitored").outcome is Outcome.FAILED
     assert bench.with_files()
     bench.tree.mkdir()
+
+
+def test_the_ticker_has_both_duties_and_a_signer_that_is_gone_is_a_failed_run(bench, monkeypatch):
+    monkeypatch.setattr(wiring, "clock", lambda: bench.clock)
+    first = {duty.name: duty for duty in duties(bench.clock)}
+    second = {duty.name: duty for duty in capture_duties(bench.clock)}
+    assert first["plans"].run() == 0
+    assert second["monitoring"].run() is False
+    plan = bench.approved()
+    assert second["monitoring"].run() is True
+    (run,) = baselines.runs(plan.id)
+    assert (run.outcome, "signer does not answer" in run.said) == (RunOutcome.FAILED, True)
+    assert access.grants(plan=plan.id)[0].end_reason == "measure.failed"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not run here: another user's files cannot be made unreadable")

@@ -180,6 +180,14 @@ def test_an_ended_plan_revived_by_hand_stays_ended(bench, signer):
     assert not bench.tick(days=1)
 
 
+def test_a_plan_taken_out_of_the_database_is_missed(bench):
+    plan = bench.approved()
+    assert access.plans_are_whole().allowed
+    by_hand("DELETE FROM access_plandecision WHERE plan_id = %s", plan.id)
+    by_hand("DELETE FROM access_monitoringplan WHERE id = %s", plan.id)
+    assert codes(keep_plans.look_after_plans, TICKER, bench.clock) == ("plan.missing",)
+
+
 def test_another_collector_than_the_approved_is_not_signed(bench, signer):
     """A plan of a collector that is not installed any more: the signer compares with its own bytes."""
     plan = bench.approved()

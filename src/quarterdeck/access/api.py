@@ -39,6 +39,7 @@ from quarterdeck.access.plan_reading import (
     plan_content,
     plan_waits_for,
     plans,
+    plans_are_whole,
     working_ticket,
 )
 from quarterdeck.access.plan_rules import PLAN_TRANSITIONS
@@ -153,6 +154,7 @@ __all__ = [
     "plan_content",
     "plan_waits_for",
     "plans",
+    "plans_are_whole",
     "propose_plan",
     "read_certificate",
     "read_public_key",

@@ -160,6 +160,13 @@ def check_plan(plan_id: str) -> Decision:
     return check_row(find(plan_id))
 
 
+def plans_are_whole() -> Decision:
+    """Decide whether every plan that the ledger tells of is still there: one taken away watches nothing (row 28)."""
+    told = {one.object.id for one in evidence.entries(events=["monitoring_plan.proposed"])}
+    missing = told - set(MonitoringPlan.objects.filter(id__in=told).values_list("id", flat=True))
+    return plan_rules.none_is_missing(len(missing))
+
+
 def approvals(seen: PlanView) -> list[tuple[str, ApprovalRole]]:
     """Return who approved in which role, by the ledger's word."""
     return [(one.person, one.role) for one in seen.decisions if one.verdict is Verdict.APPROVED]

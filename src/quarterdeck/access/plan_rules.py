@@ -184,6 +184,16 @@ def decisions_suffice(handles_cui: bool, given: Sequence[tuple[str, ApprovalRole
     )
 
 
+def none_is_missing(count: int) -> Decision:
+    """No plan that the ledger tells of was taken out of the database."""
+    return require_that(
+        count == 0,
+        "plan.missing",
+        f"{count} monitoring plan{' is' if count == 1 else 's are'} in the ledger and not in the database.",
+        "Stop and tell the IT lead: somebody wrote into the database.",
+    )
+
+
 def is_unchanged(content_now: str, content_hash: str) -> Decision:
     """Decide whether what was frozen still means what it meant when it was approved (attacks.md row 3)."""
     return require_that(

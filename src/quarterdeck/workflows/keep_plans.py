@@ -71,7 +71,7 @@ def end(actor: Actor, clock: Clock, plan: str, *, reason: str) -> PlanView:
 def look_after_plans(actor: Actor, clock: Clock) -> int:
     """Expire plans whose time is over and void those whose frozen content moved; return how many that were.
 
-    What went wrong with one is raised after the others were looked at.
+    What went wrong with one, and one that is gone from the database, is raised after the others were looked at.
     """
     moved, refusals = 0, []
     for plan in access.plans(states=LIVE):
@@ -81,6 +81,7 @@ def look_after_plans(actor: Actor, clock: Clock) -> int:
             refusals.append(refusal)
     if refusals:
         raise refusals[0]
+    access.plans_are_whole().require()
     return moved
 
 

@@ -151,7 +151,10 @@ def risks(seen: Visitor, names: Names) -> list[dict[str, str]]:
     """Return plans that measure nothing although they are to, rows that the ledger does not know, what became void."""
     if not seen.has(*SETTLERS):
         return []
-    found = []
+    found = [
+        {"what": "Monitoring is not whole", "why": reason.sentence, "url": reverse("assets")}
+        for reason in access.plans_are_whole().reasons
+    ]
     for plan in _newest_of_each_connection(access.plans()):
         url, host = reverse("monitoring_plan", args=[plan.id]), names.asset(plan.asset)
         if plan.state in _LAPSED and seen.now - plan.state_at < _TOLD_FOR:
