@@ -221,6 +221,20 @@ def test_an_outdated_difference_is_not_settled(bench: Bench):
         )
 
 
+def test_what_was_settled_is_not_settled_again_and_the_rest_stays_sealed(bench: Bench):
+    bench.around(lambda: _surprise(bench))
+    both = open_items(bench.number)
+    assert len(both) > 1
+    bench.settle()
+    with pytest.raises(Refused) as caught:
+        disposition_drift(
+            both[:1], how=Disposition.FINDING, reason=REASON, actor=bench.shop.actor("avery"), clock=bench.clock
+        )
+    assert caught.value.decision.codes == ("drift.settled",)
+    assert all(item.disposition == Disposition.EXPLAINED.value for item in bench.items().values() if item.id in both)
+    assert compare_ticket(bench.number, actor=TICKER, clock=bench.clock)[1] == {}
+
+
 def test_nothing_is_measured_before_once_the_ticket_is_open(bench: Bench):
     bench.approved()
     bench.take(Phase.BEFORE)

@@ -330,6 +330,16 @@ def may_settle_now(*, final: bool) -> Decision:
     )
 
 
+def not_settled_yet(settled: int) -> Decision:
+    """Refuse differences that somebody settled already: the word that was given stands in the ledger."""
+    return require_that(
+        settled == 0,
+        "drift.settled",
+        "One of these differences was settled already.",
+        "Open the ticket's page again and choose from those that are still open; measure again after putting one back.",
+    )
+
+
 def are_current(agrees: bool) -> Decision:
     """Refuse differences of an older comparison and those that need no explanation."""
     return require_that(

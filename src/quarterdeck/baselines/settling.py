@@ -188,8 +188,8 @@ def _facts(act: Act, row: DriftComparison, entry: str, items: Sequence[DriftItem
 def dispose(act: Act, items: Iterable[int], *, how: Disposition, reason: str, document: ArtifactRef) -> list[str]:
     """Settle differences of one ticket with one reason, stored before as `document`; returns the assets concerned.
 
-    Raises Refused for an empty reason, items of several tickets, items that are not current, and for who did the work
-    or lacks the role (800-171A 3.4.3[b], 3.1.4[c]).
+    Raises Refused for an empty reason, items of several tickets, items that are not current or settled already, and for
+    who did the work or lacks the role (800-171A 3.4.3[b], 3.1.4[c]).
     """
     rows = _disposable(act, sorted(set(items)), reason)
     ticket = rows[0].comparison.ticket_id or ""
@@ -238,6 +238,7 @@ def _disposable(act: Act, wanted: list[int], reason: str) -> list[DriftItem]:
             rules.check_reason(reason),
             rules.may_settle_now(final=seen.is_final),
             rules.may_dispose(act.actor.id, tickets.workers(seen), personnel.roles_of(act.actor.id, act.at)),
+            rules.not_settled_yet(sum(bool(row.disposition) for row in rows)),
             rules.are_current(
                 all(row.comparison_id in current and row.drift_class != DriftClass.EXPECTED for row in rows)
             ),
