@@ -33,18 +33,46 @@ _TIME = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0
 _ARTIFACT_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._+=@-]{0,98}[A-Za-z0-9_])?", re.ASCII)
 
 
+def _usual_form() -> re.Pattern[str]:
+    """Return the expression of an entry whose text outside `data` needs no look at JSON: it can be spelled once only.
+
+    Sizes and numbers have at most 15 digits here, below 2^53; a larger one is read the long way.
+    """
+    token, sha256, count = f'"({_TOKEN.pattern})"', _HASH.pattern, "(?:0|[1-9][0-9]{0,14})"
+    artifact = (
+        rf'\{{"name":"{_ARTIFACT_NAME.pattern}","role":"{_TOKEN.pattern}","sha256":"{sha256}","size":{count}\}}'
+    )
+    return re.compile(
+        rf'\{{"actor":\{{"auth":{token},"id":{token},"kind":{token}\}},'
+        rf'"artifacts":(\[(?:{artifact}(?:,{artifact})*)?\]),"data":(\{{.*\}}),'
+        rf'"event":"({_EVENT.pattern})","event_id":{token},"log":"({_LOG.pattern})",'
+        rf'"object":\{{"id":{token},"type":{token}\}},"prev":"({sha256})","seq":({count}),'
+        rf'"ticket":(?:null|"({_TICKET.pattern})"),"ticket_prev":(?:null|"({sha256})"),'
+        rf'"ticket_seq":(?:null|({count})),"ts":"({_TIME.pattern})","v":{VERSION}\}}',
+        re.ASCII,
+    )
+
+
+def _no_float(text: str) -> NoReturn:
+    raise ValueError(f"the number {text[:40]} is not an integer")
+
+
+_USUAL = _usual_form()
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_DECODER = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float)
+
+
 def canonical(value: JsonValue) -> bytes:
     """Return the canonical JSON of `value`; ValueError with a sentence when it is outside the narrow profile."""
     _check_value(value, 0)
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8")
+    return _ENCODER.encode(value).encode("utf-8")
 
 
 def parse_canonical(body: bytes) -> Any:  # noqa: ANN401  the caller checks the shape
     """Return the value of canonical JSON; ValueError unless `body` is exactly what `canonical` would write."""
     try:
         text = body.decode("utf-8")
-        value = json.loads(text, parse_float=_no_float, parse_constant=_no_float)
+        value = _DECODER.decode(text)
         again = canonical(value)
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
@@ -70,11 +98,64 @@ def decode(body: bytes) -> dict[str, Any]:
     """Return the fields of an entry; ValueError unless `body` is exactly what `encode` would write for them."""
     if len(body) > MAX_BYTES:
         raise ValueError(f"the entry has {len(body)} bytes, more than {MAX_BYTES}")
+    usual = _decode_usual(body)
+    return decode_at_length(body) if usual is None else usual
+
+
+def decode_at_length(body: bytes) -> dict[str, Any]:
+    """Return the fields of an entry by parsing, checking and encoding all of it again: what `decode` is measured by."""
     value = parse_canonical(body)
     if not isinstance(value, dict):
         raise ValueError("the entry is not a JSON object")
     _check_entry(value)
     return value
+
+
+def _decode_usual(body: bytes) -> dict[str, Any] | None:
+    """Return what `decode_at_length` returns, in a third of its time; None where it must be asked.
+
+    The expression allows one spelling of everything but `data`, which alone is parsed and encoded again: the text
+    after it holds the key "event" in one place, so it ends where the expression says that it ends.
+    """
+    try:
+        match = _USUAL.fullmatch(body.decode("utf-8"))
+        if match is None:
+            return None
+        (auth, actor, kind, artifacts, data_text, event, event_id, log, object_id, object_type, prev, seq_text, ticket,
+         ticket_prev, ticket_seq_text, ts) = match.groups()  # fmt: skip
+        seq, ticket_seq = int(seq_text), None if ticket_seq_text is None else int(ticket_seq_text)
+        data = {} if data_text == "{}" else _DECODER.decode(data_text)
+        _check_value(data, 1)
+        datetime.fromisoformat(ts)
+        if _ENCODER.encode(data) != data_text or not _is_linked(seq, prev, ticket, ticket_seq, ticket_prev):
+            return None
+    except (ValueError, RecursionError):
+        return None
+    return {
+        "actor": {"auth": auth, "id": actor, "kind": kind},
+        "artifacts": [] if artifacts == "[]" else _DECODER.decode(artifacts),
+        "data": data,
+        "event": event,
+        "event_id": event_id,
+        "log": log,
+        "object": {"id": object_id, "type": object_type},
+        "prev": prev,
+        "seq": seq,
+        "ticket": ticket,
+        "ticket_prev": ticket_prev,
+        "ticket_seq": ticket_seq,
+        "ts": ts,
+        "v": VERSION,
+    }
+
+
+def _is_linked(seq: int, prev: str, ticket: str | None, ticket_seq: int | None, ticket_prev: str | None) -> bool:
+    """True when only the log's and the ticket's first entry follow nothing."""
+    if (seq == 0) != (prev == NO_HASH):
+        return False
+    if ticket is None or ticket_seq is None or ticket_prev is None:
+        return ticket is ticket_seq is ticket_prev
+    return ticket_seq > 0 and (ticket_seq == 1) == (ticket_prev == NO_HASH)
 
 
 def leaf_hash(body: bytes) -> bytes:
@@ -103,17 +184,14 @@ def is_moment(text: object) -> bool:
     return True
 
 
-def _no_float(text: str) -> NoReturn:
-    raise ValueError(f"the number {text[:40]} is not an integer")
-
-
 def _check_value(value: object, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise ValueError("the JSON is nested too deeply")
     if value is None or isinstance(value, bool):
         return
     if isinstance(value, str):
-        _check_text(value)
+        if not value.isascii():
+            _check_text(value)
     elif isinstance(value, int):
         if abs(value) > MAX_INTEGER:
             raise ValueError("a number is 2^53 or more")
