@@ -15,6 +15,7 @@ from tests.append_only import allow_tests_to_empty_the_database
 from tests.clock import StillClock
 
 from quarterdeck.config.api import load
+from quarterdeck.evidence.watch import forget
 
 TESTS = Path(__file__).resolve().parent
 REAL_SERVERS = ("lab", "e2e")
@@ -65,6 +66,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             del os.environ[name]
     os.environ["QD_DATA_DIR"] = str(folder)
     load.cache_clear()
+    forget()
     yield folder
     for name in [name for name in os.environ if name.startswith("QD_")]:
         del os.environ[name]

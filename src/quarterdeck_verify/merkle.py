@@ -63,6 +63,10 @@ class Frontier:
             value = node_hash(peak, value)
         return value
 
+    def copy(self) -> "Frontier":
+        """Return another frontier that stands where this one stands."""
+        return Frontier(self._size, self._peaks)
+
     def serialise(self) -> bytes:
         """Return size (8 bytes, big-endian) and the peaks from the largest to the smallest."""
         return self._size.to_bytes(8, "big") + b"".join(self._peaks)

@@ -9,7 +9,7 @@ from django.db import DatabaseError, transaction
 
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.guard import open_guard
-from quarterdeck.evidence.models import FactRow, LedgerEntry
+from quarterdeck.evidence.models import LedgerEntry, LedgerTile
 from quarterdeck.kernel.actors import Actor, ActorKind
 from quarterdeck.kernel.decision import Refused, refuse
 from quarterdeck_verify import merkle
@@ -61,9 +61,7 @@ def test_nesting_raises() -> None:
 
 def test_an_unrecorded_write_raises() -> None:
     with pytest.raises(evidence.UnrecordedWrite):
-        FactRow.objects.create(
-            kind="x", at=Hands().now(), outcome="passed", grade="captured", entry="ev_none", detail={}
-        )
+        LedgerTile.objects.create(level=0, number=0, data=b"")
 
 
 @pytest.mark.parametrize("change", ["update", "delete"])
@@ -98,7 +96,7 @@ def test_a_clock_behind_the_ledger_is_refused() -> None:
     assert refusal.value.decision.codes == ("clock.behind",)
 
 
-def test_a_fact_holds_only_when_an_entry_carries_it() -> None:
+def test_a_fact_is_read_from_the_entry_that_carries_it() -> None:
     clock = Hands()
     with evidence.act(IRIS, clock) as act:
         entry = act.record("backup.proved", THING, ticket="MT-2026-00001")
@@ -109,16 +107,6 @@ def test_a_fact_holds_only_when_an_entry_carries_it() -> None:
             grade=evidence.Grade.CAPTURED,
             ticket="MT-2026-00001",
             valid_until=clock.now() + timedelta(hours=1),
-        )
-    with open_guard():
-        FactRow.objects.create(
-            kind="sole_path.proven",
-            ticket="MT-2026-00001",
-            at=clock.now(),
-            outcome="passed",
-            grade="captured",
-            entry=entry,
-            detail={},
         )
     (fact,) = evidence.facts(ticket="MT-2026-00001")
     assert fact.kind == "backup.verified"

@@ -7,6 +7,7 @@ from tests.sealer_process import running_sealer
 from quarterdeck.adapters.sealer_client import SealerClient
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import ObjectRef
+from quarterdeck.evidence.watch import forget
 from quarterdeck.kernel.actors import system
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.workflows import seal_checkpoint as sealing
@@ -36,7 +37,10 @@ def code(call):
 
 
 def remove_entries(keep):
-    """Cut the log after `keep` entries and rewind its head, as somebody with the database file can."""
+    """Cut the log after `keep` entries and rewind its head, as somebody with the database file can at night.
+
+    Who was running meanwhile remembers and is refused at once (tests/attack); here every process starts anew.
+    """
     frontier = Frontier()
     for entry in evidence.entries(until_seq=keep):
         frontier.append(entry.leaf)
@@ -46,6 +50,7 @@ def remove_entries(keep):
             "UPDATE evidence_ledgerhead SET size = %s, tip = %s, frontier = %s",
             [keep, entry.leaf, frontier.serialise()],
         )
+    forget()
 
 
 def test_an_empty_log_is_not_sealed(sealer):

@@ -12,7 +12,7 @@ from tests.access_signer import NearSigner, fresh_key, near_signer
 from tests.clock import StillClock
 
 from quarterdeck.access import api as access
-from quarterdeck.evidence.api import act, entries, row_digest
+from quarterdeck.evidence.api import ObjectRef, act, entries, row_digest
 from quarterdeck.kernel.actors import OPERATOR, Actor, ActorKind
 from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.kernel.decision import Refused
@@ -240,6 +240,9 @@ def test_an_entry_written_behind_the_ledgers_head_makes_nothing_genuine(shop: Sh
         document["actor"]["id"],
         forged,
     )
-    assert access.check_row(access.grant(forged)).allowed, "the forgery is good enough for a reader of the newest entry"
-    assert codes(lambda: signer.entry(forged)) == ("ledger.tail",)
+    assert access.check_row(access.grant(forged)).codes == ("row.unsealed",), "what the head does not name is not read"
+    assert "row.unsealed" in codes(lambda: signer.entry(forged))
+    with pytest.raises(Refused) as caught, act(OPERATOR, shop.clock) as current:
+        current.record("asset.changed", ObjectRef("asset", shop.asset))
+    assert caught.value.decision.codes == ("ledger.altered",), "the next entry finds its place taken"
     assert signer.status()["ready"] is False

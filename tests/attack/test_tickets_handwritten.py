@@ -19,6 +19,7 @@ from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import ApprovalRole, HoldState, State
 from quarterdeck.workflows import approve, open_window, request
+from quarterdeck_verify.entry import leaf_hash
 
 pytestmark = pytest.mark.django_db
 yard, quick_passwords = ticket_steps.yard, ticket_steps.quick_passwords
@@ -170,7 +171,7 @@ def copy_of_grant() -> str:
     )
 
 
-def test_waivers_and_facts_written_by_hand(yard: Yard) -> None:
+def test_waivers_written_by_hand(yard: Yard) -> None:
     view = yard.scheduled(risk=tickets.Risk.HIGH)
     number = view.number
     to_window(yard, number)
@@ -179,13 +180,6 @@ def test_waivers_and_facts_written_by_hand(yard: Yard) -> None:
         " VALUES (%s, 'HP-STAGING', %s, 'sure', %s, '2026-11-23 14:00:00', %s)",
         number, yard.shop.ids["avery"], view.content_hash, entry_of(number, "approval.recorded"),
     )  # fmt: skip
-    for kind in BEFORE_OPEN:
-        asset = None if kind == "recorder.healthy" else yard.server
-        by_hand(
-            "INSERT INTO evidence_factrow (kind, ticket, asset, at, outcome, grade, entry, detail)"
-            " VALUES (%s, %s, %s, %s, 'passed', 'captured', %s, '{}')",
-            kind, number, asset, yard.clock.now(), entry_of(number, "ticket.scheduled"),
-        )  # fmt: skip
     found = holds(number, yard.clock.now())
     for point in ("HP-STAGING", "HP-BACKUP", "HP-PRECHECK", "HP-SOLE-PATH", "HP-BASELINE", "HP-RECORDER"):
         assert found[point].state is HoldState.FAILED, point
@@ -196,8 +190,14 @@ def test_a_failed_fact_turned_into_a_passed_one(yard: Yard) -> None:
     number = yard.scheduled().number
     to_window(yard, number)
     bring(yard, number, BEFORE_OPEN, outcome=evidence.Outcome.FAILED)
-    by_hand("UPDATE evidence_factrow SET outcome = 'passed'")
-    assert holds(number, yard.clock.now())["HP-BACKUP"].codes == ("backup.verified.missing",)
+    told = evidence.last_entry(["checks.ran"], ticket=number)
+    assert told is not None
+    forged = told.body.replace(b'"failed"', b'"passed"')
+    by_hand(
+        "UPDATE evidence_ledgerentry SET body = %s, leaf = %s WHERE seq = %s", forged, leaf_hash(forged), told.seq
+    )
+    by_hand("UPDATE evidence_ledgerhead SET tip = %s", leaf_hash(forged))
+    assert codes(tickets.hold_points, number, yard.clock.now()) == ("ledger.altered",)
 
 
 @pytest.mark.parametrize("column", ["rows", "settings"])

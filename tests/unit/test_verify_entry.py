@@ -44,6 +44,7 @@ def test_leaf_is_sha256_over_zero_and_bytes():
     [
         {"v": 2},
         {"v": True},
+        {"v": 1.0},
         {"seq": -1},
         {"seq": "3"},
         {"seq": True},

@@ -12,9 +12,11 @@ from django.db import transaction
 
 from quarterdeck.evidence.guard import act_is_open, open_guard
 from quarterdeck.evidence.ledger import Draft, flush, refuse_backward_clock
-from quarterdeck.evidence.models import Commitment, FactRow, RefusalTally
+from quarterdeck.evidence.models import Commitment, RefusalTally
+from quarterdeck.evidence.reading import read_entry
 from quarterdeck.evidence.terms import ArtifactRef, Entry, Grade, JsonMap, JsonValue, ObjectRef, Outcome
 from quarterdeck.evidence.turn import take_turn
+from quarterdeck.evidence.watch import LedgerWatch, Written, ledger_in_turn
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock, rfc3339
 from quarterdeck.kernel.decision import Decision
@@ -29,15 +31,20 @@ class NestedAct(RuntimeError):
 
 
 class Act:
-    """An open act: rows may change, entries and facts are collected and flushed at its end."""
+    """An open act: rows may change, entries and their facts are collected and flushed at its end."""
 
-    def __init__(self, actor: Actor, clock: Clock, at: datetime) -> None:
+    def __init__(self, actor: Actor, clock: Clock, at: datetime, log: LedgerWatch) -> None:
         self.actor = actor
         self.clock = clock
         self.at = at
+        self._log = log
         self._drafts: list[Draft] = []
-        self._facts: list[FactRow] = []
-        self.entries: list[Entry] = []
+        self.written: list[Written] = []
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The entries that the act wrote, once it has ended."""
+        return [read_entry(written.body) for written in self.written]
 
     def record(
         self,
@@ -86,19 +93,6 @@ class Act:
         if not isinstance(carried, list):
             raise TypeError("data.facts is reserved for facts")
         carried.append(fact_document(kind, ticket, asset, valid_until, outcome, grade, told))
-        self._facts.append(
-            FactRow(
-                kind=kind,
-                ticket=ticket,
-                asset=asset,
-                at=self.at,
-                valid_until=valid_until,
-                outcome=outcome.value,
-                grade=grade.value,
-                entry=entry,
-                detail=told,
-            )
-        )
 
     def commitment(self, value: str) -> str:
         """Keep `value` with a fresh salt in a side table and return the hash that an entry may carry."""
@@ -112,11 +106,9 @@ class Act:
         transaction.on_commit(call)
 
     def finish(self) -> None:
-        """Write facts, then the entries, as the last statements of the transaction."""
-        if self._facts:
-            FactRow.objects.bulk_create(self._facts)
+        """Write the entries, as the last statements of the transaction."""
         if self._drafts:
-            self.entries = flush(self.actor, self.at, self._drafts)
+            self.written = flush(self._log, self.actor, self.at, self._drafts)
 
 
 def fact_document(
@@ -144,17 +136,20 @@ def fact_document(
 def act(actor: Actor, clock: Clock) -> Iterator[Act]:
     """Own one durable transaction; entries are flushed at its exit, nothing is written when the body raises.
 
-    Raises NestedAct inside another act and Refused(clock.behind) when the clock is behind the ledger.
+    Raises NestedAct inside another act, Refused(clock.behind) when the clock is behind the ledger, and
+    Refused(ledger.altered) when the ledger is not what this process has read.
     """
     if act_is_open.get():
         raise NestedAct("an act is open already; hand it down instead of opening another")
     with transaction.atomic(durable=True), open_guard():
         take_turn()
-        at = clock.now()
-        refuse_backward_clock(at)
-        current = Act(actor, clock, at)
+        log = ledger_in_turn()
+        first, at = log.size, clock.now()
+        refuse_backward_clock(at, log.last_at)
+        current = Act(actor, clock, at, log)
         yield current
         current.finish()
+    log.appended(first, current.written)
 
 
 def record_refusal(actor: Actor, clock: Clock, decision: Decision, *, rule: str, ticket: str | None = None) -> None:

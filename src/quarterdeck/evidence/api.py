@@ -22,17 +22,18 @@ from quarterdeck.evidence.checkpoints import (
 )
 from quarterdeck.evidence.facts import facts
 from quarterdeck.evidence.guard import UnrecordedWrite
-from quarterdeck.evidence.ledger import (
-    DuplicateEvent,
-    StoredRow,
+from quarterdeck.evidence.ledger import DuplicateEvent
+from quarterdeck.evidence.reading import (
+    consistency_proof,
     entries,
     entries_of,
     entry,
     head,
+    inclusion_proof,
     last_entry,
+    leaf,
     node_reader,
     read_entry,
-    stored_rows,
     ticket_head,
 )
 from quarterdeck.evidence.store import artifact, object_path, open_artifact, read_artifact, store_artifact
@@ -52,18 +53,6 @@ from quarterdeck.evidence.terms import (
     ReceiptView,
 )
 from quarterdeck.evidence.verification import LedgerReport, verify_ledger
-from quarterdeck_verify import merkle
-
-
-def inclusion_proof(seq: int, size: int) -> list[bytes]:
-    """Return the RFC 6962 audit path of entry `seq` in the log as it was at `size`."""
-    return merkle.inclusion_proof(node_reader(), seq, size)
-
-
-def consistency_proof(old: int, size: int) -> list[bytes]:
-    """Return the RFC 6962 proof that the log at `old` is a prefix of the log at `size`."""
-    return merkle.consistency_proof(node_reader(), old, size)
-
 
 __all__ = [
     "Act",
@@ -83,7 +72,6 @@ __all__ = [
     "ObjectRef",
     "Outcome",
     "ReceiptView",
-    "StoredRow",
     "UnrecordedWrite",
     "act",
     "anchored_size",
@@ -100,6 +88,7 @@ __all__ = [
     "inclusion_proof",
     "last_entry",
     "latest_checkpoint",
+    "leaf",
     "node_reader",
     "object_path",
     "oldest_unanchored",
@@ -114,7 +103,6 @@ __all__ = [
     "save_checkpoint",
     "save_receipt",
     "store_artifact",
-    "stored_rows",
     "ticket_head",
     "verify_ledger",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from quarterdeck.evidence import ledger
+from quarterdeck.evidence import reading
 from quarterdeck.evidence.models import AnchorReceipt, Checkpoint
 from quarterdeck.evidence.terms import AnchorGrade, CheckpointView, Entry, ReceiptView
 
@@ -75,4 +75,4 @@ def anchored_size() -> int:
 
 def oldest_unanchored() -> Entry | None:
     """Return the first entry that no checkpoint outside this server covers, None when all are covered."""
-    return next(ledger.entries(from_seq=anchored_size()), None)
+    return next(reading.entries(from_seq=anchored_size()), None)

@@ -1,54 +1,49 @@
-"""Reading facts: each is compared with the sealed entry that carries it, so that a hand-written row says nothing."""
+"""Reading facts: from the entries that carry them, and from nowhere else."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from quarterdeck.evidence.acting import fact_document
-from quarterdeck.evidence.ledger import entries_of
-from quarterdeck.evidence.models import FactRow
 from quarterdeck.evidence.terms import Entry, Fact, Grade, Outcome
+from quarterdeck.evidence.watch import ledger
+from quarterdeck.kernel.clock import parse_rfc3339
 
 _log = logging.getLogger(__name__)
 
 
 def facts(*, ticket: str | None = None, asset: str | None = None, kinds: Sequence[str] = ()) -> list[Fact]:
-    """Return facts in the order they were captured; rows that no sealed entry carries are left out and logged."""
-    rows = FactRow.objects.order_by("pk")
-    if ticket is not None:
-        rows = rows.filter(ticket=ticket)
-    if asset is not None:
-        rows = rows.filter(asset=asset)
-    if kinds:
-        rows = rows.filter(kind__in=list(kinds))
-    known = entries_of([row.entry for row in rows])
-    found: list[Fact] = []
-    for row in rows:
-        if _is_carried(row, known.get(row.entry)):
-            found.append(_fact(row))
-        else:
-            _log.error("fact row %s is carried by no sealed entry and was ignored", row.pk)
-    return found
+    """Return facts in the order in which they were captured; Refused(ledger.altered)."""
+    log = ledger()
+    return [
+        fact
+        for carrier in log.fetch(log.find.with_facts(ticket, asset, kinds))
+        for fact in carried_by(carrier)
+        if (ticket is None or fact.ticket == ticket)
+        and (asset is None or fact.asset == asset)
+        and (not kinds or fact.kind in kinds)
+    ]
 
 
-def _is_carried(row: FactRow, sealed: Entry | None) -> bool:
-    if sealed is None:
-        return False
-    carried = sealed.data.get("facts")
-    document = fact_document(
-        row.kind, row.ticket, row.asset, row.valid_until, Outcome(row.outcome), Grade(row.grade), row.detail
-    )
-    return isinstance(carried, list) and document in carried
+def carried_by(carrier: Entry) -> Iterator[Fact]:
+    """Yield the facts of an entry; a malformed one, which no act of ours writes, says nothing and is logged."""
+    told = carrier.data.get("facts")
+    for document in told if isinstance(told, list) else ():
+        try:
+            yield _fact(document, carrier)
+        except (KeyError, TypeError, ValueError):
+            _log.error("a fact of entry %s is malformed and was ignored", carrier.seq)
 
 
-def _fact(row: FactRow) -> Fact:
+def _fact(told: Mapping[str, Any], carrier: Entry) -> Fact:
+    until = told["valid_until"]
     return Fact(
-        row.kind,
-        row.ticket,
-        row.asset,
-        row.at,
-        row.valid_until,
-        Outcome(row.outcome),
-        Grade(row.grade),
-        row.entry,
-        row.detail,
+        told["kind"],
+        told["ticket"],
+        told["asset"],
+        carrier.at,
+        None if until is None else parse_rfc3339(until),
+        Outcome(told["outcome"]),
+        Grade(told["grade"]),
+        carrier.event_id,
+        told["detail"],
     )

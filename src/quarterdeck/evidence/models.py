@@ -4,7 +4,10 @@ from django.db import models
 
 
 class LedgerEntry(models.Model):
-    """One appended act; update and delete are refused by trigger."""
+    """One appended act; update and delete are refused by trigger.
+
+    Entries are found by what their bytes say (`finder`); the columns are for whoever looks at the table with SQL.
+    """
 
     seq = models.BigIntegerField(primary_key=True)
     event_id = models.CharField(max_length=64, unique=True)
@@ -19,10 +22,6 @@ class LedgerEntry(models.Model):
     object_id = models.CharField(max_length=64)
 
     class Meta:
-        indexes = [
-            models.Index(fields=["event", "seq"], name="entry_by_event"),
-            models.Index(fields=["object_type", "object_id", "seq"], name="entry_by_object"),
-        ]
         constraints = [
             models.UniqueConstraint(fields=["ticket", "ticket_seq"], name="one_entry_per_ticket_seq"),
             models.CheckConstraint(
@@ -83,20 +82,6 @@ class Commitment(models.Model):
     digest = models.CharField(max_length=64, primary_key=True)
     salt = models.BinaryField(max_length=16)
     value = models.TextField()
-
-
-class FactRow(models.Model):
-    """Projection of the facts that entries carry."""
-
-    kind = models.CharField(max_length=48)
-    ticket = models.CharField(max_length=32, null=True, db_index=True)
-    asset = models.CharField(max_length=32, null=True, db_index=True)
-    at = models.DateTimeField()
-    valid_until = models.DateTimeField(null=True)
-    outcome = models.CharField(max_length=10)
-    grade = models.CharField(max_length=10)
-    entry = models.CharField(max_length=64)
-    detail = models.JSONField(default=dict)
 
 
 class RefusalTally(models.Model):

@@ -24,6 +24,7 @@ from quarterdeck.tickets.policies import Policy, adopt_policy, policy
 from quarterdeck.tickets.policy import DEFAULT_ROWS, DEFAULT_SETTINGS, PolicyRow, row_from
 from quarterdeck.tickets.reading import (
     Reading,
+    altered_tickets,
     changes_since_decided,
     changes_since_frozen,
     comments,
@@ -142,6 +143,7 @@ __all__ = [
     "add_template",
     "admission_terms",
     "adopt_policy",
+    "altered_tickets",
     "approve",
     "approve_template",
     "ask_capture",

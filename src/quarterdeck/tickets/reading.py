@@ -256,6 +256,13 @@ def due_tickets(now: datetime) -> tuple[list[str], list[str]]:
     )
 
 
+def altered_tickets() -> dict[str, Decision]:
+    """Return why the row of an open or verified ticket is not what the ledger says, by number."""
+    rows = prefetched().filter(state__in=[State.OPEN.value, State.VERIFYING.value])
+    checked = {row.number: check_ticket(row) for row in rows}
+    return {number: decision for number, decision in checked.items() if not decision.allowed}
+
+
 def given_out(year: int) -> int:
     """Return how many ticket numbers of the year were given out."""
     return prefetched().filter(number__startswith=f"MT-{year:04d}-").count()

@@ -1,9 +1,11 @@
 """Ending: withdraw access, see the sessions end, measure again, close once every hold point before it holds."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from quarterdeck.access import api as access
 from quarterdeck.baselines.api import Phase
+from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Act, Grade, ObjectRef, Outcome, act, store_artifact
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import Actor
@@ -19,6 +21,7 @@ from quarterdeck.workflows.run_checks import check_after
 from quarterdeck.workflows.take_baseline import take_baseline
 
 VERIFY = "verify"
+ROW_RULE, ROW_REPORT = "ticket.row", timedelta(days=1)
 
 
 class SessionsStillRunning(Exception):
@@ -164,6 +167,19 @@ def end_windows(actor: Actor, clock: Clock) -> int:
     for number in ended:
         tickets.ask_capture(number, VERIFY, actor=actor, clock=clock)
     return len(expired) + len(ended)
+
+
+def report_altered_tickets(actor: Actor, clock: Clock) -> list[str]:
+    """Record, once a day for each, the open tickets whose row is not what the ledger says, and return their numbers.
+
+    Such a row admits nobody; but its window may have been moved to where `end_windows` does not look (attacks.md 28).
+    """
+    altered = tickets.altered_tickets()
+    for number, decision in altered.items():
+        told = evidence.last_entry(["act.refused"], object=ObjectRef("rule", ROW_RULE), ticket=number)
+        if told is None or clock.now() - told.at >= ROW_REPORT:
+            evidence.record_refusal(actor, clock, decision, rule=ROW_RULE, ticket=number)
+    return sorted(altered)
 
 
 def _moved(actor: Actor, clock: Clock, number: str, verb: Callable[[Act, str], None]) -> bool:

@@ -16,7 +16,9 @@ from quarterdeck.config.api import Settings, load
 from quarterdeck.entrypoints.signer.serial_log import BrokenLog, SerialLog
 from quarterdeck.entrypoints.signer.server import Handler, SocketServer, refusal
 from quarterdeck.entrypoints.signer.signing import Signer, SignerSettings
+from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.clock import SystemClock
+from quarterdeck.kernel.decision import Refused
 
 _PR_SET_DUMPABLE = 4
 log = logging.getLogger("quarterdeck.signer")
@@ -32,7 +34,7 @@ def main() -> int:
     except (OSError, ValueError, BrokenLog) as error:
         log.error("cannot start: %s", error)
         return 1
-    _read_ledger_once(signer)
+    _read_ledger_once()
     config.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     allowed = {os.geteuid(), config.data_dir.stat().st_uid}
     asyncio.run(_serve(SocketServer(config.signer_socket, answering(signer), allowed)))
@@ -51,13 +53,12 @@ def open_signer(config: Settings) -> Signer:
     )
 
 
-def _read_ledger_once(signer: Signer) -> None:
+def _read_ledger_once() -> None:
     """Take the long first reading before the first request; what it finds is said at every request."""
     try:
-        for reason in signer.read_ledger().reasons:
-            log.error("%s", reason.sentence)
-    except DatabaseError as error:
-        log.error("unavailable: %s", error)
+        evidence.head()
+    except (Refused, DatabaseError) as error:
+        log.error("the ledger can't be read: %s", error)
 
 
 def answering(signer: Signer) -> Handler:

@@ -32,6 +32,8 @@ def running_findings(config: Settings, clock: Clock) -> list[Finding]:
             sealer(),
             *anchors(config, clock),
         ]
+    except Refused as refused:
+        return [wrong("ledger", one.sentence, one.next_step) for one in refused.decision.reasons]
     except (DatabaseError, ImproperlyConfigured) as error:
         return [wrong("database", f"The database cannot be read: {error}.", "Run `qd init`, or `qd restore` a backup.")]
 

@@ -29,6 +29,7 @@ def duties(clock: Clock) -> list[Duty]:
     sealer = wiring.sealer()
     return [
         Duty("windows", 1, partial(close_ticket.end_windows, TICKER, clock)),
+        Duty("rows", 60, partial(close_ticket.report_altered_tickets, TICKER, clock)),
         Duty("heartbeat", 60, partial(seal_checkpoint.beat_if_due, actor=TICKER, clock=clock)),
         Duty("periods", 60, partial(seal_period.seal_due_periods, TICKER, clock)),
         Duty("plans", 60, partial(keep_plans.look_after_plans, TICKER, clock)),

@@ -16,6 +16,7 @@ from quarterdeck.entrypoints.web.pages import Access, access_of
 from quarterdeck.entrypoints.web.people_in import visitor_of
 from quarterdeck.kernel.decision import Refused
 
+STOPPED = "ledger.altered"
 OWN = "quarterdeck.entrypoints.web"
 # The only pages of the login library that are open; what the others do is an act of this product, or nobody's.
 LIBRARY = frozenset({
@@ -53,13 +54,18 @@ class Guard:
         access = access_of(view)
         if access is not None and access.public:
             return None
-        return _for_signed_in(request, access)
+        try:
+            return _for_signed_in(request, access)
+        except Refused as refused:
+            return _stopped(refused)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         """Show a refusal of the rules as sentences; other errors go on to the error page."""
         if not isinstance(error, Refused):
             return None
         codes = error.decision.codes
+        if STOPPED in codes:
+            return _stopped(error)
         if codes == (stepup.NEEDED,) and request.method == "POST":
             return stepup.ask_and_repeat(request)
         if request.method == "POST":
@@ -80,6 +86,11 @@ def _for_signed_in(request: HttpRequest, access: Access | None) -> HttpResponseB
     if access is None or not found.roles & access.roles:
         return render(request, "errors/403.html", {"needed": sorted(access.roles) if access else []}, status=403)
     return None
+
+
+def _stopped(error: Refused) -> HttpResponse:
+    """Say why nothing works; without frame, whose contents come from the ledger too."""
+    return render(None, "errors/stopped.html", {"decision": error.decision}, status=503)
 
 
 def _closed(request: HttpRequest) -> HttpResponse:

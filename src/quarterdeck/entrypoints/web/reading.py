@@ -19,7 +19,9 @@ def ticket_for(seen: Visitor, number: str, what: Reading = Reading.TICKET) -> Ti
     try:
         found = tickets.ticket(number)
     except Refused as refused:
-        raise Http404 from refused
+        if all(code.endswith(".unknown") for code in refused.decision.codes):
+            raise Http404 from refused
+        raise
     if not tickets.reading_of(number, seen.person.id, seen.now, what).allowed:
         raise PermissionDenied
     return found
