@@ -14,6 +14,7 @@ from tests.clock import StillClock
 from tests.shop import Shop, found_shop
 
 from quarterdeck.evidence import api as evidence
+from quarterdeck.evidence.watch import forget
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import GUARDED_ROLES, Role
@@ -41,6 +42,7 @@ class RoleActs(RuleBasedStateMachine):
         self.check()
         transaction.set_rollback(True)
         self.undone.__exit__(None, None, None)
+        forget()
 
     def by(self, key: str) -> dict:
         return {"actor": self.shop.actor(key), "clock": self.clock}
