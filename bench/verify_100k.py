@@ -1,7 +1,9 @@
 """Verifying a log of 100,000 entries, as `qd ledger verify` does, against the floor: reading and hashing every body.
 
-The scan reads each row and hashes its bytes; the verification decodes and re-checks canonical form, chain, ticket
-chains, columns, the tree and its head besides. Interleaved rounds in one process; prints one line of JSON.
+The scan reads each row and hashes its bytes. `tree` also makes the RFC 6962 tree over the leaves, the floor of what a
+verifier of hashes does (evidence.md section 4). The verification decodes and re-checks canonical form, chain, ticket
+chains, columns, times, the tree and its head besides. `first_reading` is what each process does at its start. Then
+proofs: how many hashes, how long. Interleaved rounds in one process; prints one line of JSON.
 """
 
 import argparse
@@ -18,6 +20,9 @@ from pathlib import Path
 import django
 from django.core.management import call_command
 from django.db import connection
+
+from quarterdeck_verify.entry import leaf_hash
+from quarterdeck_verify.merkle import Frontier
 
 BATCH = 1000
 
@@ -52,6 +57,47 @@ def scan() -> int:
     return total
 
 
+def tree() -> bytes:
+    """Read every body and make the tree over their leaf hashes."""
+    frontier = Frontier()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT body FROM evidence_ledgerentry ORDER BY seq")
+        for rows in iter(lambda: cursor.fetchmany(1000), []):
+            for (body,) in rows:
+                frontier.append(leaf_hash(body))
+    return frontier.root()
+
+
+def first_reading() -> None:
+    """Read the log as a process does that starts."""
+    from quarterdeck.evidence.watch import forget, ledger  # noqa: PLC0415  Django must be set up before
+
+    forget()
+    ledger()
+
+
+def proofs(size: int) -> dict[str, object]:
+    """Make proofs all over the log; return their largest number of hashes and the milliseconds for one."""
+    from quarterdeck.evidence import api as evidence  # noqa: PLC0415  Django must be set up before
+
+    places = [number * (size - 1) // 99 for number in range(100)]
+    begun = time.process_time()
+    inclusion = [len(evidence.inclusion_proof(place, size)) for place in places]
+    middle = time.process_time()
+    consistency = [len(evidence.consistency_proof(place + 1, size)) for place in places]
+    ended = time.process_time()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(sum(length(data)), 0) FROM evidence_ledgertile")
+        (tiles,) = cursor.fetchone()
+    return {
+        "inclusion_hashes": max(inclusion),
+        "inclusion_cpu_ms": round((middle - begun) * 10, 2),
+        "consistency_hashes": max(consistency),
+        "consistency_cpu_ms": round((ended - middle) * 10, 2),
+        "tile_bytes": tiles,
+    }
+
+
 def verify() -> None:
     """Verify the whole log; a problem would spoil the figure."""
     from quarterdeck.evidence import api as evidence  # noqa: PLC0415
@@ -72,7 +118,7 @@ def main() -> None:
     """Fill, measure in turns, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="qd-bench-") as folder:
         os.environ |= {"QD_DATA_DIR": str(Path(folder) / "data"), "DJANGO_SETTINGS_MODULE": "quarterdeck.settings"}
@@ -81,23 +127,27 @@ def main() -> None:
         call_command("migrate", verbosity=0)
         filled = fill(chosen.entries)
         size = scan()
-        raw, full = [], []
+        works = {"scan": scan, "tree": tree, "verify": verify, "first_reading": first_reading}
+        found: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
         for _ in range(chosen.rounds):
-            raw.append(timed(scan))
-            full.append(timed(verify))
+            for name, work in works.items():
+                found[name].append(timed(work))
+        proven = proofs(chosen.entries)
         connection.close()
-    wall = [statistics.median(one for one, _ in runs) for runs in (raw, full)]
-    spent = [statistics.median(one for _, one in runs) for runs in (raw, full)]
+    wall = {name: statistics.median(one for one, _ in runs) for name, runs in found.items()}
+    spent = {name: statistics.median(one for _, one in runs) for name, runs in found.items()}
     told = {
         "bench": "verify_100k",
         "entries": chosen.entries,
         "bytes_per_entry": round(size / chosen.entries),
         "append_batched_s": round(filled, 2),
-        "scan_s": round(wall[0], 2),
-        "verify_s": round(wall[1], 2),
-        "verify_entries_per_s": round(chosen.entries / wall[1]),
-        "ratio": round(wall[1] / wall[0], 1),
-        "ratio_cpu": round(spent[1] / spent[0], 1),
+        "load": round(os.getloadavg()[0], 1),
+        **{f"{name}_cpu_s": round(spent[name], 2) for name in works},
+        **{f"{name}_s": round(wall[name], 2) for name in works},
+        **{f"cpu_{name}_vs_scan": round(spent[name] / spent["scan"], 1) for name in works if name != "scan"},
+        "verify_entries_per_s": round(chosen.entries / wall["verify"]),
+        **proven,
+        "tiles_vs_bodies": round(int(str(proven["tile_bytes"])) / size, 3),
         "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
     print(json.dumps(told))

@@ -194,9 +194,21 @@ def leaf_nodes(leaf: Callable[[int], bytes]) -> NodeReader:
 
 
 def tile_nodes(tile: Callable[[int, int], bytes | None], leaf: Callable[[int], bytes]) -> NodeReader:
-    """Return a node reader over full tiles; `tile(level, n)` gives 8,192 bytes, or None while it is not full."""
+    """Return a node reader over full tiles; `tile(level, n)` gives 8,192 bytes, or None while it is not full.
+
+    It remembers the hashes of whole tiles and what is above them, at most one for 128 leaves, so ask it again.
+    """
+    known: dict[tuple[int, int], bytes] = {}
 
     def node(level: int, index: int) -> bytes:
+        if level < TILE_LEVELS:
+            return read(level, index)
+        value = known.get((level, index))
+        if value is None:
+            value = known[level, index] = read(level, index)
+        return value
+
+    def read(level: int, index: int) -> bytes:
         row, height = divmod(level, TILE_LEVELS)
         first = index << height
         data = tile(row, first // TILE_WIDTH)

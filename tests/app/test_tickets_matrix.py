@@ -18,8 +18,8 @@ from tests.monitoring_matrix import ground, plain_table, plan_table, section
 from tests.shop import FAST_HASHER, Shop, found_shop
 
 from quarterdeck.evidence import api as evidence
-from quarterdeck.evidence.watch import forget
 from quarterdeck.evidence.api import Act, ArtifactRef
+from quarterdeck.evidence.watch import forget
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import OPERATOR, Actor, system
 from quarterdeck.kernel.decision import Refused

@@ -5,7 +5,7 @@ before the commit, because a head locked in mid-transaction deadlocks (evidence.
 Where the log stands is known from `watch`, which read it when the act's turn came; nobody else appends meanwhile.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -137,20 +137,7 @@ def _name_artifacts(first: int, drafts: Sequence[Draft]) -> None:
 
 def _write_tiles(log: LedgerWatch, leaves: Sequence[bytes]) -> None:
     size = log.size + len(leaves)
+    node = tile_nodes(log.tile, lambda index: leaves[index - log.size] if index >= log.size else log.leaf(index))
     for filled in range(log.size - log.size % TILE_WIDTH + TILE_WIDTH, size + 1, TILE_WIDTH):
-        node = tile_reader(lambda index: leaves[index - log.size] if index >= log.size else log.leaf(index))
         for level, number in completed_tiles(filled):
             LedgerTile.objects.create(level=level, number=number, data=build_tile(node, level, number))
-
-
-def tile_reader(leaf: Callable[[int], bytes]) -> Callable[[int, int], bytes]:
-    """Return a getter of the tree's inner hashes (height, index) over a getter of leaves; full tiles are read once."""
-    tiles: dict[tuple[int, int], bytes | None] = {}
-
-    def tile(level: int, number: int) -> bytes | None:
-        if (level, number) not in tiles:
-            data = LedgerTile.objects.filter(level=level, number=number).values_list("data", flat=True).first()
-            tiles[level, number] = None if data is None else bytes(data)
-        return tiles[level, number]
-
-    return tile_nodes(tile, leaf)

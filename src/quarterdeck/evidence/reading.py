@@ -6,7 +6,6 @@ Every function raises Refused(ledger.altered) where the database holds something
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import takewhile
 
-from quarterdeck.evidence.ledger import tile_reader
 from quarterdeck.evidence.terms import Entry, LedgerHead, ObjectRef
 from quarterdeck.evidence.watch import entry_of, ledger
 from quarterdeck_verify import merkle
@@ -78,7 +77,7 @@ def ticket_head(ticket: str) -> tuple[int, str]:
 
 def node_reader() -> Callable[[int, int], bytes]:
     """Return a getter of the tree's inner hashes (height, index): ask it for many proofs."""
-    return tile_reader(ledger().leaf)
+    return ledger().node
 
 
 def inclusion_proof(seq: int, size: int) -> list[bytes]:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from quarterdeck.evidence.models import Checkpoint, LedgerHead
+from quarterdeck.evidence.models import Checkpoint, LedgerHead, LedgerTile
 from quarterdeck.evidence.rows import StoredRow, rows_from, told_by
 from quarterdeck_verify import checkpoint as checkpoint_format
 from quarterdeck_verify.entry import NO_HASH, decode, leaf_hash
-from quarterdeck_verify.merkle import Frontier
+from quarterdeck_verify.merkle import TILE_WIDTH, Frontier
 
 MOST_PROBLEMS = 50
 _PROGRESS = 1000
@@ -31,17 +31,19 @@ class LedgerReport:
 
 
 def verify_ledger(progress: Callable[[int], None] = lambda done: None) -> LedgerReport:
-    """Check every entry's bytes, chain, ticket chain, columns and tree, and every kept checkpoint against the tree."""
+    """Check every entry's bytes, chain, ticket chain, columns, time and tree, every tile and every kept checkpoint."""
     roots = dict(Checkpoint.objects.values_list("size", "root"))
     reading = _Reading()
     report = reading.report
     for row in _all_rows():
         reading.read(row)
-        if report.size in roots and reading.frontier.root().hex() != roots[report.size]:
+        if report.size in roots and reading.tree.root().hex() != roots[report.size]:
             report.add(f"checkpoint {report.size} does not fit the entries before it")
         if report.size % _PROGRESS == 0:
             progress(report.size)
-    report.root = reading.frontier.root().hex()
+    report.root = reading.tree.root().hex()
+    for level, number in reading.tree.broken:
+        report.add(f"tile {level}/{number} is missing, or not that of the entries")
     _check_heads(report, reading.tip, roots)
     return report
 
@@ -58,7 +60,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self.report = LedgerReport()
-        self.frontier = Frontier()
+        self.tree = _Tree()
         self.tip, self._ts = NO_HASH, ""
         self._tickets: dict[str, tuple[int, str]] = {}
 
@@ -73,7 +75,7 @@ class _Reading:
             leaf, told = self._explained(row)
         if told is not None:
             self._follow(seq, told, leaf)
-        self.frontier.append(leaf)
+        self.tree.append(leaf)
         report.size, self.tip = report.size + 1, leaf.hex()
 
     def _follow(self, seq: int, told: dict[str, Any], leaf: bytes) -> None:
@@ -103,6 +105,41 @@ class _Reading:
         if told_by((*row[:8], leaf, body)) is None:
             self.report.add(f"{where}: its columns say something else than its bytes")
         return leaf, told
+
+
+class _Tree:
+    """The tree as it grows, tile by tile: `broken` are the full tiles that are not stored as they should be."""
+
+    def __init__(self) -> None:
+        self.broken: list[tuple[int, int]] = []
+        self._size = 0
+        self._rows: list[list[bytes]] = [[]]
+        self._edges = [Frontier()]
+
+    def append(self, leaf: bytes) -> None:
+        """Add a leaf hash."""
+        self._size += 1
+        self._add(0, leaf)
+
+    def _add(self, level: int, value: bytes) -> None:
+        row, edge = self._rows[level], self._edges[level]
+        row.append(value)
+        edge.append(value)
+        if len(row) == TILE_WIDTH:
+            number = (self._size >> 8 * (level + 1)) - 1
+            stored = LedgerTile.objects.filter(level=level, number=number).values_list("data", flat=True).first()
+            if stored is None or bytes(stored) != b"".join(row):
+                self.broken.append((level, number))
+            if level + 1 == len(self._rows):
+                self._rows.append([])
+                self._edges.append(Frontier())
+            self._rows[level], self._edges[level] = [], Frontier()
+            self._add(level + 1, edge.root())
+
+    def root(self) -> bytes:
+        """Return the root: the peaks of all levels are those of the whole."""
+        peaks = b"".join(edge.serialise()[8:] for edge in reversed(self._edges))
+        return Frontier.deserialise(self._size.to_bytes(8, "big") + peaks).root()
 
 
 def _octets(stored: object) -> bytes:

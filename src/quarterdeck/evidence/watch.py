@@ -26,7 +26,7 @@ from quarterdeck.evidence.terms import Entry, LedgerHead, ObjectRef
 from quarterdeck.kernel.clock import parse_rfc3339
 from quarterdeck.kernel.decision import Decision, Refused, refuse
 from quarterdeck_verify.entry import NO_HASH, leaf_hash
-from quarterdeck_verify.merkle import HASH_BYTES, Frontier
+from quarterdeck_verify.merkle import HASH_BYTES, TILE_BYTES, TILE_WIDTH, Frontier, tile_nodes
 
 # While answers are asked for, old rows are compared again, so many at most in each second: 100,000 in half an hour.
 _REREAD, _REREAD_SECONDS = 64, 1.0
@@ -46,6 +46,7 @@ class LedgerWatch:
 
     def __init__(self) -> None:
         self.find = Finder()
+        self.node = tile_nodes(self.tile, self.leaf)
         self._leaves = bytearray()
         self._frontier = Frontier()
         self._last_ts = ""
@@ -73,6 +74,13 @@ class LedgerWatch:
         if not 0 <= seq < self.size:
             raise IndexError(seq)
         return bytes(self._leaves[seq * HASH_BYTES : (seq + 1) * HASH_BYTES])
+
+    def tile(self, level: int, number: int) -> bytes | None:
+        """Return the leaf hashes of a full tile of level 0; the tree's reader makes the others from these."""
+        until = (number + 1) * TILE_WIDTH
+        if level or until > self.size:
+            return None
+        return bytes(self._leaves[number * TILE_BYTES : (number + 1) * TILE_BYTES])
 
     def head(self) -> LedgerHead:
         """Return size, root, tip and last time of what was read."""
