@@ -197,3 +197,27 @@ def deadlocks(cluster: Cluster) -> int:
     name = connections.settings["default"]["NAME"]
     ((count,),) = cluster.sql(f"SELECT deadlocks FROM pg_stat_database WHERE datname = '{name}'")  # noqa: S608
     return int(str(count))
+
+
+def test_who_reads_while_others_append_sees_whole_entries_and_never_fewer_than_before() -> None:
+    written = threading.Event()
+
+    def write() -> None:
+        try:
+            for turn in range(4 * ACTS):
+                append(1 + turn % 3, ticket="MT-2026-00001")
+        finally:
+            written.set()
+
+    def read() -> None:
+        known = 0
+        while not written.is_set():
+            found = list(evidence.entries(ticket="MT-2026-00001", events=["asset.changed"]))
+            last = evidence.last_entry(["asset.changed"], object=THING)
+            assert [entry.ticket_seq for entry in found] == list(range(1, len(found) + 1))
+            assert len(found) >= known
+            assert (0 if last is None else last.seq + 1) >= len(found)
+            known = len(found)
+
+    assert together([write, read, read, read]) == [None] * 4
+    assert evidence.verify_ledger().problems == []

@@ -86,6 +86,14 @@ def _first_head(told: list[Any]) -> bool:
     return True
 
 
+def stored_tile(level: int, number: int) -> bytes | None:
+    """Return the hashes of a full tile as they are stored."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT data FROM evidence_ledgertile WHERE level = %s AND number = %s", [level, number])
+        row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
 def told_by(row: StoredRow) -> dict[str, Any] | None:
     """Return the fields of a row's entry; None unless its bytes are its leaf, canonical, and what its columns say."""
     seq, event_id, event, ticket, ticket_seq, actor, kind, object_id, leaf, body = row

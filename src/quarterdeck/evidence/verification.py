@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from quarterdeck.evidence.models import Checkpoint, LedgerHead, LedgerTile
-from quarterdeck.evidence.rows import StoredRow, rows_from, told_by
+from quarterdeck.evidence.models import Checkpoint, LedgerHead
+from quarterdeck.evidence.rows import StoredRow, rows_from, stored_tile, told_by
 from quarterdeck_verify import checkpoint as checkpoint_format
 from quarterdeck_verify.entry import NO_HASH, decode, leaf_hash
 from quarterdeck_verify.merkle import TILE_WIDTH, Frontier
@@ -122,19 +122,22 @@ class _Tree:
         self._add(0, leaf)
 
     def _add(self, level: int, value: bytes) -> None:
-        row, edge = self._rows[level], self._edges[level]
+        row = self._rows[level]
         row.append(value)
-        edge.append(value)
+        self._edges[level].append(value)
         if len(row) == TILE_WIDTH:
-            number = (self._size >> 8 * (level + 1)) - 1
-            stored = LedgerTile.objects.filter(level=level, number=number).values_list("data", flat=True).first()
-            if stored is None or bytes(stored) != b"".join(row):
-                self.broken.append((level, number))
-            if level + 1 == len(self._rows):
-                self._rows.append([])
-                self._edges.append(Frontier())
-            self._rows[level], self._edges[level] = [], Frontier()
-            self._add(level + 1, edge.root())
+            self._fill(level)
+
+    def _fill(self, level: int) -> None:
+        row, edge = self._rows[level], self._edges[level]
+        number = (self._size >> 8 * (level + 1)) - 1
+        if stored_tile(level, number) != b"".join(row):
+            self.broken.append((level, number))
+        if level + 1 == len(self._rows):
+            self._rows.append([])
+            self._edges.append(Frontier())
+        self._rows[level], self._edges[level] = [], Frontier()
+        self._add(level + 1, edge.root())
 
     def root(self) -> bytes:
         """Return the root: the peaks of all levels are those of the whole."""

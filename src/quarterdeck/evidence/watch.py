@@ -125,10 +125,12 @@ class LedgerWatch:
         self._take(told, row[8])
 
     def _take(self, told: dict[str, Any], leaf: bytes) -> None:
-        self.find.add(self.size, told)
+        # In this order: who reads without the lock finds nothing that is not there yet.
+        seq = self.size
         self._leaves += leaf
         self._last_ts = told["ts"]
         self._frontier.append(leaf)
+        self.find.add(seq, told)
 
     def appended(self, first: int, written: Sequence[Written]) -> None:
         """Take over what this process itself has committed, unless another thread has read it already."""
@@ -152,19 +154,22 @@ class LedgerWatch:
 
     def _again(self, seq: int, row: StoredRow | None) -> Entry:
         """Return the entry of a row whose bytes were found canonical when they were first read."""
-        if row is None or not self._is_the_same(seq, row):
+        told = None if row is None else self._told_again(seq, row)
+        if row is None or told is None:
             self.altered(seq)
-        return entry_of(json.loads(row[9]), row[9], row[8])
+        return entry_of(told, row[9], row[8])
 
-    def _is_the_same(self, seq: int, row: StoredRow) -> bool:
+    def _told_again(self, seq: int, row: StoredRow) -> dict[str, Any] | None:
+        """Return the fields of a row; None unless its bytes are those that were read, and its columns say the same."""
         body, leaf = row[9], self.leaf(seq)
         if not isinstance(body, bytes) or row[8] != leaf or leaf_hash(body) != leaf:
-            return False
-        told = json.loads(body)
-        return row[:8] == (
+            return None
+        told: dict[str, Any] = json.loads(body.decode())
+        said = (
             seq, told["event_id"], told["event"], told["ticket"], told["ticket_seq"], told["actor"]["id"],
             told["object"]["type"], told["object"]["id"],
         )  # fmt: skip
+        return told if row[:8] == said else None
 
     def reread(self, count: int) -> None:
         """Compare the next `count` old rows with what was read, the first after the last; Refused when one differs."""
@@ -184,7 +189,7 @@ class LedgerWatch:
         rows = rows_from(first, until)
         for seq in range(first, until):
             place = seq - first
-            if place >= len(rows) or not self._is_the_same(seq, rows[place]):
+            if place >= len(rows) or self._told_again(seq, rows[place]) is None:
                 self._refuse(seq)
         self._reread_from = until
 
