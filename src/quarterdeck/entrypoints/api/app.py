@@ -10,6 +10,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from quarterdeck import __version__
 from quarterdeck.entrypoints.api import (
+    assessing,
     captures,
     controls,
     inventory,
@@ -51,6 +52,7 @@ api.add_router("/templates", templates.router)
 api.add_router("", captures.router)
 api.add_router("/sessions", sessions.router)
 api.add_router("", packages.router)
+api.add_router("/assessor", assessing.router)
 
 
 def _answer(request: HttpRequest, status: int, *reasons: Reason) -> HttpResponse:
