@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from quarterdeck.baselines import api as baselines
-from quarterdeck.entrypoints.web import zones
+from quarterdeck.entrypoints.web import consents, questions, zones
 from quarterdeck.entrypoints.web.calendar import line
 from quarterdeck.entrypoints.web.frame import WAITING
 from quarterdeck.entrypoints.web.naming import Names
@@ -76,6 +76,7 @@ def told(request: HttpRequest, seen: Visitor) -> HttpResponse:
 def waiting(seen: Visitor, live: list[TicketView], names: Names) -> list[dict[str, Any]]:
     """Return everything that waits for this person, the soonest due first."""
     found = [item for ticket in live for item in _of_ticket(ticket, seen, names)] + _of_people(seen, names)
+    found += consents.waiting(seen) + questions.waiting(seen)
     far = datetime.max.replace(tzinfo=seen.now.tzinfo)
     return sorted(found, key=lambda item: item["due"] or far)
 

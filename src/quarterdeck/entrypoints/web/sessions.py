@@ -65,6 +65,10 @@ def session_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
             lists.Filter("kind", "Kind", lambda row: row.kind.value, called),
             lists.Filter("asset", "Asset", lambda row: names.asset(row.asset), lambda code: code),
         ],
+        row_id=lambda row: row.ticket,
+        acts=[lists.Act("Package of their tickets", reverse("tickets_package"), "package")]
+        if seen.has(Role.IT_LEAD, Role.ASSESSOR)
+        else (),
         sort="-began",
     )
     shown = lists.build(request, listing, rows)

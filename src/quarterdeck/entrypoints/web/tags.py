@@ -78,6 +78,12 @@ def ago(context: template.Context, moment: datetime | None, empty: str = "never"
 
 
 @register.filter
+def local(text: object, zone: object) -> str:
+    """Return a sentence with the UTC times in it as times of the person's zone."""
+    return zones.localised(str(text), zone if isinstance(zone, ZoneInfo) else ZoneInfo("UTC"))
+
+
+@register.filter
 def tone(code: str) -> str:
     """Return the tone of a status code."""
     return words.status(str(code)).tone

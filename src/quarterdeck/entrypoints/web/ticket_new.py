@@ -14,6 +14,7 @@ from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import ticket_for
 from quarterdeck.entrypoints.web.ticket_forms import QuickLogForm, StandardForm, TicketForm, initial_of
 from quarterdeck.entrypoints.web.typed_times import NotAMoment, read_moment
+from quarterdeck.entrypoints.web.ways import told
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
@@ -135,9 +136,17 @@ def standard(request: HttpRequest, seen: Visitor) -> HttpResponse:
 
 
 def _template_words(template: tickets.TemplateView, names: Names) -> str:
-    hosts = ", ".join(names.asset(named.asset_id) for named in template.content.assets)
+    hosts = ", ".join(_host_words(named, names) for named in template.content.assets)
     until = min(valid for _, _, valid in template.approved)
     return f"{template.name}: {hosts}, {template.window_hours} h. Pre-approved until {until:%d %b %Y}."
+
+
+def _host_words(named: tickets.TicketAsset, names: Names) -> str:
+    """Name the host, with the way in where it has several."""
+    asset = names.assets.get(named.asset_id)
+    if asset is None or len(asset.connections) < 2:
+        return names.asset(named.asset_id)
+    return f"{asset.hostname} through {told(named, asset)}"
 
 
 @page(*WRITERS)

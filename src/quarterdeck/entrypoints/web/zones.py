@@ -3,6 +3,7 @@
 The zone comes from a cookie that the browser sets on its first page; until then the organisation's zone is used.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -55,3 +56,28 @@ def spoken(length: timedelta) -> str:
 def distance(moment: datetime, now: datetime) -> str:
     """Return `in 2 h 10 min` or `3 d 4 h ago`."""
     return f"in {spoken(moment - now)}" if moment >= now else f"{spoken(now - moment)} ago"
+
+
+_IN_SENTENCE = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d)(?: to (?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d))? UTC", re.ASCII)
+
+
+def localised(text: str, zone: ZoneInfo) -> str:
+    """Return a sentence of the rules, which speak in UTC, with its times in the person's zone."""
+
+    def here(found: re.Match[str]) -> str:
+        try:
+            start = _utc(found[1], found[2])
+            end = _utc(found[3] or found[1], found[4]) if found[4] else None
+        except ValueError:
+            return found[0]
+        said = shown(start, zone)
+        if end is None:
+            return said
+        same_day = start.astimezone(zone).date() == end.astimezone(zone).date()
+        return f"{said} to {shown(end, zone, 'clock' if same_day else 'moment')}"
+
+    return _IN_SENTENCE.sub(here, text)
+
+
+def _utc(day: str, clock: str) -> datetime:
+    return datetime.fromisoformat(f"{day}T{clock}:00+00:00")
