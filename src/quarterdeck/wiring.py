@@ -4,7 +4,7 @@ from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
 
-from quarterdeck.access.api import GateDoor
+from quarterdeck.access.api import GateDoor, Stranger
 from quarterdeck.adapters import target_sshd
 from quarterdeck.adapters.gate_health import GateHealth
 from quarterdeck.adapters.measure_channel import SshMeasureChannel
@@ -89,6 +89,11 @@ def instruments(actor: Actor) -> Instruments:
         backups={Product.RESTIC: Restic()},
         recorder=GateHealth(config.gate_host, config.gate_port, config.gate_socket, config.recordings_dir),
     )
+
+
+def stranger() -> Stranger:
+    """Return what tries a target's doors from outside."""
+    return target_sshd
 
 
 def sealer() -> SealerClient:

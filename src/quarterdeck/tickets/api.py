@@ -43,7 +43,7 @@ from quarterdeck.tickets.reading import (
     waiting_for,
 )
 from quarterdeck.tickets.requesting import comment, edit, expire, log_quick, refreeze, request, submit, withdraw
-from quarterdeck.tickets.rules import TRANSITIONS, diagram, may_move, readable
+from quarterdeck.tickets.rules import TRANSITIONS, diagram, lead_time, may_move, readable
 from quarterdeck.tickets.snapshot import content_hash, snapshot_bytes
 from quarterdeck.tickets.standing import has_role, stepped_up
 from quarterdeck.tickets.templates import (
@@ -159,6 +159,7 @@ __all__ = [
     "hold_points",
     "jobs",
     "keep_snapshot",
+    "lead_time",
     "live_tickets_of_asset",
     "lock",
     "log_quick",

@@ -50,7 +50,7 @@ def tickets_withdraw(request: HttpRequest, seen: Visitor) -> HttpResponse:
             "Ask one of them.",
         )
         decision = all_of([tickets.may_move("withdraw", one.state), mine])
-        return Line(number, number, f"{one.title} · {status(one.state.value).word}", "Withdrawn", decision)
+        return Line(number, number, f"{one.title} · {status(one.state.value).word}", "Will be withdrawn", decision)
 
     def do(who: Visitor, number: str, said: Said) -> None:
         requesting.withdraw(who.actor, CLOCK, number, str(said["reason"]))
@@ -73,7 +73,7 @@ def tickets_package(request: HttpRequest, seen: Visitor) -> HttpResponse:
         one = readable.get(number)
         if one is None:
             return None
-        return Line(number, number, f"{one.title} · {status(one.state.value).word}", "In the package")
+        return Line(number, number, f"{one.title} · {status(one.state.value).word}", "Goes into the package")
 
     def act(who: Visitor, numbers: Sequence[str], said: Said) -> str:
         made = export_package.order_package(who.actor, CLOCK, numbers=numbers)
@@ -118,7 +118,7 @@ def assets_retire(request: HttpRequest, seen: Visitor) -> HttpResponse:
             require_that(not live, "asset.in_use", f"{', '.join(live[:5])} names it and is not over.",
                          "Close or withdraw the ticket first."),
         ])  # fmt: skip
-        return Line(asset_id, one.hostname, one.title, "Retired", decision)
+        return Line(asset_id, one.hostname, one.title, "Will be retired", decision)
 
     def do(who: Visitor, asset_id: str, said: Said) -> None:
         keep_inventory.retire_asset(who.actor, CLOCK, asset_id)
@@ -140,7 +140,7 @@ def items_withdraw(request: HttpRequest, seen: Visitor) -> HttpResponse:
         listed = require_that(
             item.state is ItemState.LISTED, "item.withdrawn", "It is withdrawn already.", "Nothing is to be done."
         )
-        return Line(item_id, f"{item.name} {item.version}", item.kind.value, "Withdrawn", listed)
+        return Line(item_id, f"{item.name} {item.version}", item.kind.value, "Will be withdrawn", listed)
 
     def do(who: Visitor, item_id: str, said: Said) -> None:
         keep_tools.withdraw_item(who.actor, CLOCK, item_id)
@@ -165,7 +165,7 @@ def people_deactivate(request: HttpRequest, seen: Visitor) -> HttpResponse:
             require_that(one.active, "person.inactive", "Inactive already.", "Nothing is to be done."),
             require_that(person_id != seen.person.id, "person.self", "That is you.", "Ask the other IT lead."),
         ])  # fmt: skip
-        return Line(person_id, one.name, one.organisation, "Deactivated", decision)
+        return Line(person_id, one.name, one.organisation, "Will be deactivated", decision)
 
     def do(who: Visitor, person_id: str, said: Said) -> None:
         offboard_person(who.actor, CLOCK, person_id)

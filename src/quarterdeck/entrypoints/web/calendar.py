@@ -128,8 +128,13 @@ def _items(seen: Visitor, shown: Span, zone: ZoneInfo, *, usual: bool) -> list[I
 
 
 def _touched(touched: Sequence[Overlap], readable: set[str]) -> dict[str, Any]:
-    said = [one.sentence if one.number in readable else one.sentence.replace(one.number, "Another ticket")
-            for one in touched]  # fmt: skip
+    said = [
+        {
+            "text": one.sentence if one.number in readable else one.sentence.replace(one.number, "Another ticket"),
+            "clash": one.how is Touch.SAME,
+        }
+        for one in touched
+    ]
     return {
         "conflict": any(one.how is Touch.SAME for one in touched),
         "touches": any(one.how is Touch.DEPENDS for one in touched),

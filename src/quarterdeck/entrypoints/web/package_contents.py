@@ -13,7 +13,7 @@ from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import Visitor, page
 from quarterdeck.entrypoints.web.reading import ticket_for
 from quarterdeck.entrypoints.web.ticket_forms import MomentField, TimedForm
-from quarterdeck.entrypoints.web.words import called
+from quarterdeck.entrypoints.web.words import called, file_label
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel.api import Role
 from quarterdeck.workflows import export_package
@@ -68,7 +68,7 @@ def _counted(roles: list[str]) -> str:
     said = []
     for role in dict.fromkeys(roles):
         count = roles.count(role)
-        said.append(f"{count} {called(role)}{'s' if count > 1 else ''}")
+        said.append(f"{file_label(role)} × {count}" if count > 1 else file_label(role))
     return ", ".join(said)
 
 

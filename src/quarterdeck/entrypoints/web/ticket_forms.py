@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.urls import reverse
 
 from quarterdeck.entrypoints.web.typed_times import NotAMoment, read_moment
 from quarterdeck.entrypoints.web.ways import PREFIX as WAY
@@ -118,6 +119,11 @@ class TicketForm(TimedForm):
         self._choose("pool_id", none + [(pool.id, pool.name) for pool in personnel.pools()])
         terms = [one for one in personnel.agreements() if one.in_date(now)]
         self._choose("agreement_id", none + [(one.id, f"{one.vendor}, {one.number}") for one in terms])
+        # Read by parts/field.html: where the first one is made when there is nothing to choose from.
+        for name, label, page_name in (("assets", "Bring in assets", "asset_import"),
+                                       ("technicians", "Give somebody the role technician", "people"),
+                                       ("items", "Register a tool, procedure or script", "register_add")):
+            self.fields[name].first = (label, reverse(page_name))  # type: ignore[attr-defined]
         for name in ("plan", "impact", "rollback", "items"):
             # Read by parts/field.html.
             self.fields[name].needed = "before approval"  # type: ignore[attr-defined]

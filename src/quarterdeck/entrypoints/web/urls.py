@@ -46,6 +46,7 @@ urlpatterns = [
     path("palette/", palette.palette, name="palette"),
     path("calendar/", calendar.calendar, name="calendar"),
     path("first-run/", first_run.first_run, name="first_run"),
+    path("first-run/test/", first_run.target_test, name="target_test"),
     path("tickets/", tickets.ticket_list, name="tickets"),
     path("tickets/new/", ticket_new.ticket_new, name="ticket_new"),
     path("tickets/quick-log/", ticket_new.quick_log, name="quick_log"),

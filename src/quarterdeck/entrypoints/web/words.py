@@ -138,7 +138,8 @@ _FILES = {
     "backup_log": "Output of the backup check", "sole_path": "Ways in as they were found", "summary": "Closing summary",
     "reason": "Reason", "reimage_plan": "Plan to rebuild the machine", "inspection": "Record of an inspection",
     "precheck_ran": "Checks before the work", "postcheck_ran": "Checks after the work", "attached": "Attached file",
-    "session_log": "Log of a session", "transcript": "Transcript", "sample_population": "List that was drawn from",
+    "inventory-import": "Inventory as imported", "session_log": "Log of a session",
+    "transcript": "Transcript", "sample_population": "List that was drawn from",
 }  # fmt: skip
 
 

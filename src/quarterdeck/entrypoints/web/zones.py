@@ -61,22 +61,21 @@ def distance(moment: datetime, now: datetime) -> str:
 _IN_SENTENCE = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d)(?: to (?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d))? UTC", re.ASCII)
 
 
-def localised(text: str, zone: ZoneInfo) -> str:
-    """Return a sentence of the rules, which speak in UTC, with its times in the person's zone."""
-
-    def here(found: re.Match[str]) -> str:
+def moments_in(text: str) -> list[tuple[str, datetime | None, str]]:
+    """Return a sentence of the rules, which speak in UTC, in pieces: plain text, or a moment with its style."""
+    pieces: list[tuple[str, datetime | None, str]] = []
+    at = 0
+    for found in _IN_SENTENCE.finditer(text):
         try:
             start = _utc(found[1], found[2])
             end = _utc(found[3] or found[1], found[4]) if found[4] else None
         except ValueError:
-            return found[0]
-        said = shown(start, zone)
-        if end is None:
-            return said
-        same_day = start.astimezone(zone).date() == end.astimezone(zone).date()
-        return f"{said} to {shown(end, zone, 'clock' if same_day else 'moment')}"
-
-    return _IN_SENTENCE.sub(here, text)
+            continue
+        pieces += [(text[at : found.start()], None, ""), ("", start, "moment")]
+        if end is not None:
+            pieces += [(" to ", None, ""), ("", end, "moment" if found[3] else "clock")]
+        at = found.end()
+    return [*pieces, (text[at:], None, "")]
 
 
 def _utc(day: str, clock: str) -> datetime:
