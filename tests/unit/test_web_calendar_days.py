@@ -50,7 +50,9 @@ def test_a_window_over_midnight_stands_on_both_days_and_begins_on_one():
 
 
 def test_a_window_until_midnight_does_not_touch_the_next_day():
-    days = by_day([item("2026-11-27T20:00:00", "2026-11-28T00:00:00")], span("week", date(2026, 11, 27)), ZoneInfo("UTC"))
+    days = by_day(
+        [item("2026-11-27T20:00:00", "2026-11-28T00:00:00")], span("week", date(2026, 11, 27)), ZoneInfo("UTC")
+    )
     assert [len(day.items) for day in days] == [0, 0, 0, 0, 1, 0, 0]
 
 
