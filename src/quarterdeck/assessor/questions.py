@@ -82,9 +82,9 @@ def _row(question_id: str) -> Question:
 
 def _views(rows: list[Question]) -> list[QuestionView]:
     answers = {row.id: list(row.answer_rows.order_by("pk")) for row in rows}
-    every = [*rows, *(one for several in answers.values() for one in several)]
-    sealed = evidence.entries_of([row.entry for row in every])
-    words = evidence.openings([row.text for row in every])
+    given = [one for several in answers.values() for one in several]
+    sealed = evidence.entries_of([*(row.entry for row in rows), *(one.entry for one in given)])
+    words = evidence.openings([*(row.text for row in rows), *(one.text for one in given)])
     return [
         QuestionView(
             row.id, row.asked_by_id, row.asked_at, row.ticket_id or "", row.objective,

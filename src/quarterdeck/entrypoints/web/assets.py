@@ -59,13 +59,7 @@ def _listing(names: Names, acts: Sequence[lists.Act]) -> lists.Listing[AssetView
             ),
         ],
         row_url=lambda row: reverse("asset", args=[row.id]),
-        empty=lists.Empty(
-            "No assets yet",
-            "Drop the list you have: a CSV with one machine a row. What would change is shown before it is written.",
-            "server",
-            "Import a CSV",
-            reverse("asset_import"),
-        ),
+        empty=_nothing_yet(),
         filters=[
             lists.Filter("category", "Category", lambda row: row.category.value, called),
             lists.Filter("cui", "CUI", lambda row: "yes" if row.handles_cui else "no", lambda code: code),
@@ -77,6 +71,11 @@ def _listing(names: Names, acts: Sequence[lists.Act]) -> lists.Listing[AssetView
         acts=acts,
         sort="hostname",
     )
+
+
+def _nothing_yet() -> lists.Empty:
+    say = "Drop the list you have: a CSV with one machine a row. What would change is shown before it is written."
+    return lists.Empty("No assets yet", say, "server", "Import a CSV", reverse("asset_import"))
 
 
 def _bulk(seen: Visitor) -> list[lists.Act]:

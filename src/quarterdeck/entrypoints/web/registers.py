@@ -24,11 +24,8 @@ from quarterdeck.tools.api import InspectionOutcome, ItemState, ItemView
 from quarterdeck.workflows import keep_inventory, keep_tools
 
 
-@page()
-def item_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
-    """Tools, techniques, mechanisms."""
-    names = Names()
-    listing = lists.Listing[ItemView](
+def _items(names: Names, seen: Visitor) -> lists.Listing[ItemView]:
+    return lists.Listing(
         name="register",
         noun="items",
         columns=[
@@ -64,6 +61,12 @@ def item_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
         acts=[lists.Act("Withdraw", reverse("items_withdraw"), "archive")] if seen.has(Role.IT_LEAD) else (),
         sort="name",
     )
+
+
+@page()
+def item_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
+    """Tools, techniques, mechanisms."""
+    listing = _items(Names(), seen)
     shown = lists.build(request, listing, tools.items(), offers=seen.has(Role.IT_LEAD))
     if isinstance(shown, HttpResponse):
         return shown
@@ -158,16 +161,13 @@ def item_inspect(request: HttpRequest, seen: Visitor, item_id: str) -> HttpRespo
     return _ask(request, form, f"Inspect {item.name} {item.version}", lead, "Record", refused)
 
 
-@page()
-def entry_points(request: HttpRequest, seen: Visitor) -> HttpResponse:
-    """The ways in that are not ours, and what each of them lacks."""
-    names = Names()
+def _ways_in(names: Names, seen: Visitor) -> lists.Listing[EntryPointView]:
     gaps = inventory.entry_point_gaps(seen.now)
 
     def lacks(row: EntryPointView) -> str:
         return " ".join(f"{one.sentence} {one.next_step}" for one in gaps.get(row.id, Decision()).reasons)
 
-    listing = lists.Listing[EntryPointView](
+    return lists.Listing(
         name="ways-in",
         noun="ways in",
         single="way in",
@@ -202,6 +202,12 @@ def entry_points(request: HttpRequest, seen: Visitor) -> HttpResponse:
         ],
         sort="name",
     )
+
+
+@page()
+def entry_points(request: HttpRequest, seen: Visitor) -> HttpResponse:
+    """The ways in that are not ours, and what each of them lacks."""
+    listing = _ways_in(Names(), seen)
     shown = lists.build(request, listing, inventory.entry_points(), offers=seen.has(Role.IT_LEAD))
     if isinstance(shown, HttpResponse):
         return shown
