@@ -92,6 +92,25 @@ def test_the_recording_is_downloaded_by_keyboard(web_shop: WebShop, tmp_path: Pa
     assert (tmp_path / "a.cast").read_text().startswith('{"version": 2')
 
 
+def test_a_recording_is_taken_away_as_a_page_that_plays_alone(web_shop: WebShop, tmp_path: Path):
+    page = web_shop.page("quinn")
+    page.goto(f"/sessions/{web_shop.seed['session']}/")
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="Page that plays offline").press("Enter")
+    downloading.value.save_as(tmp_path / "replay.html")
+    asked: list[str] = []
+    alone = web_shop.browser.new_context(offline=True).new_page()
+    alone.on("request", lambda request: asked.append(request.url))
+    alone.on("pageerror", lambda error: web_shop.trouble.append(str(error)))
+    web_shop.trouble.clear()
+    alone.goto((tmp_path / "replay.html").as_uri())
+    expect(alone.get_by_text("openssl version").first).to_be_visible()
+    alone.get_by_role("button", name="Replay").click()
+    expect(alone.locator(".ap-player")).to_be_visible()
+    assert [url for url in asked if url.startswith("http")] == []
+    assert web_shop.trouble == []
+
+
 def test_a_wrong_form_keeps_the_words_and_focuses_the_field(web_shop: WebShop):
     page = web_shop.page("iris")
     page.goto("/tickets/new/")

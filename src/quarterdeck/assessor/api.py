@@ -25,6 +25,7 @@ from quarterdeck.assessor.orders import (
     tell_order,
 )
 from quarterdeck.assessor.questions import answer_question, ask_question, question, questions
+from quarterdeck.assessor.replay_page import replay_page
 from quarterdeck.assessor.rules import MOST_SAMPLED, pick
 from quarterdeck.assessor.sampling import (
     LIST_ROLE,
@@ -104,6 +105,7 @@ __all__ = [
     "record_sample",
     "refuse_consent",
     "repeat",
+    "replay_page",
     "sample",
     "samples",
     "take_order",

@@ -90,6 +90,7 @@ urlpatterns = [
     path("sessions/<str:session_id>/", sessions.session_page, name="session"),
     path("sessions/<str:session_id>/recording.cast", sessions.session_cast, name="session_cast"),
     path("sessions/<str:session_id>/recording.txt", sessions.session_text, name="session_text"),
+    path("sessions/<str:session_id>/replay.html", sessions.session_replay, name="session_replay"),
     path("sessions/<str:session_id>/explain/", sessions.explain, name="session_explain"),
     path("assets/", assets.asset_list, name="assets"),
     path("assets/add/", assets.asset_add, name="asset_add"),
