@@ -4,7 +4,7 @@ from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
 
-from quarterdeck.access.api import GateDoor
+from quarterdeck.access.api import GateDoor, Stranger
 from quarterdeck.adapters import target_sshd
 from quarterdeck.adapters.gate_health import GateHealth
 from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorChannel
@@ -94,6 +94,11 @@ def instruments(actor: Actor) -> Instruments:
 def monitor_channel(actor: Actor) -> SshMonitorChannel:
     """Return what measures targets under monitoring plans."""
     return SshMonitorChannel(signer(), actor=actor, clock=clock())
+
+
+def stranger() -> Stranger:
+    """Return what tries a target's doors from outside."""
+    return target_sshd
 
 
 def sealer() -> SealerClient:

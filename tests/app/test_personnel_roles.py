@@ -326,3 +326,24 @@ def test_the_ledger_verifies_after_all_this(shop: Shop, clock: StillClock) -> No
     name_deputy(shop, clock, Role.ESCORT, "erin")
     personnel.deactivate_person(shop.ids["quinn"], **by(shop, "iris"))
     assert evidence.verify_ledger().problems == []
+
+
+# --- an assessor is a guest
+
+
+def test_an_assessors_role_ends_by_itself(shop: Shop, clock: StillClock) -> None:
+    robin = shop.add("Robin")
+    until = clock.now() + timedelta(days=30)
+    personnel.grant_role(robin, Role.ASSESSOR, valid_until=until, **by(shop, "iris"))
+    assert robin in personnel.holders(Role.ASSESSOR, until - timedelta(seconds=1))
+    assert robin not in personnel.holders(Role.ASSESSOR, until)
+    assert personnel.roles_of(robin, until) == frozenset()
+
+
+def test_no_other_role_ends_by_date_and_no_end_lies_in_the_past(shop: Shop, clock: StillClock) -> None:
+    pat, later = shop.add("Pat"), clock.now() + timedelta(days=30)
+    for role in (Role.TECHNICIAN, Role.APPROVER):
+        assert codes_of(personnel.grant_role, pat, role, valid_until=later, **by(shop, "iris")) == ("role.dated",)
+    past = clock.now() - timedelta(days=1)
+    asked = codes_of(personnel.grant_role, pat, Role.ASSESSOR, valid_until=past, **by(shop, "iris"))
+    assert asked == ("role.end_past",)

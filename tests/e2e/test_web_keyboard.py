@@ -92,6 +92,25 @@ def test_the_recording_is_downloaded_by_keyboard(web_shop: WebShop, tmp_path: Pa
     assert (tmp_path / "a.cast").read_text().startswith('{"version": 2')
 
 
+def test_a_recording_is_taken_away_as_a_page_that_plays_alone(web_shop: WebShop, tmp_path: Path):
+    page = web_shop.page("quinn")
+    page.goto(f"/sessions/{web_shop.seed['session']}/")
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="Page that plays offline").press("Enter")
+    downloading.value.save_as(tmp_path / "replay.html")
+    asked: list[str] = []
+    alone = web_shop.browser.new_context(offline=True).new_page()
+    alone.on("request", lambda request: asked.append(request.url))
+    alone.on("pageerror", lambda error: web_shop.trouble.append(str(error)))
+    web_shop.trouble.clear()
+    alone.goto((tmp_path / "replay.html").as_uri())
+    expect(alone.get_by_text("openssl version").first).to_be_visible()
+    alone.get_by_role("button", name="Replay").click()
+    expect(alone.locator(".ap-player")).to_be_visible()
+    assert [url for url in asked if url.startswith("http")] == []
+    assert web_shop.trouble == []
+
+
 def test_a_wrong_form_keeps_the_words_and_focuses_the_field(web_shop: WebShop):
     page = web_shop.page("iris")
     page.goto("/tickets/new/")
@@ -156,3 +175,86 @@ def test_a_phone_has_the_bar_at_the_bottom(web_shop: WebShop):
     expect(page.locator("aside.side")).to_be_hidden()
     page.get_by_role("button", name="Search").click()
     expect(page.locator("#palette input")).to_be_focused()
+
+
+def test_a_key_that_decides_brings_you_to_the_reason_first(web_shop: WebShop):
+    page = web_shop.page("avery")
+    page.goto(f"/tickets/{web_shop.seed['waiting']}/decide/")
+    page.keyboard.press("a")
+    assert page.evaluate("document.activeElement.name") == "reason"
+    expect(page.get_by_role("heading", name="Your decision")).to_be_visible()
+    page.keyboard.type("Sound.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("a")
+    expect(page.get_by_role("status").first).to_contain_text("You approved")
+
+
+def test_the_calendar_by_keyboard_and_as_a_list_on_the_phone(web_shop: WebShop):
+    page = web_shop.page("iris")
+    page.goto("/calendar/")
+    expect(page.locator(".cal-month")).to_be_visible()
+    expect(page.locator(".cal-narrow")).to_be_hidden()
+    page.keyboard.press("w")
+    page.wait_for_url("**view=week**")
+    expect(page.locator(".cal-week")).to_be_visible()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/tickets/**")
+    page.go_back()
+    page.keyboard.press("l")
+    page.wait_for_url("**view=list**")
+    page.keyboard.press("n")
+    page.wait_for_url("**on=**")
+    phone = web_shop.page("iris", size={"width": 390, "height": 844})
+    phone.goto("/calendar/")
+    expect(phone.locator(".cal-month")).to_be_hidden()
+    expect(phone.locator(".cal-narrow")).to_be_visible()
+
+
+def test_rows_are_ticked_and_acted_on_by_keyboard_with_a_preview(web_shop: WebShop):
+    page = web_shop.page("quinn")
+    page.goto("/tickets/")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.locator("[data-picked]")).to_have_text("1")
+    page.get_by_role("button", name="Make a package").press("Enter")
+    expect(page.get_by_role("heading", name="Package of chosen tickets")).to_be_visible()
+    expect(page.get_by_text("What it holds")).to_be_visible()
+    page.get_by_role("button", name="Make it of 1").press("Enter")
+    expect(page.get_by_role("status").first).to_contain_text("is being made")
+
+
+def test_a_way_in_is_asked_for_only_while_its_asset_is_ticked(web_shop: WebShop):
+    page = web_shop.page("iris")
+    page.goto("/tickets/new/")
+    way = page.get_by_label("Way into fs01.example.test")
+    expect(way).to_be_hidden()
+    page.get_by_label("fs01.example.test").first.check()
+    expect(way).to_be_visible()
+    way.select_option(label="ops@10.0.0.9, port 22, elevation none")
+    page.get_by_label("fs01.example.test").first.uncheck()
+    expect(way).to_be_hidden()
+
+
+def test_the_assessor_samples_and_asks_by_keyboard(web_shop: WebShop):
+    page = web_shop.page("quinn")
+    page.goto("/")
+    page.wait_for_url("**/desk/")
+    page.get_by_label("Draw from").select_option("closed")
+    page.get_by_label("Your seed").fill("1-2-3")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Drawn again: the same")).to_be_visible()
+    page.keyboard.press("g")
+    page.keyboard.press("q")
+    page.wait_for_url("**/questions/")
+    page.get_by_role("textbox", name="Question", exact=True).fill("Where is the plan?")
+    page.get_by_role("button", name="Ask", exact=True).press("Enter")
+    expect(page.get_by_text("has not answered yet")).to_be_visible()
+
+
+def test_what_a_package_holds_is_told_when_a_ticket_is_chosen(web_shop: WebShop):
+    page = web_shop.page("iris")
+    page.goto("/evidence/")
+    page.get_by_label("Of one ticket").select_option(web_shop.seed["scheduled"])
+    expect(page.locator("#contents")).to_contain_text("What stays here")
+    expect(page.locator("#contents")).to_contain_text("Ask the CUI owner")

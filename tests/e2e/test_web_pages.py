@@ -10,7 +10,10 @@ from tests.e2e.conftest import DESKTOP, PHONE, WebShop
 
 PAGES = {
     "iris": (
-        "/", "/tickets/", "/calendar/", "/sessions/", "/sessions/{session}/", "/sessions/{interrupted}/", "/assets/",
+        "/", "/tickets/", "/calendar/", "/calendar/?view=week&usual=1", "/calendar/?view=list&tz=utc", "/sessions/",
+        "/sessions/{session}/", "/sessions/{interrupted}/", "/assets/", "/backups/", "/questions/",
+        "/questions/{question}/", "/desk/samples/{sample}/", "/evidence/checkpoints/", "/evidence/packages/all/",
+        "/objectives/?r=3",
         "/assets/{server}/", "/assets/import/", "/assets/add/", "/people/", "/people/{max}/", "/people/add/",
         "/people/{max}/authorise/", "/vendors/", "/registers/", "/registers/{tool}/", "/registers/ways-in/",
         "/evidence/", "/objectives/", "/objectives/MA.L2-3.7.2.b/", "/first-run/", "/you/", "/tickets/new/",
@@ -21,8 +24,9 @@ PAGES = {
         "/findings/{finding}/",
     ),
     "avery": ("/", "/tickets/{waiting}/decide/", "/monitoring/{waiting_plan}/"),
+    "casey": ("/", "/tickets/{scheduled}/consent/"),
     "max": ("/", "/tickets/{scheduled}/work/"),
-    "quinn": ("/desk/",),
+    "quinn": ("/desk/", "/questions/", "/objectives/", "/objectives/MA.L2-3.7.5.b/", "/desk/samples/{sample}/"),
 }  # fmt: skip
 SHOTS = {
     "my-work": ("avery", "/"),
@@ -30,6 +34,8 @@ SHOTS = {
     "decide": ("avery", "/tickets/{waiting}/decide/"),
     "replay": ("iris", "/sessions/{session}/"),
     "assets": ("iris", "/assets/"),
+    "calendar": ("iris", "/calendar/"),
+    "worksheet": ("iris", "/objectives/MA.L2-3.7.2.b/"),
 }
 HEAVIEST = 200_000
 
@@ -42,6 +48,9 @@ ON_THE_PHONE = frozenset({
     "/", "/tickets/", "/tickets/{scheduled}/", "/tickets/new/", "/tickets/quick-log/", "/tickets/{waiting}/decide/",
     "/tickets/{scheduled}/work/", "/sessions/{session}/", "/assets/", "/evidence/", "/desk/", "/assets/{portal}/",
     "/monitoring/{plan}/", "/monitoring/{waiting_plan}/", "/findings/", "/findings/{finding}/",
+    "/calendar/",
+    "/objectives/", "/objectives/MA.L2-3.7.5.b/", "/first-run/", "/assets/{server}/", "/questions/", "/backups/",
+    "/desk/samples/{sample}/", "/tickets/{scheduled}/consent/", "/tickets/{scheduled}/?tab=drift",
 })  # fmt: skip
 
 
@@ -95,7 +104,12 @@ def test_pages_fit_from_small_phones_to_wide_screens(web_shop, width):
         "/tickets/{scheduled}/",
         "/tickets/new/",
         "/assets/",
+        "/assets/{server}/",
+        "/calendar/",
+        "/calendar/?view=week",
         "/evidence/",
+        "/first-run/",
+        "/objectives/",
         "/sessions/{session}/",
     ):
         page.goto(_path(web_shop, template))

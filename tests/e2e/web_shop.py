@@ -19,9 +19,10 @@ django.setup()
 import uvicorn  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from tests.e2e.watched_seed import watched  # noqa: E402
-from tests.ticket_yard import Yard, build_yard  # noqa: E402
+from tests.ticket_yard import HOST_KEY, Yard, build_yard  # noqa: E402
 
 from quarterdeck.asgi import application  # noqa: E402
+from quarterdeck.assessor.api import Population  # noqa: E402
 from quarterdeck.evidence import api as evidence  # noqa: E402
 from quarterdeck.inventory import api as inventory  # noqa: E402
 from quarterdeck.kernel.clock import SystemClock  # noqa: E402
@@ -29,7 +30,8 @@ from quarterdeck.kernel.windows import Window  # noqa: E402
 from quarterdeck.sessions import api as sessions  # noqa: E402
 from quarterdeck.sessions.api import Ending, EndReason, SessionState, StreamSum, Work  # noqa: E402
 from quarterdeck.tickets import api as tickets  # noqa: E402
-from quarterdeck.workflows import request  # noqa: E402
+from quarterdeck.tickets.api import Method, TicketAsset  # noqa: E402
+from quarterdeck.workflows import attend_assessor, request  # noqa: E402
 
 CLOCK = SystemClock()
 COMMANDS = (
@@ -66,7 +68,26 @@ def seeded() -> dict[str, Any]:
         title="Replace the expired host certificate",
         window=Window(now - timedelta(minutes=5), now + timedelta(hours=2)),
     )
+    inventory.set_connection(
+        yard.server,
+        inventory.ConnectionFields(address="10.0.0.9", port=22, target_account="ops", host_identity=HOST_KEY),
+        actor=yard.actor("iris"), clock=CLOCK,
+    )  # fmt: skip
+    chore = request.log_quick(
+        yard.actor("iris"), CLOCK,
+        yard.content(
+            title="Change the paper tray's roller", method=Method.ON_SITE, assets=(TicketAsset(yard.printer, ""),),
+            technicians=(), escort="", agreement_id="", window=Window(now - timedelta(hours=1), now),
+        ),
+        changed_configuration=False,
+    )  # fmt: skip
+    quinn = yard.actor("quinn")
+    question = attend_assessor.ask_question(quinn, CLOCK, "Who reviews the list of tools?", objective="MA.L2-3.7.2.a")
+    sample = attend_assessor.draw_sample(quinn, CLOCK, Population.CLOSED, size=5, seed="4-2-6")
     return watched(yard, CLOCK) | {
+        "question": question.id,
+        "sample": sample.seq,
+        "chore": chore.number,
         "secrets": yard.shop.secrets,
         "recovery": {key: list(codes) for key, codes in yard.shop.recovery.items()},
         "ids": yard.shop.ids,

@@ -112,3 +112,31 @@ def test_an_export_has_every_row_of_the_view_and_runs_nothing():
 def test_formulas_and_direction_marks_are_made_text(cell):
     assert neutral(cell)[0] == "'"
     assert neutral(cell).isprintable()
+
+
+def test_the_count_is_said_in_the_right_number():
+    assert _built(rows=ROWS[:1]).counted == "row"
+    assert _built().counted == "rows"
+    people = lists.Listing[Row](
+        name="people", noun="people", single="person", columns=LISTING.columns, row_url=LISTING.row_url,
+        empty=LISTING.empty,
+    )  # fmt: skip
+    assert people.counted(1) == "person"
+    assert people.counted(0) == "people"
+
+
+def test_groups_have_a_heading_while_the_rows_stand_as_they_came():
+    grouped = lists.Listing[Row](
+        name="rows", noun="rows", columns=LISTING.columns, row_url=LISTING.row_url, empty=LISTING.empty,
+        group=lambda row: "Machines" if row.name.endswith("01") else "Others",
+    )  # fmt: skip
+    shown = lists.build(ASK.get("/rows/"), grouped, ROWS)
+    assert isinstance(shown, lists.Shown)
+    assert [row["heading"] for row in shown.rows] == ["Machines", "", "Others", ""]
+    by_name = lists.build(ASK.get("/rows/?sort=name"), grouped, ROWS)
+    assert isinstance(by_name, lists.Shown)
+    assert {row["heading"] for row in by_name.rows} == {""}
+
+
+def test_a_row_is_named_where_it_is_ticked():
+    assert [row["name"] for row in _built().rows] == ["fs01", "web01", "plotter", "=cmd|x"]

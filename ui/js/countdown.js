@@ -24,6 +24,7 @@ export function startCountdowns() {
       const left = Math.round((Date.parse(element.dataset.countdown) - Date.now() - ahead) / 1000);
       element.textContent = left > 0 ? `${element.dataset.before ?? ""}${spoken(left)}${element.dataset.after ?? ""}` : element.dataset.done ?? "now";
     }
+    for (const element of all("[data-countup]")) element.textContent = spoken(Math.max(0, Math.round((Date.now() + ahead - Date.parse(element.dataset.countup)) / 1000)));
   };
   setInterval(tick, 1000);
 }

@@ -26,7 +26,14 @@ export function startForms() {
       filter.addEventListener("input", () => narrow(filter));
       filter.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
     }
+    if (one("[data-when]", part)) showWhen();
   });
+  document.addEventListener("change", (event) => event.target.matches("[type=checkbox], [type=radio]") && showWhen());
+}
+
+// A field that matters only while something else is ticked is shown only then; without this script it is always there.
+function showWhen() {
+  for (const control of all("[data-when]")) control.closest(".field").hidden = !one(control.dataset.when)?.checked;
 }
 
 function narrow(filter) {

@@ -61,6 +61,8 @@ function press(event) {
   const target = one(`[data-key="${CSS.escape(event.key)}"]`);
   if (!target) return;
   event.preventDefault();
+  const needs = target.dataset.needs && one(target.dataset.needs);
+  if (needs && !needs.value.trim()) return needs.focus(); // the act wants words first; the key brings you to them
   if (target.matches("input, textarea, select")) target.focus();
   else target.click();
 }

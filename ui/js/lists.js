@@ -6,7 +6,7 @@ export function startLists() {
     const list = event.target.closest("[data-list]");
     if (!list) return;
     if (event.target.matches("[data-pick-all]")) {
-      for (const box of all("[data-pick]", list)) box.checked = event.target.checked;
+      for (const box of all("[data-pick]", event.target.closest("table") ?? list)) box.checked = event.target.checked;
     }
     if (event.target.matches("[data-pick], [data-pick-all]")) showPicked(list);
     if (event.target.matches("[data-column]")) chooseColumns(list);

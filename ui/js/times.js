@@ -14,6 +14,9 @@ export function startTimes() {
   const written = document.documentElement.dataset.zone;
   if (!here || !written || here === written) return;
   document.cookie = `qd_zone=${here};path=/;max-age=31536000;samesite=lax`;
+  const fixed = document.documentElement.dataset.zoneFixed; // days are drawn by the server in this zone
+  if (fixed === "own" && document.cookie.includes(`qd_zone=${here}`)) location.reload();
+  if (fixed) return;
   onContent((part) => {
     for (const time of all("time[data-style]", part)) {
       const parts = new Intl.DateTimeFormat("en-GB", { ...styles[time.dataset.style], timeZone: here });

@@ -36,7 +36,7 @@ def objective_status(at: datetime) -> list[ObjectiveStatus]:
         *register_gaps(at),
         *maintenance_gaps(facts, at),
         *(pair for view in known for pair in ticket_gaps(view, meter_of(view, at), at)),
-        *session_gaps(one for view in known for one in sessions.sessions(view.number)),
+        *session_gaps(sessions.all_sessions()),
     ]
     return propose(facts, gaps, at)
 

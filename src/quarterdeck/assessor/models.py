@@ -1,4 +1,4 @@
-"""Orders for packages and the consents that let recordings leave."""
+"""Orders for packages, the consents that let recordings leave, and what assessors ask the organisation."""
 
 from django.db import models
 
@@ -43,3 +43,25 @@ class RecordingConsent(models.Model):
                 fields=["ticket"], condition=models.Q(withdrawn_at__isnull=True), name="one_standing_consent_per_ticket"
             )
         ]
+
+
+class Question(models.Model):
+    """What an assessor asked; the words are behind a salted commitment, the entry carries their hash."""
+
+    id = models.CharField(primary_key=True, max_length=24)
+    asked_by = models.ForeignKey("personnel.Person", on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    ticket = models.ForeignKey("tickets.MaintenanceTicket", on_delete=models.PROTECT, null=True, related_name="+")
+    objective = models.CharField(max_length=40, blank=True)
+    text = models.CharField(max_length=64)
+    entry = models.CharField(max_length=64)
+
+
+class Answer(models.Model):
+    """What the organisation answered; answers are added, never changed."""
+
+    question = models.ForeignKey(Question, on_delete=models.PROTECT, related_name="answer_rows")
+    by = models.ForeignKey("personnel.Person", on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    text = models.CharField(max_length=64)
+    entry = models.CharField(max_length=64)

@@ -102,7 +102,7 @@ def render_report(
         "style": render_to_string("assessor/parts/report.css"),
         "player_style": player.get("player.css", b"").decode("utf-8", "replace") if has_replay else "",
         "script": script,
-        "policy": _policy([script, *([source] if has_replay else [])]),
+        "policy": policy([script, *([source] if has_replay else [])]),
         "has_replay": has_replay,
         "player_source": script_json(source) if has_replay else "",
         "replays": [{"id": name, "json": script_json(cast)} for name, cast in casts.replays.items() if has_replay],
@@ -116,8 +116,8 @@ def _mapping(value: object) -> dict[str, Any]:
     return value
 
 
-def _policy(scripts: Sequence[str]) -> str:
-    """The content security policy of the page: its own two scripts by their hash, nothing from anywhere."""
+def policy(scripts: Sequence[str]) -> str:
+    """Return the content security policy of a page that allows its own scripts by their hash, nothing from anywhere."""
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
     allowed = " ".join(f"'sha256-{one}'" for one in hashes)
     return (

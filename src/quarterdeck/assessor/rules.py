@@ -1,5 +1,6 @@
-"""Pure rules of packages: what may be ordered, how a package is named, which reading needs consent."""
+"""Pure rules of packages and of the desk: scopes, names, samples, the length of what people write."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,6 +8,9 @@ from datetime import datetime, timedelta
 from quarterdeck.assessor.terms import ScopeKind
 from quarterdeck.kernel.decision import Decision, all_of, require_that
 
+MOST_SAMPLED = 50
+LONGEST_TEXT = 4_000
+_SEED = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 LONGEST_PERIOD = timedelta(days=366 * 6)
 MOST_CHOSEN = 1_000
 _ORGANISATION = 14
@@ -65,3 +69,48 @@ def base_name(organisation: str, kind: ScopeKind, numbers: Sequence[str], since:
     firm = re.sub(r"[^A-Za-z0-9]+", "-", organisation).strip("-").upper()[:_ORGANISATION].rstrip("-") or "ORG"
     what = numbers[0] if kind is ScopeKind.TICKET or since is None else f"{since:%Y-%m-%d}"
     return f"MA-EVIDENCE-{firm}-{what}-{order_id[-_ID:]}"
+
+
+def usable_text(text: str, what: str) -> Decision:
+    """Decide on a text that a person wrote: not empty, not longer than LONGEST_TEXT."""
+    return require_that(
+        3 <= len(text.strip()) <= LONGEST_TEXT,
+        f"{what}.length",
+        f"A {what} has 3 to {LONGEST_TEXT} characters.",
+        "Write it in a sentence that is understood years later.",
+    )
+
+
+def may_draw(population: Sequence[str], size: int, seed: str) -> Decision:
+    """Decide on a sample: something to draw from, a size that can be read, a seed of plain characters."""
+    return all_of(
+        [
+            require_that(
+                bool(population),
+                "sample.empty",
+                "There is no such ticket to draw from yet.",
+                "Draw from another population, or wait until work is closed.",
+            ),
+            require_that(
+                1 <= size <= MOST_SAMPLED,
+                "sample.size",
+                f"A sample has 1 to {MOST_SAMPLED} tickets.",
+                "Give a number in between.",
+            ),
+            require_that(
+                _SEED.fullmatch(seed) is not None,
+                "sample.seed",
+                "A seed is 1 to 64 letters, digits, dots, dashes.",
+                "Leave it empty for a random one.",
+            ),
+        ]
+    )
+
+
+def pick(population: Sequence[str], seed: str, size: int) -> tuple[str, ...]:
+    """Return the sample: the `size` tickets whose SHA-256 of `seed:number` is the smallest, in order of number.
+
+    A stranger repeats it with any tool that hashes: the same seed and the same list give the same sample.
+    """
+    ranked = sorted(set(population), key=lambda number: hashlib.sha256(f"{seed}:{number}".encode()).digest())
+    return tuple(sorted(ranked[:size]))

@@ -24,8 +24,9 @@ ORGANISATION_EVENTS = (
 # In the slice when they are about something that a ticket of the package names.
 OBJECT_EVENTS = (
     "asset.added", "asset.changed", "asset.retired", "backup_source.set", "connection.changed", "connection.removed",
-    "item.inspected", "item.listed", "item.reviewed", "item.withdrawn", "recording.consent_withdrawn",
-    "recording.consented", "template.added", "template.approved", "template.withdrawn",
+    "item.inspected", "item.listed", "item.reviewed", "item.withdrawn", "recording.consent_asked",
+    "recording.consent_refused", "recording.consent_withdrawn", "recording.consented",
+    "template.added", "template.approved", "template.withdrawn",
 )  # fmt: skip
 LOGIN_EVENTS = ("login.accepted", "login.stepped_up", "token.issued", "token.stepped_up")
 LOGIN_BEFORE = timedelta(hours=12)

@@ -21,6 +21,104 @@ class OrderState(StrEnum):
     FAILED = "failed"
 
 
+class ConsentState(StrEnum):
+    """How the CUI owner stands to recordings of a ticket leaving in packages; only a given one lets them."""
+
+    UNDECIDED = "undecided"
+    ASKED = "asked"
+    GIVEN = "given"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+class Population(StrEnum):
+    """What a sample is drawn from: tickets that are over, by what an assessor wants to see of them."""
+
+    CLOSED_CUI = "closed_cui"
+    CLOSED = "closed"
+    EMERGENCY = "emergency"
+
+
+# Roles of artifacts that show what a person saw and typed: they leave only with consent where CUI may be on them.
+CONSENT_ROLES = frozenset({"recording", "transcript", "session_log"})
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentView:
+    """The standing of the consent for one ticket; `person` and `at` are of the last word, `recordings` it is about."""
+
+    ticket: str
+    state: ConsentState
+    person: str
+    at: datetime | None
+    recordings: int
+
+
+@dataclass(frozen=True, slots=True)
+class SampleView:
+    """A sample that was drawn: from how many, by which seed; `list_sha256` is the artifact that lists them all."""
+
+    seq: int
+    at: datetime
+    by: str
+    population: Population
+    seed: str
+    size: int
+    of: int
+    list_sha256: str
+    tickets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """What the organisation answered."""
+
+    by: str
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionView:
+    """What an assessor asked, about a ticket, an objective or nothing in particular, and the answers so far."""
+
+    id: str
+    asked_by: str
+    asked_at: datetime
+    ticket: str
+    objective: str
+    text: str
+    answers: tuple[AnswerView, ...]
+
+    @property
+    def is_open(self) -> bool:
+        """True until it was answered once."""
+        return not self.answers
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBack:
+    """A file that does not leave: what it is, of which ticket, and the code of the reason."""
+
+    name: str
+    role: str
+    ticket: str
+    size: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a package of a scope is of, told before it is made; `bytes` is an estimate of its size."""
+
+    tickets: tuple[str, ...]
+    left_out: tuple[str, ...]
+    entries: int
+    files: int
+    bytes: int
+    withheld: tuple[KeptBack, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class OrderView:
     """A package asked for; `sha256` and `size` are of the finished zip."""

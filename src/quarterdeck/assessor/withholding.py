@@ -2,10 +2,10 @@
 
 from quarterdeck.assessor.consents import consents
 from quarterdeck.assessor.slices import Slice
+from quarterdeck.assessor.terms import CONSENT_ROLES
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Entry
 
-CONSENT_ROLES = frozenset({"recording", "transcript", "session_log"})
 # Artifacts of entries that are no ticket's: the import of a whole inventory is not the ticket's business.
 OF_THE_ORGANISATION = frozenset({"key_rotation"})
 REASONS = {

@@ -15,6 +15,7 @@ from quarterdeck.personnel.rules import (
     PersonnelAct,
     is_awaiting,
     may_confirm,
+    may_end,
     may_name_deputy,
     may_request_role,
     takes_effect_at,
@@ -23,15 +24,24 @@ from quarterdeck.personnel.sealing import fetch, new_row, save_sealed
 from quarterdeck.personnel.terms import DECIDING_ROLES, GUARDED_ROLES, GrantState, Role, RoleGrantView
 
 
-def grant_role(person_id: str, role: Role, *, actor: Actor, clock: Clock) -> RoleGrantView:
-    """Grant a role at once, or ask for a guarded one, which then waits for `confirm_role`; returns the grant."""
+def grant_role(
+    person_id: str, role: Role, *, actor: Actor, clock: Clock, valid_until: datetime | None = None
+) -> RoleGrantView:
+    """Grant a role at once, or ask for a guarded one, which then waits for `confirm_role`; returns the grant.
+
+    An assessor's role may end by itself at `valid_until`: whoever assesses is a guest.
+    """
     with personnel_act(PersonnelAct.REQUEST_ROLE, actor, clock) as act:
         person = _active(person_id)
         may_request_role(
             role, requester=actor.id, requester_roles=roles_of(actor.id, act.at), beneficiary=person_id,
-            held=_held(person_id), leads=frozenset(holders(Role.IT_LEAD, act.at)),
+            held=_held(person_id, act.at), leads=frozenset(holders(Role.IT_LEAD, act.at)),
         ).require()
-        row = new_row(RoleGrant, person=person, role=role.value, requested_by=actor.id, requested_at=act.at)
+        may_end(role, valid_until, act.at).require()
+        row = new_row(
+            RoleGrant, person=person, role=role.value, requested_by=actor.id, requested_at=act.at,
+            valid_until=valid_until,
+        )
         _ask_or_grant(act, row, "role.requested")
     return grant_view(row)
 
@@ -44,7 +54,7 @@ def name_deputy(
     with personnel_act(PersonnelAct.NAME_DEPUTY, actor, clock, concerns=principal_id) as act:
         deputy = _active(deputy_id)
         may_name_deputy(
-            role, principal=principal_id, deputy=deputy_id, named_by=actor.id, held=_held(deputy_id),
+            role, principal=principal_id, deputy=deputy_id, named_by=actor.id, held=_held(deputy_id, act.at),
             principal_roles=_own_lasting_roles(principal_id, act.at), valid_from=valid_from, valid_until=valid_until,
             at=act.at,
         ).require()
@@ -100,14 +110,15 @@ def _active(person_id: str) -> Person:
     return person
 
 
-def _held(person_id: str) -> frozenset[Role]:
-    """Own roles held or asked for, whether they count yet or not."""
+def _held(person_id: str, at: datetime) -> frozenset[Role]:
+    """Own roles held or asked for, whether they count yet or not; not those whose end has come."""
     grants = RoleGrant.objects.filter(person_id=person_id, deputy_for__isnull=True).exclude(state=GrantState.REVOKED)
+    grants = grants.exclude(valid_until__lte=at)
     return frozenset(Role(role) for role in grants.values_list("role", flat=True))
 
 
 def _own_lasting_roles(person_id: str, at: datetime) -> frozenset[Role]:
-    return roles_of(person_id, at) & _held(person_id)
+    return roles_of(person_id, at) & _held(person_id, at)
 
 
 def _ask_or_grant(act: Act, row: RoleGrant, event: str) -> None:

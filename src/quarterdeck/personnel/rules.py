@@ -110,6 +110,18 @@ def may_request_role(
     )
 
 
+def may_end(role: Role, valid_until: datetime | None, at: datetime) -> Decision:
+    """Return whether a role may be granted up to this moment: an assessor's may, ahead of now; others are revoked."""
+    return all_of(
+        (
+            require_that(valid_until is None or role is Role.ASSESSOR, "role.dated",
+                         "Only an assessor's role ends by itself.", "Grant it without an end, and revoke it in time."),
+            require_that(valid_until is None or valid_until > at, "role.end_past", "The end lies in the past.",
+                         "Give an end that is ahead."),
+        )
+    )
+
+
 def _assessor_stays_apart(role: Role, held: frozenset[Role]) -> Decision:
     mixed = (role is Role.ASSESSOR and held) or (role is not Role.ASSESSOR and Role.ASSESSOR in held)
     return require_that(

@@ -55,7 +55,7 @@ from quarterdeck.tickets.requesting import (
     submit,
     withdraw,
 )
-from quarterdeck.tickets.rules import TRANSITIONS, diagram, may_move, readable
+from quarterdeck.tickets.rules import TRANSITIONS, diagram, lead_time, may_move, readable
 from quarterdeck.tickets.snapshot import content_hash, differences, snapshot_bytes
 from quarterdeck.tickets.standing import has_role, person_acts, stepped_up
 from quarterdeck.tickets.templates import (
@@ -174,6 +174,7 @@ __all__ = [
     "is_sealed",
     "jobs",
     "keep_snapshot",
+    "lead_time",
     "live_tickets_of_asset",
     "lock",
     "log_quick",

@@ -7,6 +7,7 @@ The ledger records what is exported before the zip exists, so that every derived
 import hashlib
 import os
 import tempfile
+import zipfile
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,6 +84,18 @@ def consent(actor: Actor, clock: Clock, number: str) -> None:
     """Let recordings of this ticket leave in packages; Refused is recorded too."""
     with refusals_recorded(actor, clock, "recording.consent", number), act(actor, clock) as current:
         assessor.give_consent(current, number)
+
+
+def ask_consent(actor: Actor, clock: Clock, number: str) -> None:
+    """Ask the CUI owner whether recordings of this ticket may leave; Refused is recorded too."""
+    with refusals_recorded(actor, clock, "recording.consent", number), act(actor, clock) as current:
+        assessor.ask_consent(current, number)
+
+
+def refuse_consent(actor: Actor, clock: Clock, number: str, reason: str) -> None:
+    """Refuse that recordings of this ticket leave, with a reason; Refused is recorded too."""
+    with refusals_recorded(actor, clock, "recording.consent", number), act(actor, clock) as current:
+        assessor.refuse_consent(current, number, reason)
 
 
 def withdraw_consent(actor: Actor, clock: Clock, number: str) -> None:
@@ -260,6 +273,15 @@ def packages_dir() -> Path:
 def package_path(order: OrderView) -> Path:
     """Return where the finished zip of an order lies."""
     return packages_dir() / order.file_name
+
+
+def kept_back(order: OrderView) -> list[package.Withheld]:
+    """Return what a finished package says that it does not hold; empty while there is none, or its file is gone."""
+    path = package_path(order)
+    if order.state is not OrderState.DONE or not path.is_file():
+        return []
+    with zipfile.ZipFile(path) as archive:
+        return package.parse_withheld(archive.read(f"{order.base}/{package.WITHHELD}"))
 
 
 def _write(order: OrderView, clock: Clock, prepared: Prepared, sealed: Sealed, sealer: PackageSealer) -> Path:

@@ -10,6 +10,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from quarterdeck import __version__
 from quarterdeck.entrypoints.api import (
+    assessing,
     captures,
     controls,
     inventory,
@@ -54,6 +55,7 @@ api.add_router("/monitoring-plans", monitoring.router)
 api.add_router("/findings", monitoring.findings_router)
 api.add_router("/sessions", sessions.router)
 api.add_router("", packages.router)
+api.add_router("/assessor", assessing.router)
 
 
 def _answer(request: HttpRequest, status: int, *reasons: Reason) -> HttpResponse:

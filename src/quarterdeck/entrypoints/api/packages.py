@@ -11,7 +11,7 @@ from quarterdeck import wiring
 from quarterdeck.assessor import api as assessor
 from quarterdeck.assessor.api import Gap, ObjectiveStatus, OrderState, OrderView, ScopeKind
 from quarterdeck.controls.api import PoamRule
-from quarterdeck.entrypoints.api.callers import actor_of
+from quarterdeck.entrypoints.api.callers import actor_of, may_read_ticket
 from quarterdeck.entrypoints.api.moments import MomentOrDay
 from quarterdeck.entrypoints.api.ticket_schemas import RefusedOut
 from quarterdeck.kernel.actors import Actor
@@ -73,10 +73,49 @@ class OrderOut(Schema):
 
 
 class ConsentOut(Schema):
-    """Whether recordings of the ticket may leave in packages."""
+    """Whether recordings of the ticket may leave in packages, whose last word it was, and how many there are."""
 
     ticket: str
     consented: bool
+    state: assessor.ConsentState
+    by: str
+    at: datetime | None
+    recordings: int
+
+    @classmethod
+    def of(cls, number: str) -> "ConsentOut":
+        """Return how the consent of a ticket stands."""
+        found = assessor.consent_of(number)
+        return cls(ticket=number, consented=assessor.consents(number), state=found.state, by=found.person, at=found.at,
+                   recordings=found.recordings)  # fmt: skip
+
+
+class RefusalIn(Schema):
+    """Why the recordings do not leave."""
+
+    reason: str = Field(max_length=4_000)
+
+
+class KeptBackOut(Schema):
+    """A file that does not leave, and the reason as code and sentence."""
+
+    name: str
+    role: str
+    ticket: str
+    size: int
+    reason: str
+    sentence: str
+
+
+class ContentsOut(Schema):
+    """What a package of this scope is going to hold; `bytes` is an estimate."""
+
+    tickets: list[str]
+    left_out: list[str]
+    entries: int
+    files: int
+    bytes: int
+    withheld: list[KeptBackOut]
 
 
 class GapOut(Schema):
@@ -156,6 +195,34 @@ def order_package(request: HttpRequest, body: OrderIn) -> OrderOut:
     return OrderOut.of(order)
 
 
+@router.post("/packages/contents", response=_answers(ContentsOut))
+def package_contents(request: HttpRequest, body: OrderIn) -> ContentsOut:
+    """Tell what a package is going to hold and what stays here, before it is ordered."""
+    _reader(request)
+    found = assessor.contents(body.numbers(), body.since, body.until, wiring.clock().now())
+    return ContentsOut(
+        tickets=list(found.tickets), left_out=list(found.left_out), entries=found.entries, files=found.files,
+        bytes=found.bytes, withheld=[_kept_back(one) for one in found.withheld],
+    )  # fmt: skip
+
+
+def _kept_back(one: assessor.KeptBack) -> KeptBackOut:
+    return KeptBackOut(
+        name=one.name, role=one.role, ticket=one.ticket, size=one.size, reason=one.reason,
+        sentence=assessor.REASONS.get(one.reason, one.reason),
+    )  # fmt: skip
+
+
+@router.get("/packages/{order_id}/withheld", response=_answers(list[KeptBackOut]))
+def package_withheld(request: HttpRequest, order_id: str) -> list[KeptBackOut]:
+    """Return what a finished package says that it does not hold."""
+    _reader(request)
+    return [
+        _kept_back(assessor.KeptBack(one.name, one.role, one.ticket, one.size, one.reason))
+        for one in export_package.kept_back(assessor.order(order_id))
+    ]
+
+
 @router.get("/packages", response=_answers(list[OrderOut]))
 def list_packages(request: HttpRequest) -> list[OrderOut]:
     """Return every order, newest first."""
@@ -192,14 +259,35 @@ def download_package(request: HttpRequest, order_id: str) -> FileResponse:
 def consent(request: HttpRequest, number: str) -> ConsentOut:
     """Let the recordings of a ticket leave in packages: the CUI owner, with a fresh second factor."""
     export_package.consent(actor_of(request, "write"), wiring.clock(), number)
-    return ConsentOut(ticket=number, consented=assessor.consents(number))
+    return ConsentOut.of(number)
+
+
+@router.get("/packages/consent/{number}", response=_answers(ConsentOut))
+def show_consent(request: HttpRequest, number: str) -> ConsentOut:
+    """Return how the consent stands: whoever reads the ticket."""
+    may_read_ticket(actor_of(request), number)
+    return ConsentOut.of(number)
+
+
+@router.post("/packages/consent/{number}/ask", response=_answers(ConsentOut))
+def ask_consent(request: HttpRequest, number: str) -> ConsentOut:
+    """Ask the CUI owner: whoever makes packages."""
+    export_package.ask_consent(actor_of(request, "write"), wiring.clock(), number)
+    return ConsentOut.of(number)
+
+
+@router.post("/packages/consent/{number}/refuse", response=_answers(ConsentOut))
+def refuse_consent(request: HttpRequest, number: str, body: RefusalIn) -> ConsentOut:
+    """Refuse with a reason: the CUI owner; a consent that stood ends."""
+    export_package.refuse_consent(actor_of(request, "write"), wiring.clock(), number, body.reason)
+    return ConsentOut.of(number)
 
 
 @router.delete("/packages/consent/{number}", response=_answers(ConsentOut))
 def withdraw_consent(request: HttpRequest, number: str) -> ConsentOut:
     """Withdraw the consent; packages made before keep what they hold."""
     export_package.withdraw_consent(actor_of(request, "write"), wiring.clock(), number)
-    return ConsentOut(ticket=number, consented=assessor.consents(number))
+    return ConsentOut.of(number)
 
 
 @router.get("/objectives/status", response=_answers(list[StatusOut]), tags=["objectives"])

@@ -138,7 +138,9 @@ def list_roles(request: HttpRequest) -> list[RoleGrantView]:
 @router.post("/roles", response={200: RoleOut, **ANSWERS})
 def grant_role(request: HttpRequest, body: RoleIn) -> RoleGrantView:
     """Grant a role, or ask for a guarded one."""
-    return personnel.grant_role(body.person, body.role, actor=caller_of(request, "write"), clock=wiring.clock())
+    return personnel.grant_role(
+        body.person, body.role, actor=caller_of(request, "write"), clock=wiring.clock(), valid_until=body.valid_until
+    )
 
 
 @router.post("/roles/deputies", response={200: RoleOut, **ANSWERS})

@@ -104,10 +104,11 @@ class ChangeAndCodeOut(Schema):
 
 
 class RoleIn(Schema):
-    """A role to grant."""
+    """A role to grant; `valid_until` is for an assessor, whose role then ends by itself."""
 
     person: str
     role: Role
+    valid_until: datetime | None = None
 
 
 class DeputyIn(Schema):

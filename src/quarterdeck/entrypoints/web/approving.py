@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import messages
@@ -12,10 +13,12 @@ from django.urls import reverse
 from quarterdeck.controls.api import fact_kind
 from quarterdeck.entrypoints.web import stepup, zones
 from quarterdeck.entrypoints.web.naming import Names
+from quarterdeck.entrypoints.web.overlaps import LIVE, overlaps
 from quarterdeck.entrypoints.web.pages import Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
-from quarterdeck.entrypoints.web.reading import ticket_for
+from quarterdeck.entrypoints.web.reading import record_view, ticket_for
 from quarterdeck.entrypoints.web.tickets import approvals
+from quarterdeck.entrypoints.web.ways import told
 from quarterdeck.entrypoints.web.words import called
 from quarterdeck.evidence import api as evidence
 from quarterdeck.inventory import api as inventory
@@ -23,7 +26,7 @@ from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
-from quarterdeck.tickets.api import ApprovalRole, Before, TicketView
+from quarterdeck.tickets.api import ApprovalRole, Before, HoldState, TicketAsset, TicketView
 from quarterdeck.tools import api as tools
 from quarterdeck.workflows import approve as deciding
 
@@ -70,7 +73,11 @@ def approve(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
                     extra |= {"changed": True} if moved else {"refused": refused.decision}
                     status = 409 if moved else 200
     ticket = ticket_for(seen, number)
-    return render(request, "tickets/approve.html", shown(request, seen, ticket) | extra, status=status)
+    context = shown(request, seen, ticket) | extra
+    if roles and ticket.content_hash:
+        # What an approver was shown is evidence, and what the next difference is told from.
+        record_view(seen, "artifact", ticket.content_hash, number)
+    return render(request, "tickets/approve.html", context, status=status)
 
 
 def _roles_for(seen: Visitor, number: str) -> list[ApprovalRole]:
@@ -100,20 +107,24 @@ def shown(request: HttpRequest, seen: Visitor, ticket: TicketView) -> dict[str, 
     names = Names()
     number = ticket.number
     holds = tickets.hold_points(number, seen.now)
-    changes, since = _changes(ticket, seen, names)
+    zone = zones.zone_of(request)
+    changes, since = _changes(ticket, seen, names, zone)
     content = ticket.content
     return {
         "ticket": ticket,
-        "assets": [_asset(named.asset_id, named.connection_id, names) for named in ticket.assets],
-        "doers": [_doer(person_id, ticket, seen) for person_id in ticket.technicians],
+        "assets": [_asset(named, names) for named in ticket.assets],
+        "doers": [_doer(person_id, ticket, seen, zone) for person_id in ticket.technicians],
         "pool": personnel.pool(content.pool_id).name if content.pool_id else "",
-        "agreement": _agreement(content.agreement_id, zones.zone_of(request)),
+        "agreement": _agreement(content.agreement_id, zone),
         "escort": names.person(ticket.escort) if ticket.escort else "",
         "length": zones.spoken(ticket.window.length),
         "holds": [hold for hold in holds if hold.before is Before.APPROVE],
+        "held": [hold for hold in holds if hold.before is Before.APPROVE and hold.state is HoldState.FAILED],
         "holds_when": [hold for hold in holds if hold.id in _HOLDS_ABOUT_TIME],
         "items": [tools.item(item) for item in content.items],
         "backups": _backups(ticket, names),
+        "undrilled": _undrilled(ticket, names),
+        "overlaps": overlaps(ticket, tickets.tickets(states=tuple(LIVE)), names.assets),
         "approvals": [one for one in approvals(ticket, names) if not one["void"]],
         "void": sorted({one["name"] for one in approvals(ticket, names) if one["void"]}),
         "diff": changes,
@@ -124,12 +135,18 @@ def shown(request: HttpRequest, seen: Visitor, ticket: TicketView) -> dict[str, 
     }
 
 
-def _changes(ticket: TicketView, seen: Visitor, names: Names) -> tuple[list[dict[str, str]], str]:
-    """Return what has moved under the frozen names, else what an edit changed since the last decision, and since when.
+def _changes(
+    ticket: TicketView, seen: Visitor, names: Names, zone: ZoneInfo
+) -> tuple[list[dict[str, str]], str]:
+    """Return what has moved under the frozen names, else what an edit changed, and since when that is told.
 
-    The visitor's own decision comes first: it is what this person was shown.
+    It is told from what this person was shown last, else from the last decision that the edit voided.
     """
     moved = tickets.changes_since_frozen(ticket.number)
+    before = None if moved else _shown_before(ticket, seen)
+    if before is not None:
+        since = f"it was shown to you {zones.shown(before.at, zone)}"
+        return tickets.changes_since_decided(ticket.number, before.object.id), since
     gone = sorted(
         (one for one in ticket.approvals if one.void_at is not None),
         key=lambda one: (one.person == seen.person.id, one.at),
@@ -141,17 +158,34 @@ def _changes(ticket: TicketView, seen: Visitor, names: Names) -> tuple[list[dict
     return tickets.changes_since_decided(ticket.number, last.content_hash), f"{who} {last.verdict.value} it"
 
 
-def _asset(asset_id: str, connection_id: str, names: Names) -> dict[str, Any]:
+def _shown_before(ticket: TicketView, seen: Visitor) -> evidence.Entry | None:
+    """Return the newest entry that says that this person was shown another content of the ticket."""
+    frozen = {
+        str(item["sha256"])
+        for entry in evidence.entries(ticket=ticket.number)
+        for item in entry.artifacts
+        if item["role"] == "snapshot"
+    }
+    looks = [
+        look
+        for sha256 in frozen - {ticket.content_hash}
+        for look in evidence.entries(events=["evidence.viewed"], object=evidence.ObjectRef("artifact", sha256))
+        if look.actor_id == seen.person.id
+    ]
+    return max(looks, key=lambda look: look.seq, default=None)
+
+
+def _asset(named: TicketAsset, names: Names) -> dict[str, Any]:
+    asset_id = named.asset_id
     asset = names.assets[asset_id]
-    link = next((one for one in asset.connections if one.id == connection_id), None)
+    link = next((one for one in asset.connections if one.id == named.connection_id), None)
     facts = [
         ("Owner", names.person(asset.owner) if asset.owner else "nobody"),
         ("Depended on by", ", ".join(one.hostname for one in inventory.dependants(asset_id)) or "nothing"),
     ]
     if link is not None:
         facts += [
-            ("Reached at", f"{link.target_account}@{link.address}, port {link.port}"),
-            ("Elevation", called(link.elevation.value)),
+            ("Reached at", told(named, asset)),
             ("Host identity", link.host_identity or "not pinned: nothing will open"),
             ("Watched", ", ".join(link.watched_roots) or "nothing"),
         ]
@@ -167,7 +201,7 @@ def _asset(asset_id: str, connection_id: str, names: Names) -> dict[str, Any]:
     }
 
 
-def _doer(person_id: str, ticket: TicketView, seen: Visitor) -> dict[str, Any]:
+def _doer(person_id: str, ticket: TicketView, seen: Visitor, zone: ZoneInfo) -> dict[str, Any]:
     person = personnel.person(person_id)
     said = []
     for named in ticket.assets:
@@ -177,7 +211,7 @@ def _doer(person_id: str, ticket: TicketView, seen: Visitor) -> dict[str, Any]:
         )
         host = asset.hostname if asset else named.asset_id
         said.append(
-            f"{host}: authorised until {right.valid_until:%d %b %Y}"
+            f"{host}: authorised until {zones.shown(right.valid_until, zone, 'date')}"
             + ("" if right.access_authorised else ", only with an escort")
             if right
             else f"{host}: not authorised"
@@ -190,7 +224,7 @@ def _doer(person_id: str, ticket: TicketView, seen: Visitor) -> dict[str, Any]:
     }
 
 
-def _agreement(agreement_id: str, zone: Any) -> str:  # noqa: ANN401  a ZoneInfo
+def _agreement(agreement_id: str, zone: ZoneInfo) -> str:
     if not agreement_id:
         return ""
     terms = personnel.agreement(agreement_id)
@@ -216,6 +250,12 @@ def _backups(ticket: TicketView, names: Names) -> list[dict[str, Any]]:
         }
         for fact in newest.values()
     ]
+
+
+def _undrilled(ticket: TicketView, names: Names) -> list[str]:
+    """Return the assets of which no restore was ever tried."""
+    drilled = {fact.asset for fact in evidence.facts(kinds=["restore.drilled"])}
+    return [names.asset(named.asset_id) for named in ticket.assets if named.asset_id not in drilled]
 
 
 def _duty(seen: Visitor, ticket: TicketView, names: Names) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Assets: the list, the page, adding, changing, retiring, and the ways to reach one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -8,8 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from quarterdeck.controls.api import fact_kind, is_fact_kind
-from quarterdeck.entrypoints.web import lists, stepup, watching
+from quarterdeck.entrypoints.web import asset_history, lists, stepup, watching, zones
 from quarterdeck.entrypoints.web.asset_forms import AssetForm, ConnectionForm
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import Visitor, page, posted
@@ -26,7 +26,7 @@ from quarterdeck.tickets import api as tickets
 from quarterdeck.workflows import keep_inventory
 
 
-def _listing(names: Names) -> lists.Listing[AssetView]:
+def _listing(names: Names, acts: Sequence[lists.Act]) -> lists.Listing[AssetView]:
     return lists.Listing(
         name="assets",
         noun="assets",
@@ -59,13 +59,7 @@ def _listing(names: Names) -> lists.Listing[AssetView]:
             ),
         ],
         row_url=lambda row: reverse("asset", args=[row.id]),
-        empty=lists.Empty(
-            "No assets yet",
-            "Drop the list you have: a CSV with one machine a row. What would change is shown before it is written.",
-            "server",
-            "Import a CSV",
-            reverse("asset_import"),
-        ),
+        empty=_nothing_yet(),
         filters=[
             lists.Filter("category", "Category", lambda row: row.category.value, called),
             lists.Filter("cui", "CUI", lambda row: "yes" if row.handles_cui else "no", lambda code: code),
@@ -73,14 +67,31 @@ def _listing(names: Names) -> lists.Listing[AssetView]:
             lists.Filter("environment", "Environment", lambda row: row.environment.value, called),
             lists.Filter("use", "In use", lambda row: "in use" if row.active else "retired", lambda code: code),
         ],
+        row_id=lambda row: row.id,
+        acts=acts,
         sort="hostname",
     )
+
+
+def _nothing_yet() -> lists.Empty:
+    say = "Drop the list you have: a CSV with one machine a row. What would change is shown before it is written."
+    return lists.Empty("No assets yet", say, "server", "Import a CSV", reverse("asset_import"))
+
+
+def _bulk(seen: Visitor) -> list[lists.Act]:
+    acts = []
+    if seen.has(*MAY_REQUEST):
+        acts.append(lists.Act("One ticket for these", reverse("assets_ticket"), "ticket"))
+    if seen.has(Role.IT_LEAD):
+        acts.append(lists.Act("Retire", reverse("assets_retire"), "archive"))
+    return acts
 
 
 @page()
 def asset_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """The inventory."""
-    shown = lists.build(request, _listing(Names()), inventory.assets(include_retired="use" in request.GET))
+    rows = inventory.assets(include_retired="use" in request.GET)
+    shown = lists.build(request, _listing(Names(), _bulk(seen)), rows, offers=seen.has(Role.IT_LEAD))
     if isinstance(shown, HttpResponse):
         return shown
     acts = []
@@ -110,6 +121,8 @@ def asset_page(request: HttpRequest, seen: Visitor, asset_id: str) -> HttpRespon
     history = list(evidence.entries(events=("asset.added", "asset.changed", "asset.retired")))
     known = [entry for entry in history if entry.object.id == asset_id]
     readable = {ticket.number for ticket in tickets.tickets(person_id=seen.person.id, at=seen.now)}
+    named = tickets.tickets_of_asset(asset_id)
+    zone = zones.zone_of(request)
     context = {
         "asset": asset,
         "owner": names.person(asset.owner) if asset.owner else "",
@@ -127,17 +140,26 @@ def asset_page(request: HttpRequest, seen: Visitor, asset_id: str) -> HttpRespon
                 "state": one.state.value,
                 "from_": one.window.from_,
             }
-            for one in tickets.tickets_of_asset(asset_id)[:20]
+            for one in named[:20]
             if one.number in readable
         ],
         "maintainers": _maintainers(asset, seen, names),
-        "facts": _newest_facts(asset_id),
+        "more_tickets": max(0, len(named) - 20),
+        "source": _source(known[-1]) if known else "",
         "ways": [one for one in inventory.entry_points() if asset_id in one.assets],
         "may_change": seen.has(Role.IT_LEAD) and asset.active,
         "may_request": seen.has(*MAY_REQUEST) and asset.active,
     }
     context |= watching.of_asset(asset, seen, names)
+    context |= asset_history.context(asset_id, named, readable, seen.now, zone)
     return render(request, "assets/page.html", context)
+
+
+def _source(last: evidence.Entry) -> str:
+    """Say where the facts as they stand came from: a CSV import is an entry of the same act."""
+    imported = evidence.entries(events=["inventory.imported"], from_seq=last.seq)
+    same_act = any(entry.at == last.at and entry.actor_id == last.actor_id for entry in imported)
+    return "from a CSV" if same_act else "by hand"
 
 
 def _maintainers(asset: AssetView, seen: Visitor, names: Names) -> list[dict[str, Any]]:
@@ -155,21 +177,6 @@ def _maintainers(asset: AssetView, seen: Visitor, names: Names) -> list[dict[str
                 "mfa": person.mfa_enrolled,
             })  # fmt: skip
     return found
-
-
-def _newest_facts(asset_id: str) -> list[dict[str, Any]]:
-    newest = {fact.kind: fact for fact in evidence.facts(asset=asset_id)}
-    return [
-        {
-            "label": fact_kind(fact.kind).label if is_fact_kind(fact.kind) else fact.kind,
-            "outcome": fact.outcome.value,
-            "word": fact.outcome.value.capitalize(),
-            "grade": fact.grade.value,
-            "at": fact.at,
-            "ticket": fact.ticket,
-        }
-        for fact in sorted(newest.values(), key=lambda fact: fact.at, reverse=True)
-    ]
 
 
 @page(Role.IT_LEAD)

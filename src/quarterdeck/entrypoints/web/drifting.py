@@ -1,6 +1,8 @@
 """Differences before and after as the ticket's tab shows them, and the form that settles them."""
 
+from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -8,8 +10,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from quarterdeck.baselines import api as baselines
-from quarterdeck.baselines.api import Disposition, DriftClass, DriftItemView, DriftView
-from quarterdeck.entrypoints.web import stepup
+from quarterdeck.baselines.api import Disposition, DriftClass, DriftItemView, DriftView, Severity
+from quarterdeck.entrypoints.web import drift_facts, stepup
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page
 from quarterdeck.entrypoints.web.people_in import CLOCK
@@ -25,13 +27,11 @@ HOW = {
 }
 
 
-def shown(drift: DriftView, seen: Visitor, ticket: TicketView, names: Names) -> dict[str, Any]:
-    """Return one asset's comparison: counts, packages in one line each, unexplained first."""
+def shown(drift: DriftView, seen: Visitor, ticket: TicketView, names: Names, zone: ZoneInfo) -> dict[str, Any]:
+    """Return one asset's comparison: counts, packages in one line each, unexplained first, posture in its own block."""
     left = len(drift.open_items)
-    packages: dict[str, int] = {}
-    for item in drift.items:
-        if item.package and item.drift_class is DriftClass.EXPECTED:
-            packages[item.package] = packages.get(item.package, 0) + item.count
+    found = drift_facts.document_of(drift, zone)
+    items = sorted(drift.items, key=lambda item: (not item.is_open, item.drift_class is DriftClass.EXPECTED))
     return {
         "id": drift.asset,
         "asset": names.asset(drift.asset),
@@ -42,29 +42,56 @@ def shown(drift: DriftView, seen: Visitor, ticket: TicketView, names: Names) -> 
         "counts": [
             {"n": drift.after.entries, "label": "paths watched"},
             {"n": sum(item.count for item in drift.items), "label": "differences"},
-            {"n": sum(item.drift_class is DriftClass.EXPECTED for item in drift.items), "label": "expected"},
+            {"n": sum(item.count for item in drift.items if item.drift_class is DriftClass.EXPECTED),
+             "label": "expected"},
             {"n": left, "label": "unexplained"},
             {"n": drift.after.unreadable, "label": "unreadable"},
         ],
-        "packages": [
-            f"{name}: {count} {'file' if count == 1 else 'files'}, expected" for name, count in packages.items()
-        ],
-        "items": [_item(item, names) for item in drift.items],
+        "severities": _severities(drift),
+        "packages": _packages(drift, drift_facts.versions(found)),
+        "items": [_item(item, names, found) for item in items if item.source != "posture"],
+        "posture": [_item(item, names, found) for item in items if item.source == "posture"],
+        "readable": found.readable,
         "may_explain": not ticket.is_final
         and seen.person.id not in ticket.technicians
         and bool(seen.roles & STAFF_AT_WORK),
         "how": [(how.value, said) for how, said in HOW.items()],
-    }
+    }  # fmt: skip
 
 
-def _item(item: DriftItemView, names: Names) -> dict[str, Any]:
+def _severities(drift: DriftView) -> list[dict[str, Any]]:
+    """Return how many differences are of each severity, the worst first, and how many of them are open."""
+    found = []
+    for severity in (Severity.FORBIDDEN, Severity.SENSITIVE, Severity.ORDINARY):
+        mine = [item for item in drift.items if item.severity is severity]
+        if mine:
+            found.append({"code": severity.value, "count": sum(item.count for item in mine),
+                          "open": sum(item.is_open for item in mine)})  # fmt: skip
+    return found
+
+
+def _packages(drift: DriftView, versions: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return each package whose files changed as declared: `openssl 3.0.18 → 3.0.19: 214 files, expected`."""
+    counts: dict[str, int] = {}
+    for item in drift.items:
+        if item.package and item.drift_class is DriftClass.EXPECTED:
+            counts[item.package] = counts.get(item.package, 0) + item.count
+    return [
+        {"name": name, "version": versions.get(name, ""), "said": f"{count} file{'' if count == 1 else 's'}, expected"}
+        for name, count in counts.items()
+    ]
+
+
+def _item(item: DriftItemView, names: Names, found: drift_facts.Document) -> dict[str, Any]:
     judged = item.disposition.value if item.disposition else item.drift_class.value
+    posture = item.source == "posture"
     return {
         "id": item.id,
-        "path": item.path,
-        "posture": "posture" if item.source == "posture" else "",
+        "path": drift_facts.posture_name(item.path) if posture else item.path,
         "change": item.kind.value.replace("_", " "),
-        "what": ", ".join(code.replace("_", " ") for code in item.codes),
+        "why": ", ".join(code.replace("_", " ") for code in item.codes if code != "posture_changed"),
+        "facts": [] if posture else found.files.get(item.path, []),
+        "moved": found.posture.get(item.path) if posture else None,
         "severity": item.severity.value,
         "package": item.package,
         "count": item.count,
@@ -72,6 +99,7 @@ def _item(item: DriftItemView, names: Names) -> dict[str, Any]:
         "judgement": judged,
         "by": names.person(item.disposed_by) if item.disposed_by else "",
         "at": item.disposed_at,
+        "reason": item.reason_sha256,
     }
 
 

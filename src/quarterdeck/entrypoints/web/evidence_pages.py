@@ -6,32 +6,26 @@ from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from quarterdeck.assessor import api as assessor
 from quarterdeck.assessor.api import OrderState, OrderView
 from quarterdeck.config.api import load
-from quarterdeck.entrypoints.web import zones
+from quarterdeck.entrypoints.web import checkpoints, lists, zones
 from quarterdeck.entrypoints.web.naming import Names
+from quarterdeck.entrypoints.web.package_contents import PACKAGERS, PeriodForm, kept_back
 from quarterdeck.entrypoints.web.pages import Visitor, page
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import record_view, ticket_for
-from quarterdeck.entrypoints.web.ticket_forms import MomentField, TimedForm
+from quarterdeck.entrypoints.web.tags import bytes_words
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.decision import Refused
-from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
 from quarterdeck.workflows import export_package
 
-PACKAGERS = (Role.IT_LEAD, Role.ASSESSOR)
-SHOWN_CHECKPOINTS = 40
-
-
-class PeriodForm(TimedForm):
-    """The period of a package."""
-
-    since = MomentField(label="From", help_text="For example 1 Oct 2026.")
-    until = MomentField(label="Until", initial="now")
+SHOWN_CHECKPOINTS = 12
+SHOWN_ORDERS = 10
 
 
 @page()
@@ -39,21 +33,18 @@ def evidence_page(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """What is sealed, what left the server, what has not yet; and the packages for those who may make them."""
     head = evidence.head()
     anchored = evidence.anchored_size()
-    receipts: dict[int, list[evidence.ReceiptView]] = {}
-    for receipt in evidence.receipts():
-        receipts.setdefault(receipt.size, []).append(receipt)
+    names = Names()
     may_package = seen.has(*PACKAGERS)
-    made = [_order(order, Names()) for order in assessor.orders()] if may_package else []
+    made = [_order(order, seen, names) for order in assessor.orders()[:SHOWN_ORDERS]] if may_package else []
+    kept = checkpoints.rows(names)
     context: dict[str, Any] = {
         "head": head,
         "anchored": anchored,
         "waiting": max(0, head.size - anchored),
         "oldest": evidence.oldest_unanchored(),
-        "anchored_width": round(100 * anchored / head.size, 1) if head.size else 0,
-        "checkpoints": [
-            {"view": one, "receipts": [_receipt(receipt) for receipt in receipts.get(one.size, ())]}
-            for one in evidence.checkpoints(SHOWN_CHECKPOINTS)
-        ],
+        "line": checkpoints.line(kept, head.size, anchored),
+        "checkpoints": kept[:SHOWN_CHECKPOINTS],
+        "more_checkpoints": max(0, len(kept) - SHOWN_CHECKPOINTS),
         "origin": load().ledger_origin,
         "may_package": may_package,
         "orders": made,
@@ -68,42 +59,94 @@ def evidence_page(request: HttpRequest, seen: Visitor) -> HttpResponse:
     return render(request, "evidence/page.html", context)
 
 
-def _receipt(receipt: evidence.ReceiptView) -> dict[str, Any]:
-    independent = receipt.grade is evidence.AnchorGrade.INDEPENDENT
-    return {
-        "channel": receipt.channel,
-        "target": receipt.target,
-        "at": receipt.sent_at,
-        "independent": independent,
-        "grade": "independent" if independent else "same administrator",
-    }
+_LOOKS = {
+    OrderState.WAITING: ("pending", "Waiting"),
+    OrderState.RUNNING: ("running_job", "Being made"),
+    OrderState.DONE: ("passed", "Ready"),
+    OrderState.FAILED: ("failed", "Failed"),
+}
 
 
-def _order(order: OrderView, names: Names) -> dict[str, Any]:
-    looks = {"waiting": "pending", "running": "open", "done": "passed", "failed": "failed"}
-    named = {"waiting": "Waiting", "running": "Being made", "done": "Ready", "failed": "Failed"}
+def _what(order: OrderView) -> str:
+    """Say what a package is of; many tickets are counted."""
+    if order.since and order.until:
+        return f"{order.since:%d %b %Y} to {order.until:%d %b %Y}"
+    shown = ", ".join(order.tickets[:3])
+    return shown if len(order.tickets) <= 3 else f"{shown} and {len(order.tickets) - 3} more"
+
+
+def _order(order: OrderView, seen: Visitor, names: Names) -> dict[str, Any]:
+    code, word = _LOOKS[order.state]
     return {
         "id": order.id,
         "name": order.file_name,
-        "what": ", ".join(order.tickets) if order.tickets else f"{order.since:%d %b %Y} to {order.until:%d %b %Y}",
+        "what": _what(order),
         "by": names.person(order.ordered_by),
         "at": order.ordered_at,
-        "code": looks[order.state.value],
-        "word": named[order.state.value],
+        "code": code,
+        "word": word,
         "live": order.state in (OrderState.WAITING, OrderState.RUNNING),
         "ready": order.state is OrderState.DONE,
         "message": order.message,
         "size": order.size,
         "sha256": order.sha256,
-        "withheld": order.withheld,
+        "count": order.withheld,
+        "withheld": kept_back(order, seen, names),
+        "cancelling": order.cancel_asked,
     }
 
 
 @page(*PACKAGERS)
 def order_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
-    """The packages alone, asked for while one is being made."""
-    found = [_order(order, Names()) for order in assessor.orders()]
+    """The newest packages alone, asked for while one is being made."""
+    names = Names()
+    found = [_order(order, seen, names) for order in assessor.orders()[:SHOWN_ORDERS]]
     return render(request, "evidence/orders.html", {"orders": found, "live": any(one["live"] for one in found)})
+
+
+@page(*PACKAGERS)
+def order_archive(request: HttpRequest, seen: Visitor) -> HttpResponse:
+    """Every package that was ordered, as a list."""
+    names = Names()
+    listing = lists.Listing[OrderView](
+        name="packages",
+        noun="packages",
+        columns=[
+            lists.Column("name", "Package", lambda row: lists.text(row.file_name, sub=_what(row))),
+            lists.Column("state", "State", lambda row: lists.state(_LOOKS[row.state][0], _LOOKS[row.state][1])),
+            lists.Column("by", "Ordered by", lambda row: lists.text(names.person(row.ordered_by))),
+            lists.Column("at", "Ordered", lambda row: lists.moment(row.ordered_at), lambda row: row.ordered_at),
+            lists.Column("size", "Size", lambda row: lists.text(bytes_words(row.size)), lambda row: row.size),
+            lists.Column("withheld", "Withheld", lambda row: lists.text(row.withheld), lambda row: row.withheld),
+            lists.Column("sha256", "SHA-256", lambda row: lists.mono(row.sha256), shown=False),
+        ],
+        row_url=lambda row: reverse("package", args=[row.id]) if row.state is OrderState.DONE else "",
+        empty=lists.Empty("No package yet", "A package holds entries, files and proofs of a ticket or a period.",
+                          "package", "Make the first one", reverse("evidence")),
+        filters=[
+            lists.Filter("state", "State", lambda row: row.state.value, lambda code: _LOOKS[OrderState(code)][1]),
+            lists.Filter("kind", "Of", lambda row: row.kind.value, lambda code: f"a {code}"),
+        ],
+        sort="-at",
+    )  # fmt: skip
+    shown = lists.build(request, listing, assessor.orders())
+    if isinstance(shown, HttpResponse):
+        return shown
+    lead = "Whatever left this server for an assessor; each export is an entry that names the hashes of its views."
+    return render(request, "list_page.html", {"list": shown, "title": "Packages", "lead": lead, "crumbs": _CRUMBS})
+
+
+@page()
+def checkpoint_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
+    """Every checkpoint with whom it reached, as a list."""
+    shown = lists.build(request, checkpoints.listing(), checkpoints.rows(Names()))
+    if isinstance(shown, HttpResponse):
+        return shown
+    lead = "Each is a signed size and root of the ledger. The holders outside can show that nothing before it changed."
+    return render(request, "list_page.html", {"list": shown, "title": "Checkpoints", "lead": lead, "crumbs": _CRUMBS})
+
+
+_CRUMBS = (("Evidence", "evidence"),)
 
 
 @page(*PACKAGERS)
@@ -131,7 +174,7 @@ def order_package(request: HttpRequest, seen: Visitor) -> HttpResponse:
 @require_POST
 def order_cancel(request: HttpRequest, seen: Visitor, order_id: str) -> HttpResponse:
     """Stop the making of a package at its next step."""
-    assessor.cancel_order(order_id)
+    export_package.cancel_package(seen.actor, CLOCK, order_id)
     messages.info(request, "It stops at its next step.")
     return redirect("evidence")
 

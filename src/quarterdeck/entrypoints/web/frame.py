@@ -1,6 +1,8 @@
 """What the frame around every page shows: navigation by task, what waits, running sessions, oldest unanchored."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -10,11 +12,15 @@ from quarterdeck.config.api import load
 from quarterdeck.entrypoints.web import zones
 from quarterdeck.entrypoints.web.pages import EVERYONE, STAFF_AT_WORK
 from quarterdeck.entrypoints.web.people_in import CLOCK, Visitor, visitor_of
+from quarterdeck.entrypoints.web.viewing import is_watched
 from quarterdeck.evidence import api as evidence
+from quarterdeck.inventory import api as inventory
+from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
 from quarterdeck.sessions import api as sessions
 
 WAITING = "waiting_count"
+JUDGING = (Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER, Role.ASSESSOR)
 DENSITIES = ("roomy", "compact")
 
 
@@ -39,9 +45,11 @@ PLACES = (
     Place("Assets", "assets", "server", "a", EVERYONE),
     Place("People & vendors", "people", "users", "p", EVERYONE),
     Place("Registers", "registers", "tools", "r", EVERYONE),
+    Place("Backups & drills", "backups", "database", "b", EVERYONE),
     Place("Evidence", "evidence", "shield-check", "e", EVERYONE),
-    Place("Objectives", "objectives", "target", "o", EVERYONE),
+    Place("Objectives", "objectives", "target", "o", frozenset(JUDGING)),
     Place("Assessor's desk", "desk", "scale", "d", frozenset({Role.ASSESSOR}), on_phone=True),
+    Place("Questions", "questions", "message-question", "q", frozenset({Role.ASSESSOR, Role.IT_LEAD})),
     Place("First run", "first_run", "rocket", "f", frozenset({Role.IT_LEAD})),
 )
 
@@ -60,8 +68,20 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     if found is not None:
         context |= {"visitor": found, "places": _places(request, found), "roles": found.roles}
         context |= {"unanchored": evidence.oldest_unanchored(), "waiting_count": request.session.get(WAITING, 0)}
-        context |= {"running_sessions": len(sessions.running())}
+        running = sessions.running()
+        context |= {"running_sessions": len(running), "escort_needed": _needs_escort(running, now)}
+        context |= {"watched": is_watched(found)}
     return context
+
+
+def _needs_escort(running: Sequence[sessions.SessionView], now: datetime) -> int:
+    """Return how many running sessions are of people who may work only with an escort beside them (3.7.6[a])."""
+    count = 0
+    for one in running:
+        asset = inventory.asset(one.asset)
+        right = personnel.authorisation(one.person, one.asset, now, category=asset.category.value if asset else "")
+        count += right is None or not right.access_authorised
+    return count
 
 
 def _places(request: HttpRequest, found: Visitor) -> list[dict[str, Any]]:

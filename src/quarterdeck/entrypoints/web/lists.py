@@ -45,9 +45,9 @@ def text(value: object, *, url: str = "", sub: str = "", marks: Iterable[str] = 
     return Cell(text=str(value), url=url, sub=sub, marks=tuple(marks))
 
 
-def mono(value: object, *, url: str = "") -> Cell:
+def mono(value: object, *, url: str = "", sub: str = "") -> Cell:
     """Return a cell in the monospaced face: hashes, host names."""
-    return Cell(text=str(value), kind="mono", url=url)
+    return Cell(text=str(value), kind="mono", url=url, sub=sub)
 
 
 def state(code: str, word: str = "") -> Cell:
@@ -114,7 +114,7 @@ class Empty:
 
 @dataclass(frozen=True)
 class Listing(Generic[Row]):
-    """A list as a page declares it."""
+    """A list as a page declares it; `group` puts a heading over each run of rows while they stand as they came."""
 
     name: str
     noun: str
@@ -125,6 +125,12 @@ class Listing(Generic[Row]):
     row_id: Callable[[Row], str] | None = None
     acts: Sequence[Act] = ()
     sort: str = ""
+    single: str = ""
+    group: Callable[[Row], str] | None = None
+
+    def counted(self, count: int) -> str:
+        """Return the word for so many rows: `1 ticket`, `2 tickets`."""
+        return (self.single or self.noun.removesuffix("s")) if count == 1 else self.noun
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +167,19 @@ class Shown:
     chips: list[dict[str, str]]
     menus: list[tuple[str, list[Choice]]]
     columns: list[tuple[str, str, bool]]
+    counted: str
     pages: dict[str, Any] = field(default_factory=dict)
     csv_url: str = ""
     xlsx_url: str = ""
     clear_url: str = ""
+    narrowed: bool = False
+    offers: bool = True
 
 
-def build(request: HttpRequest, listing: Listing[Row], rows: Sequence[Row]) -> Shown | HttpResponse:
-    """Return the list as the address asks for it, or the export file."""
+def build(
+    request: HttpRequest, listing: Listing[Row], rows: Sequence[Row], *, offers: bool = True
+) -> Shown | HttpResponse:
+    """Return the list as the address asks for it, or the export file; `offers` lets an empty one name the first act."""
     asked = request.GET
     picked = _searched(listing, rows, asked.get("q", ""))
     kept = [row for row in picked if _passes(listing, row, asked)]
@@ -183,10 +194,11 @@ def build(request: HttpRequest, listing: Listing[Row], rows: Sequence[Row]) -> S
         return exports.KINDS[wanted](listing.name, [column.label for column in columns], cells)
     page, last = _page(asked, len(kept))
     part = kept[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    grouped = listing.group if not sort else None
     return Shown(
         listing=listing,
         headings=[_heading(column, asked, sort, descending=descending) for column in columns],
-        rows=[_row(listing, columns, row) for row in part],
+        rows=_rows(listing, columns, part, grouped),
         total=len(rows),
         found=len(kept),
         query=asked.get("q", ""),
@@ -194,17 +206,32 @@ def build(request: HttpRequest, listing: Listing[Row], rows: Sequence[Row]) -> S
         chips=_chips(listing, asked),
         menus=[(each.label, _choices(each, picked, asked)) for each in listing.filters],
         columns=[(column.key, column.label, column in columns) for column in listing.columns],
+        counted=listing.counted(len(rows)),
         pages={"at": page, "last": last, "back": _with(asked, page=page - 1), "on": _with(asked, page=page + 1)},
         csv_url=_with(asked, export="csv"),
         xlsx_url=_with(asked, export="xlsx"),
         clear_url=request.path,
+        narrowed=len(kept) != len(rows),
+        offers=offers,
     )
+
+
+def _rows(
+    listing: Listing[Row], columns: Sequence[Column[Row]], part: Sequence[Row], group: Callable[[Row], str] | None
+) -> list[dict[str, Any]]:
+    shown, last = [], None
+    for row in part:
+        heading = group(row) if group else ""
+        shown.append(_row(listing, columns, row) | {"heading": heading if heading != last else ""})
+        last = heading
+    return shown
 
 
 def _row(listing: Listing[Row], columns: Sequence[Column[Row]], row: Row) -> dict[str, Any]:
     return {
         "url": listing.row_url(row),
         "id": listing.row_id(row) if listing.row_id else "",
+        "name": listing.columns[0].cell(row).plain,
         "cells": [(column.label, column.cell(row)) for column in columns],
     }
 

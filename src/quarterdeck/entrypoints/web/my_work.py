@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from quarterdeck.baselines import api as baselines
-from quarterdeck.entrypoints.web import watching, zones
+from quarterdeck.entrypoints.web import consents, questions, watching, zones
 from quarterdeck.entrypoints.web.calendar import line
+from quarterdeck.entrypoints.web.first_run import steps_done
 from quarterdeck.entrypoints.web.frame import WAITING
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import EVERYONE, Visitor, page
@@ -26,6 +27,7 @@ from quarterdeck.tickets.api import ApprovalKind, HoldState, State, TicketView
 
 LIVE = (State.DRAFT, State.SUBMITTED, State.APPROVED, State.SCHEDULED, State.OPEN, State.VERIFYING)
 _SOON = timedelta(days=30)
+_ASKS = "waits for your decision"
 _UNANCHORED_TOO_LONG = timedelta(hours=24)
 
 
@@ -58,11 +60,18 @@ def my_work(request: HttpRequest, seen: Visitor) -> HttpResponse:
         "waiting_for": _waiting_for(seen, at_work, names) + watching.waited_for(seen, names),
         "today": today,
         "risks": _risks(seen, at_work, names) + watching.risks(seen, names),
-        "told": [one for one in tickets.notices(seen.person.id, 20) if one.seen_at is None],
+        "told": _told(seen),
+        "set_up": steps_done(request, seen) if seen.has(Role.IT_LEAD) and not (at_work or tickets.tickets()) else None,
         "may_request": seen.has(*MAY_REQUEST),
         "may_log": seen.has(Role.TECHNICIAN, Role.IT_LEAD),
     }
     return render(request, "work/my_work.html", context)
+
+
+def _told(seen: Visitor) -> list[tickets.TicketNoticeView]:
+    """Return what the person was told and has not put away; what waits for them stands above already."""
+    found = [one for one in tickets.notices(seen.person.id, 20) if one.seen_at is None]
+    return [one for one in found if not one.subject.endswith(_ASKS)]
 
 
 @page(*EVERYONE)
@@ -77,6 +86,7 @@ def waiting(seen: Visitor, live: list[TicketView], names: Names) -> list[dict[st
     """Return everything that waits for this person, the soonest due first."""
     found = [item for ticket in live for item in _of_ticket(ticket, seen, names)] + _of_people(seen, names)
     found += watching.waiting(seen, names)
+    found += consents.waiting(seen) + questions.waiting(seen)
     far = datetime.max.replace(tzinfo=seen.now.tzinfo)
     return sorted(found, key=lambda item: item["due"] or far)
 
@@ -198,18 +208,22 @@ def _of_person(person_id: str, act: str, about: str) -> dict[str, Any]:
 
 
 def _waiting_for(seen: Visitor, live: list[TicketView], names: Names) -> list[dict[str, Any]]:
+    """Return the tickets of this person that others decide on: who, and since when, one line a ticket."""
     found = []
     for ticket in live:
         if ticket.state is not State.SUBMITTED or seen.person.id not in {ticket.requester, *ticket.technicians}:
             continue
+        said = []
         for role, people in tickets.waiting_for(ticket.number, seen.now).items():
             who = (
                 " or ".join(names.person(person) for person in people)
                 or "nobody can: name a deputy or an external approver"
             )
+            said.append(f"{called(role.value)}: {who}")
+        if said:
             found.append({
-                "what": f"{called(role.value)[:1].upper()}{called(role.value)[1:]} of {ticket.number}",
-                "who": who, "since": ticket.state_at, "url": ticket_url(ticket),
+                "what": f"{ticket.number} {ticket.title}", "who": " · ".join(said), "since": ticket.state_at,
+                "url": ticket_url(ticket),
             })  # fmt: skip
     return found
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase
 
 from quarterdeck.entrypoints.web.people_in import Visitor, visitor_of
+from quarterdeck.entrypoints.web.viewing import note_view
 from quarterdeck.personnel.api import Role
 
 EVERYONE = frozenset(Role)
@@ -39,7 +40,9 @@ def page(*roles: Role) -> Callable[[View], View]:
             seen = visitor_of(request)
             if seen is None or not seen.roles & wanted:
                 raise PermissionDenied
-            return view(request, seen, *arguments, **named)
+            response = view(request, seen, *arguments, **named)
+            note_view(request, seen, response)
+            return response
 
         opened.access = Access(wanted)  # type: ignore[attr-defined]
         return opened

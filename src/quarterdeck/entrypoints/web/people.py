@@ -30,6 +30,7 @@ def people_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
     listing = lists.Listing[PersonView](
         name="people",
         noun="people",
+        single="person",
         columns=[
             lists.Column("name", "Name", lambda row: lists.text(row.name, sub=row.email)),
             lists.Column("organisation", "Organisation", lambda row: lists.text(row.organisation, sub=row.kind.value)),
@@ -51,6 +52,8 @@ def people_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
             lists.Filter("mfa", "Second factor", lambda row: "enrolled" if row.mfa_enrolled else "not_enrolled"),
             lists.Filter("state", "State", lambda row: "active" if row.active else "inactive"),
         ],
+        row_id=lambda row: row.id,
+        acts=[lists.Act("Deactivate", reverse("people_deactivate"), "user-off")] if seen.has(Role.IT_LEAD) else (),
         sort="name",
     )
     shown = lists.build(request, listing, personnel.people())
@@ -202,11 +205,14 @@ def _take_issued(request: HttpRequest, person_id: str) -> dict[str, str] | None:
 def role_grant(request: HttpRequest, seen: Visitor, person_id: str) -> HttpResponse:
     """Grant a role, or ask for a guarded one."""
     person = personnel.person(person_id)
-    form = RoleForm(posted(request))
+    form = RoleForm(posted(request), zone=zones.zone_of(request), now=seen.now)
     refused = None
     if request.method == "POST" and form.is_valid():
         try:
-            made = personnel.grant_role(person_id, Role(form.cleaned_data["role"]), actor=seen.actor, clock=CLOCK)
+            made = personnel.grant_role(
+                person_id, Role(form.cleaned_data["role"]), actor=seen.actor, clock=CLOCK,
+                valid_until=form.cleaned_data["valid_until"],
+            )  # fmt: skip
             waits = made.state is GrantState.PENDING
             messages.success(
                 request, "A second person confirms it; it counts a day later. Both are told." if waits else "Granted."

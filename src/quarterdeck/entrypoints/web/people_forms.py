@@ -32,10 +32,13 @@ class PersonForm(forms.Form):
     )
 
 
-class RoleForm(forms.Form):
-    """A role."""
+class RoleForm(TimedForm):
+    """A role, for an assessor perhaps with an end."""
 
     role = forms.ChoiceField(label="Role", choices=options(Role), widget=forms.RadioSelect)
+    valid_until = MomentField(
+        label="Until", required=False, help_text="For an assessor: when the access ends by itself. For example +30d."
+    )
 
 
 class DeputyForm(TimedForm):

@@ -16,6 +16,7 @@ from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.register_forms import EntryPointForm, InspectionForm, ItemForm
 from quarterdeck.entrypoints.web.words import called
 from quarterdeck.inventory import api as inventory
+from quarterdeck.inventory.api import EntryPointView
 from quarterdeck.kernel.decision import Decision, Refused
 from quarterdeck.personnel.api import Role
 from quarterdeck.tools import api as tools
@@ -23,11 +24,8 @@ from quarterdeck.tools.api import InspectionOutcome, ItemState, ItemView
 from quarterdeck.workflows import keep_inventory, keep_tools
 
 
-@page()
-def item_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
-    """Tools, techniques, mechanisms."""
-    names = Names()
-    listing = lists.Listing[ItemView](
+def _items(names: Names, seen: Visitor) -> lists.Listing[ItemView]:
+    return lists.Listing(
         name="register",
         noun="items",
         columns=[
@@ -59,9 +57,17 @@ def item_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
             lists.Filter("kind", "Kind", lambda row: row.kind.value, called),
             lists.Filter("state", "State", lambda row: row.state.value),
         ],
+        row_id=lambda row: row.id,
+        acts=[lists.Act("Withdraw", reverse("items_withdraw"), "archive")] if seen.has(Role.IT_LEAD) else (),
         sort="name",
     )
-    shown = lists.build(request, listing, tools.items())
+
+
+@page()
+def item_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
+    """Tools, techniques, mechanisms."""
+    listing = _items(Names(), seen)
+    shown = lists.build(request, listing, tools.items(), offers=seen.has(Role.IT_LEAD))
     if isinstance(shown, HttpResponse):
         return shown
     acts: list[dict[str, object]] = [
@@ -155,21 +161,67 @@ def item_inspect(request: HttpRequest, seen: Visitor, item_id: str) -> HttpRespo
     return _ask(request, form, f"Inspect {item.name} {item.version}", lead, "Record", refused)
 
 
+def _ways_in(names: Names, seen: Visitor) -> lists.Listing[EntryPointView]:
+    gaps = inventory.entry_point_gaps(seen.now)
+
+    def lacks(row: EntryPointView) -> str:
+        return " ".join(f"{one.sentence} {one.next_step}" for one in gaps.get(row.id, Decision()).reasons)
+
+    return lists.Listing(
+        name="ways-in",
+        noun="ways in",
+        single="way in",
+        columns=[
+            lists.Column("name", "Way in", lambda row: lists.text(row.name, sub=called(row.kind.value))),
+            lists.Column(
+                "state",
+                "Evidence",
+                lambda row: lists.state("failed", "Lacks evidence") if lacks(row) else lists.state("passed", "Covered"),
+            ),
+            lists.Column("lacks", "What it lacks", lambda row: lists.text(lacks(row))),
+            lists.Column("mfa", "Second factor", lambda row: lists.text(called(row.mfa.value))),
+            lists.Column("end", "Ends", lambda row: lists.text(row.termination)),
+            lists.Column("log", "Logged", lambda row: lists.text(row.log_source)),
+            lists.Column("owner", "Owner", lambda row: lists.text(names.person(row.owner) if row.owner else "")),
+            lists.Column("assets", "Leads to", lambda row: lists.mono(", ".join(names.asset(a) for a in row.assets))),
+        ],
+        row_url=lambda row: "",
+        empty=lists.Empty(
+            "No other way in is registered",
+            "RMM, hypervisor console, firewall page, cloud admin, physical panel: if one exists, it belongs here.",
+            "plug-connected",
+            "Add a way in",
+            reverse("entry_point_add"),
+        ),
+        filters=[
+            lists.Filter("kind", "Kind", lambda row: row.kind.value, called),
+            lists.Filter("mfa", "Second factor", lambda row: row.mfa.value, called),
+            lists.Filter(
+                "evidence", "Evidence", lambda row: "lacks evidence" if lacks(row) else "covered", lambda code: code
+            ),
+        ],
+        sort="name",
+    )
+
+
 @page()
 def entry_points(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """The ways in that are not ours, and what each of them lacks."""
-    names = Names()
-    gaps = inventory.entry_point_gaps(seen.now)
-    rows = [
-        {
-            "point": one,
-            "owner": names.person(one.owner) if one.owner else "",
-            "assets": [names.asset(asset_id) for asset_id in one.assets],
-            "gaps": gaps.get(one.id, Decision()),
-        }
-        for one in inventory.entry_points()
-    ]
-    return render(request, "registers/entry_points.html", {"rows": rows, "is_lead": seen.has(Role.IT_LEAD)})
+    listing = _ways_in(Names(), seen)
+    shown = lists.build(request, listing, inventory.entry_points(), offers=seen.has(Role.IT_LEAD))
+    if isinstance(shown, HttpResponse):
+        return shown
+    acts = []
+    if seen.has(Role.IT_LEAD):
+        acts.append({"url": reverse("entry_point_add"), "icon": "plus", "label": "Add a way in", "key": "n",
+                     "primary": True})  # fmt: skip
+    lead = (
+        "Whoever maintains through one of these is not filmed by the gate. Each needs a second factor, an end, a log "
+        "and an owner; while one lacks evidence, no objective is free of gaps."
+    )
+    context = {"list": shown, "title": "Other ways in", "lead": lead, "acts": acts,
+               "crumbs": (("Registers", "registers"),)}  # fmt: skip
+    return render(request, "list_page.html", context)
 
 
 @page(Role.IT_LEAD)

@@ -10,6 +10,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from quarterdeck import wiring
+from quarterdeck.assessor import api as assessor
 from quarterdeck.entrypoints.web import casts, lists, session_words, ticket_acts, zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page, posted
@@ -65,6 +67,10 @@ def session_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
             lists.Filter("kind", "Kind", lambda row: row.kind.value, called),
             lists.Filter("asset", "Asset", lambda row: names.asset(row.asset), lambda code: code),
         ],
+        row_id=lambda row: row.ticket,
+        acts=[lists.Act("Package of their tickets", reverse("tickets_package"), "package")]
+        if seen.has(Role.IT_LEAD, Role.ASSESSOR)
+        else (),
         sort="-began",
     )
     shown = lists.build(request, listing, rows)
@@ -105,6 +111,7 @@ def session_page(request: HttpRequest, seen: Visitor, session_id: str) -> HttpRe
         "no_replay": session_words.why_no_replay(session) if may_watch else "Recordings are not yours to watch.",
         "cast_url": reverse("session_cast", args=[session.id]),
         "text_url": reverse("session_text", args=[session.id]),
+        "page_url": reverse("session_replay", args=[session.id]),
         "may_explain": seen.has(Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER) and seen.person.id != session.person,
         "explained_by": names.person(session.explained_by) if session.explained_by else "",
         "streams": [{"name": called(name), **stream} for name, stream in session.streams.items()],
@@ -152,6 +159,18 @@ def session_text(request: HttpRequest, seen: Visitor, session_id: str) -> HttpRe
         content_type="text/plain; charset=utf-8",
         headers=headers,
     )
+
+
+@page()
+def session_replay(request: HttpRequest, seen: Visitor, session_id: str) -> HttpResponse:
+    """The recording as a page that plays without a server, as a download: it is another origin's, never ours."""
+    session = _with_recording(seen, session_id)
+    body = assessor.replay_page(session, _recording(seen, session), wiring.press().player)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{session.ticket}-{session.id}.html"',
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+    }
+    return HttpResponse(body, content_type="application/octet-stream", headers=headers)
 
 
 def _with_recording(seen: Visitor, session_id: str) -> SessionView:

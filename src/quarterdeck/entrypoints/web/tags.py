@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from quarterdeck.entrypoints.web import words, zones
@@ -40,13 +40,7 @@ def when(context: template.Context, moment: datetime | None, style: str = "momen
     """Return a <time> in the person's zone with UTC on hover."""
     if moment is None:
         return format_html('<span class="soft">{}</span>', empty)
-    return format_html(
-        '<time class="nowrap num" datetime="{}" title="{}" data-style="{}">{}</time>',
-        moment.isoformat(),
-        zones.in_utc(moment),
-        style,
-        zones.shown(moment, _zone(context), style),
-    )
+    return _time(moment, style, _zone(context))
 
 
 @register.simple_tag(takes_context=True)
@@ -74,6 +68,34 @@ def ago(context: template.Context, moment: datetime | None, empty: str = "never"
         return format_html('<span class="soft">{}</span>', empty)
     return format_html(
         '<span class="nowrap num" title="{}">{}</span>', zones.in_utc(moment), zones.distance(moment, context["now"])
+    )
+
+
+@register.simple_tag(takes_context=True)
+def elapsed(context: template.Context, since: datetime) -> SafeString:
+    """Return how long something has run, written by the server and kept running in the browser."""
+    said = zones.spoken(context["now"] - since)
+    return format_html('<span class="num" data-countup="{}">{}</span>', since.isoformat(), said)
+
+
+@register.filter
+def local(text: object, zone: object) -> SafeString:
+    """Return a sentence with the UTC times in it as times of the person's zone, UTC on hover."""
+    here = zone if isinstance(zone, ZoneInfo) else ZoneInfo("UTC")
+    return format_html_join(
+        "", "{}",
+        ((_time(moment, style, here) if moment is not None else said,) for said, moment, style in
+         zones.moments_in(str(text))),
+    )  # fmt: skip
+
+
+def _time(moment: datetime, style: str, zone: ZoneInfo) -> SafeString:
+    return format_html(
+        '<time class="nowrap num" datetime="{}" title="{}" data-style="{}">{}</time>',
+        moment.isoformat(),
+        zones.in_utc(moment),
+        style,
+        zones.shown(moment, zone, style),
     )
 
 

@@ -1,5 +1,6 @@
 """Standard work: templates made from tickets, their approval for 90 days, their withdrawal."""
 
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -15,11 +16,13 @@ from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import ticket_for
 from quarterdeck.entrypoints.web.ticket_acts import Question, ask
 from quarterdeck.entrypoints.web.ticket_forms import ReasonForm
+from quarterdeck.entrypoints.web.ways import initial_ways, place, told, way_fields
 from quarterdeck.entrypoints.web.words import called
+from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
-from quarterdeck.tickets.api import ApprovalRole
+from quarterdeck.tickets.api import ApprovalRole, Content, Method
 from quarterdeck.tools import api as tools
 from quarterdeck.workflows import keep_templates
 
@@ -30,16 +33,32 @@ class TemplateForm(forms.Form):
     name = forms.CharField(label="Name of the standard work", max_length=120)
     window_hours = forms.IntegerField(label="Hours that it takes", min_value=1, max_value=12, initial=2)
 
+    def __init__(self, *arguments: Any, content: Content, **named: Any) -> None:  # noqa: ANN401
+        super().__init__(*arguments, **named)
+        self.written = content
+        known = {one.id: one for one in inventory.assets()}
+        self.places = [known[named.asset_id] for named in content.assets if named.asset_id in known]
+        if content.method is Method.SSH:
+            self.fields |= way_fields(self.places)
+            for name, value in initial_ways(content.assets).items():
+                if name in self.fields:
+                    self.fields[name].initial = value
+
+    def content(self) -> Content:
+        """Return the ticket's content through the ways in that were chosen."""
+        named = {one.id: place(one, self.written.method, self.cleaned_data) for one in self.places}
+        return replace(self.written, assets=tuple(named.get(one.asset_id, one) for one in self.written.assets))
+
 
 @page(Role.IT_LEAD)
 def template_from(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
     """Make standard work of a ticket's content."""
     ticket = ticket_for(seen, number)
-    form = TemplateForm(posted(request), initial={"name": ticket.title})
+    form = TemplateForm(posted(request), content=ticket.content, initial={"name": ticket.title})
 
     def act(fresh: Visitor, filled: forms.Form) -> str:
         said = filled.cleaned_data
-        made = keep_templates.add(fresh.actor, CLOCK, said["name"], ticket.content, window_hours=said["window_hours"])
+        made = keep_templates.add(fresh.actor, CLOCK, said["name"], form.content(), window_hours=said["window_hours"])
         return f"“{made.name}” is registered; approver and CUI owner approve it under Standard work."
 
     lead = "The plan, assets, people and tools of this ticket become a template. Approved once, it lasts 90 days."
@@ -70,7 +89,11 @@ def template_page(request: HttpRequest, seen: Visitor, template_id: str) -> Http
                 context["refused"] = refused.decision
     context |= {
         "template": template,
-        "assets": [names.assets[named.asset_id] for named in template.content.assets if named.asset_id in names.assets],
+        "assets": [
+            {"view": names.assets[named.asset_id], "way": told(named, names.assets[named.asset_id])}
+            for named in template.content.assets
+            if named.asset_id in names.assets
+        ],
         "workers": ", ".join(names.person(one) for one in template.content.technicians),
         "items": [tools.item(item) for item in template.content.items],
         "author": names.person(template.author),

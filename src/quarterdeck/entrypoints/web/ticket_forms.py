@@ -6,8 +6,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.urls import reverse
 
 from quarterdeck.entrypoints.web.typed_times import NotAMoment, read_moment
+from quarterdeck.entrypoints.web.ways import PREFIX as WAY
+from quarterdeck.entrypoints.web.ways import initial_ways, place, way_fields
 from quarterdeck.entrypoints.web.words import called
 from quarterdeck.entrypoints.web.zones import shown
 from quarterdeck.inventory import api as inventory
@@ -104,6 +107,7 @@ class TicketForm(TimedForm):
     def __init__(self, *arguments: Any, zone: ZoneInfo, now: datetime, **named: Any) -> None:  # noqa: ANN401
         super().__init__(*arguments, zone=zone, now=now, **named)
         self.places = {one.id: one for one in inventory.assets()}
+        self.fields |= way_fields(self.places.values())
         people = [person for person in personnel.people() if person.active]
         doers, escorts = personnel.holders(Role.TECHNICIAN, now), personnel.holders(Role.ESCORT, now)
         none = [("", "None")]
@@ -115,6 +119,11 @@ class TicketForm(TimedForm):
         self._choose("pool_id", none + [(pool.id, pool.name) for pool in personnel.pools()])
         terms = [one for one in personnel.agreements() if one.in_date(now)]
         self._choose("agreement_id", none + [(one.id, f"{one.vendor}, {one.number}") for one in terms])
+        # Read by parts/field.html: where the first one is made when there is nothing to choose from.
+        for name, label, page_name in (("assets", "Bring in assets", "asset_import"),
+                                       ("technicians", "Give somebody the role technician", "people"),
+                                       ("items", "Register a tool, procedure or script", "register_add")):
+            self.fields[name].first = (label, reverse(page_name))  # type: ignore[attr-defined]
         for name in ("plan", "impact", "rollback", "items"):
             # Read by parts/field.html.
             self.fields[name].needed = "before approval"  # type: ignore[attr-defined]
@@ -146,7 +155,7 @@ class TicketForm(TimedForm):
             impact=said["impact"],
             rollback=said["rollback"],
             window=Window(said["window_from"], said["window_until"]),
-            assets=tuple(self._place(asset_id, Method(said["method"])) for asset_id in said["assets"]),
+            assets=tuple(place(self.places[asset_id], Method(said["method"]), said) for asset_id in said["assets"]),
             technicians=tuple(said["technicians"]),
             escort=said["escort"],
             pool_id=said["pool_id"],
@@ -157,10 +166,10 @@ class TicketForm(TimedForm):
             conflicts_with=tuple(dict.fromkeys(said["conflicts_with"].replace(",", " ").split())),
         )
 
-    def _place(self, asset_id: str, method: Method) -> TicketAsset:
-        """Name the asset with its first connection where the work goes through one."""
-        links = self.places[asset_id].connections if method is Method.SSH else ()
-        return TicketAsset(asset_id, links[0].id if links else "")
+    @property
+    def ways(self) -> list[forms.BoundField]:
+        """The choices of a way in, for the assets that have several."""
+        return [self[name] for name in self.fields if name.startswith(WAY)]
 
 
 def _asset_words(asset: inventory.AssetView) -> str:
@@ -175,7 +184,7 @@ def initial_of(ticket: TicketView, zone: ZoneInfo) -> dict[str, Any]:
         name: getattr(content, name)
         for name in ("title", "plan", "impact", "rollback", "pool_id", "agreement_id", "escort")
     }
-    return same | {
+    return same | initial_ways(content.assets) | {
         "maintenance_type": content.maintenance_type.value,
         "action": content.action.value,
         "method": content.method.value,

@@ -1,5 +1,6 @@
 """Writing tickets: new and changed ones, the quick log, standard work, and what a typed time means."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -7,13 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from quarterdeck.entrypoints.web import stepup, zones
+from quarterdeck.entrypoints.web import lists, stepup, zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import ticket_for
 from quarterdeck.entrypoints.web.ticket_forms import QuickLogForm, StandardForm, TicketForm, initial_of
 from quarterdeck.entrypoints.web.typed_times import NotAMoment, read_moment
+from quarterdeck.entrypoints.web.ways import told
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
@@ -120,7 +122,10 @@ def standard(request: HttpRequest, seen: Visitor) -> HttpResponse:
     choices = [(one.id, _template_words(one, names)) for one in usable]
     form.fields["template"].choices = choices  # type: ignore[attr-defined]
     code = stepup.code_form(request, seen)
-    context: dict[str, Any] = {"form": form, "usable": usable, "all_templates": every, "code_form": code}
+    shown = lists.build(request, _templates(names), every)
+    if isinstance(shown, HttpResponse):
+        return shown
+    context: dict[str, Any] = {"form": form, "usable": usable, "list": shown if every else None, "code_form": code}
     if request.method == "POST" and form.is_valid():
         now_seen = stepup.stepped_up(request, seen, code)
         if now_seen is not None:
@@ -134,10 +139,48 @@ def standard(request: HttpRequest, seen: Visitor) -> HttpResponse:
     return render(request, "tickets/standard.html", context)
 
 
+def _templates(names: Names) -> lists.Listing[tickets.TemplateView]:
+    def state(row: tickets.TemplateView) -> tuple[str, str]:
+        if row.withdrawn:
+            return "revoked", ""
+        return ("active", "Approved") if row.approved else ("submitted", "")
+
+    return lists.Listing(
+        name="templates",
+        noun="templates",
+        columns=[
+            lists.Column("name", "Standard work", lambda row: lists.text(row.name)),
+            lists.Column("state", "State", lambda row: lists.state(*state(row))),
+            lists.Column("assets", "Assets", lambda row: lists.text(
+                ", ".join(names.asset(one.asset_id) for one in row.content.assets))),
+            lists.Column("hours", "Length", lambda row: lists.text(f"{row.window_hours} h"),
+                         lambda row: row.window_hours),
+            lists.Column("until", "Approved until", lambda row: lists.moment(_until(row), "date"), _until),
+            lists.Column("author", "Written by", lambda row: lists.text(names.person(row.author))),
+        ],
+        row_url=lambda row: reverse("template", args=[row.id]),
+        empty=lists.Empty("No standard work yet", "It is made from a ticket, and approved in advance.", "copy"),
+        filters=[lists.Filter("state", "State", lambda row: state(row)[0])],
+        sort="name",
+    )  # fmt: skip
+
+
+def _until(row: tickets.TemplateView) -> datetime | None:
+    return min((until for _, _, until in row.approved), default=None)
+
+
 def _template_words(template: tickets.TemplateView, names: Names) -> str:
-    hosts = ", ".join(names.asset(named.asset_id) for named in template.content.assets)
+    hosts = ", ".join(_host_words(named, names) for named in template.content.assets)
     until = min(valid for _, _, valid in template.approved)
     return f"{template.name}: {hosts}, {template.window_hours} h. Pre-approved until {until:%d %b %Y}."
+
+
+def _host_words(named: tickets.TicketAsset, names: Names) -> str:
+    """Name the host, with the way in where it has several."""
+    asset = names.assets.get(named.asset_id)
+    if asset is None or len(asset.connections) < 2:
+        return names.asset(named.asset_id)
+    return f"{asset.hostname} through {told(named, asset)}"
 
 
 @page(*WRITERS)

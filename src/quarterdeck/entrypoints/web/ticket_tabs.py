@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from quarterdeck.baselines import api as baselines
 from quarterdeck.controls.api import fact_kind, is_fact_kind
-from quarterdeck.entrypoints.web import drifting, session_words, ticket_words
+from quarterdeck.entrypoints.web import drifting, session_words, ticket_words, words, zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.people_in import Visitor
 from quarterdeck.entrypoints.web.reading import reads
@@ -20,14 +20,14 @@ from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Reading, State, TicketView
 from quarterdeck.tools import api as tools
 
-_SECRET_ROLES = frozenset({"recording", "manifest", "posture", "drift", "measurement"})
+SECRET_ROLES = frozenset({"recording", "manifest", "posture", "drift", "measurement"})
 
 
 def context(
     request: HttpRequest, seen: Visitor, ticket: TicketView, names: Names, entries: Sequence[Entry]
 ) -> dict[str, Any]:
     """Return the row of tabs and the content of the one that the address names."""
-    number = ticket.number
+    number, zone = ticket.number, zones.zone_of(request)
     found = sessions.sessions(number)
     drifts = baselines.drift(number) if reads(seen, number, Reading.BASELINE) else []
     listed = files(seen, ticket, entries)
@@ -51,9 +51,12 @@ def context(
             "sessions": [session_words.line(one, names) for one in found],
             "may_record": ticket.state in (State.OPEN, State.VERIFYING) and not seen.roles <= {Role.ASSESSOR},
         },
-        "drift": lambda: {"drifts": [drifting.shown(one, seen, ticket, names) for one in drifts]},
-        "checks": lambda: {"checks": [_check(fact, names) for fact in reversed(facts)]},
-        "files": lambda: {"files": listed, "may_attach": not seen.roles <= {Role.ASSESSOR}},
+        "drift": lambda: {"drifts": [drifting.shown(one, seen, ticket, names, zone) for one in drifts]},
+        "checks": lambda: _checks(facts, names),
+        "files": lambda: {
+            "files": [one | {"about": names.all.get(one["about"], "")} for one in listed],
+            "may_attach": not seen.roles <= {Role.ASSESSOR},
+        },
         "comments": lambda: {
             "comments": [{"name": names.person(one.author), "text": one.text, "at": one.at} for one in remarks],
             "comment_form": not ticket.is_final and not seen.roles <= {Role.ASSESSOR},
@@ -69,21 +72,48 @@ def context(
 def _timeline(
     request: HttpRequest, names: Names, entries: Sequence[Entry], listed: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    kinds = sorted({entry.event.partition(".")[0] for entry in entries})
+    counts = ticket_words.kinds(entries)
     asked = request.GET.get("kind", "")
-    kind = asked if asked in kinds else ""
+    kind = asked if asked in counts else ""
     known = {one["sha256"]: one for one in listed}
     lines = ticket_words.timeline(entries, names.all, kind)
     for line in lines:
         line["artifacts"] = [known[sha256] for sha256 in line["artifacts"] if sha256 in known]
-    return {"timeline": lines, "kinds": kinds, "chosen_kind": kind}
+    return {
+        "timeline": ticket_words.folded(lines) if not kind else lines,
+        "kinds": [(one, ticket_words.KINDS[one][0], count) for one, count in counts.items()],
+        "chosen_kind": kind,
+        "every": len(entries),
+    }
+
+
+def _checks(facts: Sequence[evidence.Fact], names: Names) -> dict[str, Any]:
+    """Return the newest fact of each kind and asset, what did not pass first, and the earlier ones apart."""
+    newest: dict[tuple[str, str | None], evidence.Fact] = {(fact.kind, fact.asset): fact for fact in facts}
+    standing = sorted(newest.values(), key=lambda fact: fact.outcome is evidence.Outcome.PASSED)
+    kept = {id(fact) for fact in standing}
+    return {
+        "checks": [_check(fact, names) for fact in standing],
+        "earlier": [_check(fact, names) for fact in reversed(facts) if id(fact) not in kept],
+    }
+
+
+def _detail(fact: evidence.Fact, names: Names) -> str:
+    """Say the plain parts of a fact's detail: counts, names of people and assets; ids without a name stay away."""
+    said = []
+    for key, value in fact.detail.items():
+        word = names.all.get(str(value)) if isinstance(value, str) else None
+        if word or (isinstance(value, int) and not isinstance(value, bool)):
+            said.append(f"{key.replace('_', ' ')} {word or value}")
+        elif key in ("role", "product", "auth", "verdict"):
+            said.append(words.called(str(value)))
+    return ", ".join(said)
 
 
 def _check(fact: evidence.Fact, names: Names) -> dict[str, Any]:
-    said = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in fact.detail.items())
     return {
         "label": fact_kind(fact.kind).label if is_fact_kind(fact.kind) else fact.kind,
-        "detail": said,
+        "detail": _detail(fact, names),
         "about": names.asset(fact.asset) if fact.asset else "",
         "outcome": fact.outcome.value,
         "outcome_word": {"passed": "Passed", "failed": "Failed", "unknown": "Unknown"}[fact.outcome.value],
@@ -101,11 +131,14 @@ def files(seen: Visitor, ticket: TicketView, entries: Sequence[Entry]) -> list[d
     for entry in entries:
         for named in entry.artifacts:
             sha256, role = str(named["sha256"]), str(named["role"])
-            hidden = role in _SECRET_ROLES and not may_open
+            hidden = role in SECRET_ROLES and not may_open
+            about = str(entry.data.get("asset") or (entry.object.id if entry.object.type == "asset" else ""))
             found[sha256] = {
                 "sha256": sha256,
                 "name": named["name"],
                 "role": role,
+                "label": words.file_label(role, str(entry.data.get("phase", ""))),
+                "about": about,
                 "size": named["size"],
                 "at": entry.at,
                 "cui": _may_contain_cui(sha256),

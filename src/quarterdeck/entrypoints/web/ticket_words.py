@@ -10,6 +10,7 @@ from typing import Any
 
 from quarterdeck.controls.api import fact_kind, is_fact_kind
 from quarterdeck.entrypoints.web import words
+from quarterdeck.entrypoints.web.refusal_words import refused_act, refused_why
 from quarterdeck.evidence.api import Entry
 from quarterdeck.tickets.api import Before, HoldPointView, HoldState, MeterRow, State, TicketView
 
@@ -121,20 +122,64 @@ def meter(rows: Sequence[MeterRow], asset_names: Mapping[str, str]) -> dict[str,
     }
 
 
+KINDS: Mapping[str, tuple[str, frozenset[str]]] = {
+    "ticket": ("Ticket", frozenset({"ticket", "hold_point", "escort", "template"})),
+    "decisions": ("Decisions", frozenset({"approval", "emergency"})),
+    "refusals": ("Refusals", frozenset({"act"})),
+    "access": ("Access", frozenset({"access"})),
+    "sessions": ("Sessions", frozenset({"session", "sessions"})),
+    "checks": ("Checks", frozenset({"precheck", "postcheck", "backup", "recorder", "sole_path", "snapshot"})),
+    "files": ("Files measured", frozenset({"baseline", "drift"})),
+    "other": ("Other", frozenset()),
+}
+
+
+def kind_of(entry: Entry) -> str:
+    """Return the kind of an entry, by which the timeline is narrowed."""
+    noun = entry.event.partition(".")[0]
+    return next((kind for kind, (_, nouns) in KINDS.items() if noun in nouns), "other")
+
+
+def kinds(entries: Iterable[Entry]) -> dict[str, int]:
+    """Return how many entries there are of each kind that occurs."""
+    found = [kind_of(entry) for entry in entries]
+    return {kind: found.count(kind) for kind in KINDS if kind in found}
+
+
 def timeline(entries: Sequence[Entry], names: Mapping[str, str], kind: str = "") -> list[dict[str, Any]]:
     """Return the entries newest first as lines: time, act in words, who, files."""
     lines = []
     for entry in reversed(entries):
-        if kind and not entry.event.startswith(f"{kind}."):
+        if kind and kind_of(entry) != kind:
             continue
         who = names.get(entry.actor_id, "" if entry.actor_kind == "system" else entry.actor_id)
         lines.append({
             "event_id": entry.event_id, "at": entry.at, "event": entry.event, "words": words.act_words(entry.event),
-            "who": who or f"by {entry.actor_id}", "note": _note(entry, names), "seq": entry.seq,
+            "who": who or f"by the {entry.actor_id}", "note": _note(entry, names), "seq": entry.seq,
+            "machine": entry.actor_kind == "system" and entry.event.startswith("access.") and not entry.artifacts,
             "ticket_seq": entry.ticket_seq, "leaf": entry.leaf.hex(),
             "artifacts": [str(one["sha256"]) for one in entry.artifacts],
         })  # fmt: skip
     return lines
+
+
+def folded(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the lines with each run of the system's own access (to measure and to check) as one that opens."""
+    found: list[dict[str, Any]] = []
+    run: list[dict[str, Any]] = []
+    for line in [*lines, None]:
+        if line is not None and line["machine"]:
+            run.append(line)
+            continue
+        found += [_fold(run)] if len(run) > 2 else run
+        run = []
+        if line is not None:
+            found.append(line)
+    return found
+
+
+def _fold(run: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {"at": run[0]["at"], "fold": list(run), "count": len(run), "from_seq": run[-1]["seq"], "seq": run[0]["seq"]}
 
 
 _TOLD = frozenset(
@@ -158,6 +203,8 @@ _TOLD = frozenset(
 
 def _note(entry: Entry, names: Mapping[str, str]) -> str:
     """Say the few plain values of an entry that help a reader; hashes and ids without a name stay away."""
+    if entry.event == "act.refused":
+        return f"{refused_act(entry.object.id)}: {refused_why(str(code) for code in entry.data.get('codes', []))}"
     said = [text for key, value in entry.data.items() if key != "facts" for text in _told(key, value, names)]
     return ", ".join(dict.fromkeys(said))
 

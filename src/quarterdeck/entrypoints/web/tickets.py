@@ -1,12 +1,13 @@
 """The list of tickets and the ticket's page."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from quarterdeck.entrypoints.web import lists, next_act, ticket_tabs, ticket_words, words
+from quarterdeck.entrypoints.web import consents, lists, next_act, ticket_tabs, ticket_words, ways, words
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import Visitor, page
 from quarterdeck.entrypoints.web.reading import ticket_for
@@ -15,7 +16,7 @@ from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
-from quarterdeck.tickets.api import ApprovalKind, HoldState, TicketView, Verdict
+from quarterdeck.tickets.api import ApprovalKind, HoldState, TicketAsset, TicketView, Verdict
 
 MAY_REQUEST = (Role.REQUESTER, Role.TECHNICIAN, Role.IT_LEAD)
 
@@ -25,7 +26,7 @@ def ticket_url(ticket: TicketView) -> str:
     return reverse("ticket", args=[ticket.number])
 
 
-def listing(names: Names) -> lists.Listing[TicketView]:
+def listing(names: Names, acts: Sequence[lists.Act] = ()) -> lists.Listing[TicketView]:
     """Return the list of tickets, used on several pages."""
 
     def kind(row: TicketView) -> list[str]:
@@ -71,15 +72,26 @@ def listing(names: Names) -> lists.Listing[TicketView]:
                 "asset", "Asset", lambda row: [names.asset(a.asset_id) for a in row.assets], lambda code: code
             ),
         ],
+        row_id=lambda row: row.number,
+        acts=acts,
         sort="-number",
     )
+
+
+def _bulk(seen: Visitor) -> list[lists.Act]:
+    acts = []
+    if seen.has(Role.IT_LEAD, Role.ASSESSOR):
+        acts.append(lists.Act("Make a package", reverse("tickets_package"), "package"))
+    if seen.has(*MAY_REQUEST):
+        acts.append(lists.Act("Withdraw", reverse("tickets_withdraw"), "trash"))
+    return acts
 
 
 @page()
 def ticket_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """Every ticket that the visitor may read."""
     rows = tickets.tickets(person_id=seen.person.id, at=seen.now)
-    shown = lists.build(request, listing(Names()), rows)
+    shown = lists.build(request, listing(Names(), _bulk(seen)), rows, offers=seen.has(*MAY_REQUEST))
     if isinstance(shown, HttpResponse):
         return shown
     acts = []
@@ -117,6 +129,7 @@ def ticket_page(request: HttpRequest, seen: Visitor, number: str) -> HttpRespons
         "job_words": JOB_WORDS.get(job.kind, job.kind) if job else "",
         "failed_job": next(iter(jobs), None) if jobs and jobs[0].state == "failed" and not ticket.is_final else None,
         "changes": [] if ticket.is_final else _changes(number),
+        "consent": consents.card(seen, number, names),
     }
     context |= next_act.context(ticket, seen, names, holds, busy=job is not None)
     context |= ticket_tabs.context(request, seen, ticket, names, entries)
@@ -168,6 +181,7 @@ def _head(ticket: TicketView, names: Names) -> dict[str, Any]:
                 "url": reverse("asset", args=[named.asset_id]),
                 "name": names.asset(named.asset_id),
                 "cui": named.asset_id in names.assets and names.assets[named.asset_id].handles_cui,
+                "way": _way(named, names),
             }
             for named in ticket.assets
         ],
@@ -180,6 +194,12 @@ def _head(ticket: TicketView, names: Names) -> dict[str, Any]:
         "escort": names.person(ticket.escort) if ticket.escort else "",
         "approvals": approvals(ticket, names),
     }
+
+
+def _way(named: TicketAsset, names: Names) -> str:
+    """Say through which way in, where the asset has several."""
+    asset = names.assets.get(named.asset_id)
+    return ways.told(named, asset) if asset is not None and len(asset.connections) > 1 else ""
 
 
 def _organisation(names: Names, person_id: str) -> str:

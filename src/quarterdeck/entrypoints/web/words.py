@@ -35,10 +35,16 @@ STATUSES: dict[str, Status] = {
     "running": Status("Running", "bad", "player-record"),
     "ended": Status("Ended", _IDLE, "circle-check"),
     "interrupted": Status("Interrupted", "bad", "alert-triangle"),
+    "running_job": Status("Running", "busy", "refresh"),
     # drift
     "expected": Status("Expected", "good", "circle-check"),
     "unexplained": Status("Unexplained", "bad", "alert-circle"),
     "unreadable": Status("Unreadable", "warn", "eye"),
+    "ordinary": Status("Ordinary", _IDLE, "circle"),
+    "sensitive": Status("Sensitive", "warn", "alert-triangle"),
+    "forbidden": Status("Gains power", "bad", "urgent"),
+    "reverted": Status("Put back", "good", "arrow-back-up"),
+    "finding": Status("Kept as a finding", "warn", "flag"),
     "explained": Status("Explained", "good", "check"),
     # evidence
     "captured": Status("Captured", "good", "shield-check"),
@@ -55,11 +61,15 @@ STATUSES: dict[str, Status] = {
     "unknown": Status("Unknown", "warn", "help"),
     "intact": Status("Intact", "good", "shield-check"),
     "anchored": Status("Anchored", "good", "anchor"),
-    "unanchored": Status("Not anchored", "warn", "clock"),
-    # objectives
-    "met": Status("Proposed MET", "good", "circle-check"),
-    "not_met": Status("Gaps", "bad", "circle-x"),
-    "no_evidence": Status("No evidence yet", _IDLE, "circle-dashed"),
+    "anchored_inside": Status("Same administrator", "warn", "anchor"),
+    "unanchored": Status("Not yet", "warn", "clock"),
+    # objectives: what is proposed; whether one is met is for the assessor to say
+    "evidence present": Status("Evidence present", "good", "circle-check"),
+    "gaps": Status("Gaps", "bad", "alert-circle"),
+    "no evidence": Status("No evidence yet", _IDLE, "circle-dashed"),
+    # questions
+    "answered": Status("Answered", "good", "circle-check"),
+    "asked": Status("Waits for an answer", "warn", "message"),
 }
 
 
@@ -126,6 +136,24 @@ def called(code: str) -> str:
     return _NAMES.get(code, code.replace("_", " "))
 
 
+_FILES = {
+    "recording": "Recording of a session", "manifest": "Watched files as measured",
+    "posture": "How the machine is set up",
+    "measurement": "Account of the measuring", "drift": "List of every difference", "snapshot": "Frozen content",
+    "backup_log": "Output of the backup check", "sole_path": "Ways in as they were found", "summary": "Closing summary",
+    "reason": "Reason", "reimage_plan": "Plan to rebuild the machine", "inspection": "Record of an inspection",
+    "precheck_ran": "Checks before the work", "postcheck_ran": "Checks after the work", "attached": "Attached file",
+    "inventory-import": "Inventory as imported", "session_log": "Log of a session",
+    "transcript": "Transcript", "sample_population": "List that was drawn from",
+}  # fmt: skip
+
+
+def file_label(role: str, phase: str = "") -> str:
+    """Return what an artifact is by its role, and before or after the work where that tells two apart."""
+    label = _FILES.get(role) or called(role).capitalize()
+    return f"{label}, {phase}" if phase in ("before", "after") else label
+
+
 def act_icon(event: str) -> str:
     """Return the icon of a ledger event by its past-tense verb."""
     return ACT_ICONS.get(event.rpartition(".")[2], "circle")
@@ -184,6 +212,24 @@ _ACTS = {
     "package.exported": "Package exported",
     "act.refused": "Refused by a rule",
     "evidence.attached": "Evidence attached",
+    "evidence.viewed": "Evidence looked at",
+    "recording.consent_asked": "Consent for recordings asked",
+    "recording.consented": "Recordings may leave in packages",
+    "recording.consent_refused": "Recordings stay here",
+    "recording.consent_withdrawn": "Consent for recordings withdrawn",
+    "sample.drawn": "Sample drawn",
+    "question.asked": "Question of the assessor",
+    "question.answered": "Answer to the assessor",
+    "tool.listed": "Tool registered",
+    "item.listed": "Registered",
+    "item.inspected": "Inspected",
+    "authorisation.granted": "Person authorised to maintain",
+    "login.accepted": "Signed in",
+    "login.stepped_up": "Second factor shown again",
+    "token.issued": "Signed in from a terminal",
+    "asset.added": "Asset added",
+    "asset.changed": "Asset changed",
+    "role.granted": "Role granted",
     "snapshot.kept": "Frozen content kept",
 }
 

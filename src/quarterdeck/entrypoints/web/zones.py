@@ -3,6 +3,7 @@
 The zone comes from a cookie that the browser sets on its first page; until then the organisation's zone is used.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -55,3 +56,27 @@ def spoken(length: timedelta) -> str:
 def distance(moment: datetime, now: datetime) -> str:
     """Return `in 2 h 10 min` or `3 d 4 h ago`."""
     return f"in {spoken(moment - now)}" if moment >= now else f"{spoken(now - moment)} ago"
+
+
+_IN_SENTENCE = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d)(?: to (?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d))? UTC", re.ASCII)
+
+
+def moments_in(text: str) -> list[tuple[str, datetime | None, str]]:
+    """Return a sentence of the rules, which speak in UTC, in pieces: plain text, or a moment with its style."""
+    pieces: list[tuple[str, datetime | None, str]] = []
+    at = 0
+    for found in _IN_SENTENCE.finditer(text):
+        try:
+            start = _utc(found[1], found[2])
+            end = _utc(found[3] or found[1], found[4]) if found[4] else None
+        except ValueError:
+            continue
+        pieces += [(text[at : found.start()], None, ""), ("", start, "moment")]
+        if end is not None:
+            pieces += [(" to ", None, ""), ("", end, "moment" if found[3] else "clock")]
+        at = found.end()
+    return [*pieces, (text[at:], None, "")]
+
+
+def _utc(day: str, clock: str) -> datetime:
+    return datetime.fromisoformat(f"{day}T{clock}:00+00:00")

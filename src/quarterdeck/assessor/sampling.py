@@ -1,0 +1,111 @@
+"""Samples of tickets: drawn by a rule that a stranger can repeat, recorded with seed and population."""
+
+from datetime import datetime
+
+from quarterdeck.assessor.rules import may_draw, pick
+from quarterdeck.assessor.terms import Population, SampleView
+from quarterdeck.evidence import api as evidence
+from quarterdeck.evidence.api import Act, ArtifactRef, Entry, ObjectRef
+from quarterdeck.inventory import api as inventory
+from quarterdeck.kernel.actors import Actor
+from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse, require_that
+from quarterdeck.personnel.api import Role
+from quarterdeck.tickets import api as tickets
+from quarterdeck.tickets.api import State, TicketView
+
+DRAWN = "sample.drawn"
+LIST_ROLE = "sample_population"
+_OVER = (State.CLOSED, State.ROLLED_BACK)
+
+
+def population_of(population: Population) -> tuple[str, ...]:
+    """Return the numbers of the tickets to draw from, in order.
+
+    A ticket handles CUI when one of its assets does now or did when the work was frozen for approval: taking the mark
+    off an asset afterwards takes nothing out of the population.
+    """
+    over = tickets.tickets(states=_OVER)
+    if population is Population.EMERGENCY:
+        return tuple(sorted(view.number for view in over if view.emergency))
+    if population is Population.CLOSED:
+        return tuple(sorted(view.number for view in over))
+    cui = {asset.id for asset in inventory.assets(include_retired=True) if asset.handles_cui}
+    return tuple(sorted(view.number for view in over if _handles_cui(view, cui)))
+
+
+def _handles_cui(view: TicketView, cui: set[str]) -> bool:
+    if any(named.asset_id in cui for named in view.assets):
+        return True
+    try:
+        frozen = tickets.frozen_snapshot(view.number).get("assets")
+    except Refused:
+        return True  # nobody can show any more that it did not
+    return isinstance(frozen, list) and any(isinstance(one, dict) and one.get("handles_cui") is True for one in frozen)
+
+
+def list_bytes(numbers: tuple[str, ...]) -> bytes:
+    """Return a population as it is kept: one number a line, in order."""
+    return "".join(f"{number}\n" for number in numbers).encode()
+
+
+def may_sample(actor: Actor, population: tuple[str, ...], size: int, seed: str, at: datetime) -> Decision:
+    """Decide whether this assessor may draw this sample."""
+    role = tickets.has_role(actor, [Role.ASSESSOR], at)
+    return role if not role.allowed else may_draw(population, size, seed)
+
+
+def record_sample(
+    act: Act, population: Population, numbers: tuple[str, ...], size: int, seed: str, kept: ArtifactRef
+) -> str:
+    """Draw and record a sample; `kept` is the list of `numbers`, stored before. Returns the entry's event id."""
+    may_sample(act.actor, numbers, size, seed, act.at).require()
+    chosen = pick(numbers, seed, size)
+    data: dict[str, evidence.JsonValue] = {
+        "population": population.value, "of": len(numbers), "size": size, "seed": seed, "tickets": list(chosen),
+    }  # fmt: skip
+    return act.record(DRAWN, ObjectRef("person", act.actor.id), data=data, artifacts=[kept])
+
+
+def samples() -> list[SampleView]:
+    """Return every sample, newest first."""
+    return [_view(entry) for entry in evidence.entries(events=[DRAWN])][::-1]
+
+
+def sample(seq: int) -> SampleView:
+    """Return one sample by the number of its entry; Refused(sample.unknown)."""
+    for entry in evidence.entries(events=[DRAWN], from_seq=seq, until_seq=seq + 1):
+        return _view(entry)
+    raise Refused(refuse("sample.unknown", "There is no such sample.", "See the assessor's desk."))
+
+
+def repeat(drawn: SampleView) -> Decision:
+    """Decide whether the kept list and seed give the same tickets again; reads the list from the store."""
+    listed = tuple(evidence.read_artifact(drawn.list_sha256).decode().split())
+    return all_of(
+        [
+            require_that(
+                len(listed) == drawn.of, "sample.list", "The list kept is not as long as the entry says.", "Ask why."
+            ),
+            require_that(
+                pick(listed, drawn.seed, drawn.size) == drawn.tickets,
+                "sample.differs",
+                "Drawn again from the same list with the same seed, other tickets come out.",
+                "Ask why.",
+            ),
+        ]
+    )
+
+
+def _view(entry: Entry) -> SampleView:
+    data = entry.data
+    return SampleView(
+        seq=entry.seq,
+        at=entry.at,
+        by=entry.actor_id,
+        population=Population(str(data["population"])),
+        seed=str(data["seed"]),
+        size=int(data["size"]),
+        of=int(data["of"]),
+        list_sha256=str(entry.artifacts[0]["sha256"]),
+        tickets=tuple(str(number) for number in data["tickets"]),
+    )

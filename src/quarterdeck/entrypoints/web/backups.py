@@ -1,0 +1,103 @@
+"""Backups and drills: for every asset where its backups are, the newest proof, and when a restore was last tried."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from quarterdeck.backups import api as backups
+from quarterdeck.backups.api import Proof, Source
+from quarterdeck.entrypoints.web import lists
+from quarterdeck.entrypoints.web.pages import Visitor, page
+from quarterdeck.entrypoints.web.words import called
+from quarterdeck.entrypoints.web.zones import spoken
+from quarterdeck.evidence import api as evidence
+from quarterdeck.evidence.api import Fact
+from quarterdeck.inventory import api as inventory
+from quarterdeck.inventory.api import AssetView
+
+DRILLED_WITHIN = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One asset with what is known of its backups."""
+
+    asset: AssetView
+    source: Source | None
+    proof: Proof | None
+    drill: Fact | None
+    now: datetime
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """Status code and word of the newest proof."""
+        if self.proof is None:
+            return ("unknown", "Never proven") if self.source else ("not_applicable", "No source")
+        if not self.proof.verified:
+            return "failed", "Not verified"
+        return ("passed", "Fresh") if self.now <= self.proof.valid_until else ("pending", "Out of date")
+
+    @property
+    def drilled(self) -> tuple[str, str]:
+        """Status code and word of the last restore that was tried."""
+        if self.drill is None:
+            return "unknown", "Never drilled"
+        if self.drill.outcome is not evidence.Outcome.PASSED:
+            return "failed", "Failed"
+        return ("passed", "Tried") if self.now - self.drill.at <= DRILLED_WITHIN else ("pending", "Over a year ago")
+
+
+def _rows(now: datetime) -> list[Row]:
+    proofs: dict[str, Proof] = {}
+    for one in backups.proofs():
+        proofs.setdefault(one.asset, one)
+    drills = {fact.asset: fact for fact in evidence.facts(kinds=["restore.drilled"])}
+    sources = {one.asset: one for one in backups.sources()}
+    return [
+        Row(asset, sources.get(asset.id), proofs.get(asset.id), drills.get(asset.id), now)
+        for asset in inventory.assets()
+    ]
+
+
+@page()
+def backup_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
+    """Every asset in use with its backups."""
+    listing = lists.Listing[Row](
+        name="backups",
+        noun="assets",
+        columns=[
+            lists.Column("asset", "Asset", lambda row: lists.text(
+                row.asset.hostname, sub=row.asset.title, marks=["CUI"] if row.asset.handles_cui else [])),
+            lists.Column("source", "Source", lambda row: lists.text(
+                called(row.source.product.value).capitalize() if row.source else "",
+                sub=f"at most {spoken(row.source.max_age)} old" if row.source else "")),
+            lists.Column("proof", "Newest proof", lambda row: lists.state(*row.state)),
+            lists.Column("taken", "Backup of", lambda row: lists.moment(row.proof.taken_at if row.proof else None),
+                         lambda row: row.proof.taken_at if row.proof else None),
+            lists.Column("until", "Counts until", lambda row: lists.moment(
+                row.proof.valid_until if row.proof else None),
+                lambda row: row.proof.valid_until if row.proof else None),
+            lists.Column("encrypted", "Encrypted", lambda row: lists.text(
+                "" if row.proof is None or row.proof.encrypted is None else "yes" if row.proof.encrypted else "no")),
+            lists.Column("drill", "Restore drill", lambda row: lists.state(*row.drilled)),
+            lists.Column("drilled", "Tried", lambda row: lists.moment(row.drill.at if row.drill else None),
+                         lambda row: row.drill.at if row.drill else None, shown=False),
+        ],
+        row_url=lambda row: f"{reverse('asset', args=[row.asset.id])}#backup",
+        empty=lists.Empty("No asset yet", "Assets come first; a backup proof is taken while a ticket is prepared.",
+                          "database", "Go to assets", reverse("assets")),
+        filters=[
+            lists.Filter("proof", "Proof", lambda row: row.state[1], lambda code: code),
+            lists.Filter("drill", "Drill", lambda row: row.drilled[1], lambda code: code),
+            lists.Filter("cui", "CUI", lambda row: "yes" if row.asset.handles_cui else "no", lambda code: code),
+        ],
+        sort="asset",
+    )  # fmt: skip
+    shown = lists.build(request, listing, _rows(seen.now))
+    if isinstance(shown, HttpResponse):
+        return shown
+    lead = "A rollback that was never tried is a hope: where each asset's backup is, when it was proven and drilled."
+    return render(request, "list_page.html", {"list": shown, "title": "Backups & drills", "lead": lead})

@@ -1,0 +1,93 @@
+"""What a package is going to hold, and what stays here, before anybody makes it; what a finished one does not hold."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from quarterdeck.assessor import api as assessor
+from quarterdeck.assessor.api import Contents, OrderView
+from quarterdeck.entrypoints.web import consents, zones
+from quarterdeck.entrypoints.web.naming import Names
+from quarterdeck.entrypoints.web.pages import Visitor, page
+from quarterdeck.entrypoints.web.reading import ticket_for
+from quarterdeck.entrypoints.web.ticket_forms import MomentField, TimedForm
+from quarterdeck.entrypoints.web.words import called, file_label
+from quarterdeck.kernel.decision import Refused
+from quarterdeck.personnel.api import Role
+from quarterdeck.workflows import export_package
+
+PACKAGERS = (Role.IT_LEAD, Role.ASSESSOR)
+_NO_CONSENT = "no_consent"
+
+
+class PeriodForm(TimedForm):
+    """The period of a package."""
+
+    since = MomentField(label="From", help_text="For example 1 Oct 2026.")
+    until = MomentField(label="Until", initial="now")
+
+
+def contents_shown(found: Contents, seen: Visitor, names: Names) -> dict[str, Any]:
+    """Return the contents for `evidence/contents.html`: counts, and what stays here by ticket and reason."""
+    return {
+        "tickets": found.tickets,
+        "left_out": found.left_out,
+        "entries": found.entries,
+        "files": found.files,
+        "bytes": found.bytes,
+        "withheld": _by_ticket(((one.ticket, one.reason, one.role, one.name) for one in found.withheld), seen, names),
+    }
+
+
+def kept_back(order: OrderView, seen: Visitor, names: Names) -> list[dict[str, Any]]:
+    """Return what a finished package says that it does not hold, by ticket and reason."""
+    rows = export_package.kept_back(order)
+    return _by_ticket(((one.ticket, one.reason, one.role, one.name) for one in rows), seen, names)
+
+
+def _by_ticket(rows: Iterable[tuple[str, str, str, str]], seen: Visitor, names: Names) -> list[dict[str, Any]]:
+    groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for ticket, reason, role, name in rows:
+        groups.setdefault((ticket, reason), []).append((role, name))
+    return [
+        {
+            "ticket": ticket,
+            "reason": assessor.REASONS.get(reason, called(reason)),
+            "alarm": reason in ("missing", "lost"),
+            "what": _counted([role for role, _ in files]),
+            "names": [name for _, name in files],
+            "consent": consents.card(seen, ticket, names) if reason == _NO_CONSENT and ticket else None,
+        }
+        for (ticket, reason), files in sorted(groups.items())
+    ]
+
+
+def _counted(roles: list[str]) -> str:
+    said = []
+    for role in dict.fromkeys(roles):
+        count = roles.count(role)
+        said.append(f"{file_label(role)} × {count}" if count > 1 else file_label(role))
+    return ", ".join(said)
+
+
+@page(*PACKAGERS)
+def package_contents(request: HttpRequest, seen: Visitor) -> HttpResponse:
+    """The contents of what the form next to it names, asked for while it is filled."""
+    number = request.GET.get("ticket", "")
+    context: dict[str, Any] = {}
+    try:
+        if number:
+            ticket_for(seen, number)
+            found = assessor.contents([number], None, None, seen.now)
+        else:
+            form = PeriodForm(request.GET, zone=zones.zone_of(request), now=seen.now)
+            if not form.is_valid():
+                return HttpResponse("")
+            found = assessor.contents((), form.cleaned_data["since"], form.cleaned_data["until"], seen.now)
+        context["contents"] = contents_shown(found, seen, Names())
+    except Refused as refused:
+        context["refused"] = refused.decision
+    return render(request, "evidence/contents.html", context)
+
