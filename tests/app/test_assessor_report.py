@@ -6,6 +6,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.shop import FAST_HASHER
 from tests.ticket_yard import build_yard
 
 from quarterdeck.assessor import api as assessor
+from quarterdeck.tickets import api as tickets
 from quarterdeck.workflows import export_package
 from quarterdeck.workflows.export_package import Press
 from quarterdeck_verify.verification import Verdict
@@ -166,6 +168,19 @@ def test_a_ticket_under_way_shows_what_is_missing(scene: Scene) -> None:
     assert "not yet passed; as it stands at the export" in html
     objectives = {row["id"]: row for row in json.loads(found["objectives.json"])}
     assert {gap["code"] for gap in objectives["MA.L2-3.7.5[b]"]["gaps"]} >= {"session.ended.missing"}
+
+
+def test_work_inside_its_window_lacks_nothing_yet_and_after_it_does(scene: Scene) -> None:
+    number = scene.play(closes=False)
+    view, now = tickets.ticket(number), scene.shop.clock.now()
+
+    def missing(at: datetime) -> set[tuple[str, str]]:
+        (row,) = (one for one in assessor.objective_status(at) if one.id == "MA.L2-3.7.5[b]")
+        return {(gap.code, gap.ticket) for gap in row.gaps}
+
+    assert now < view.window.until
+    assert ("session.ended.missing", number) not in missing(now)
+    assert ("session.ended.missing", number) in missing(view.window.until)
 
 
 def test_a_draft_and_an_unknown_recording_do_not_break_it(scene: Scene) -> None:

@@ -227,6 +227,13 @@ def test_the_own_key_password_and_codes(yard):
     assert technician.get("/tickets/").status_code in (302, 403)
 
 
+def test_the_assessor_draws_a_sample_in_the_open(yard):
+    quinn = sign_in(yard.shop, "quinn")
+    drawn = quinn.post("/desk/sample/", {"population": "closed", "size": "5", "seed": ""}, follow=True)
+    assert "no such ticket to draw from" in text_of(drawn)
+    assert evidence.last_entry(["sample.drawn"]) is None
+
+
 def test_first_run_reads_what_is_there(yard):
     page = text_of(sign_in(yard.shop, "iris").get("/first-run/"))
     assert "of 5 steps are done" in page

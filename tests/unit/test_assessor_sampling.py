@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from quarterdeck.assessor.rules import may_draw, pick
 
 NUMBERS = tuple(f"MT-2026-{number:05d}" for number in range(1, 24))
-RECIPE = 'while read n; do echo "$(printf %s "SEED:$n" | sha256sum | cut -c1-64) $n"; done | sort | head -5'
+RECIPE = 'while read n; do echo "$(printf %s:%s SEED "$n" | sha256sum | cut -c1-64) $n"; done | sort | head -5'
 
 
 def test_the_recipe_of_the_documentation_draws_the_same():

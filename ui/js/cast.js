@@ -29,7 +29,8 @@ export function shorten(events, limit) {
   });
 }
 
-/** Return the lines of output as {time, trueTime, text}, without escape sequences. */
+/** Return the lines of output as {time, trueTime, text}, without escape sequences. A line begins at `trueTime`, as in the
+ *  transcript, and stands whole on the screen at `time`: a prompt is there long before the command that is typed after it. */
 export function lines(events) {
   const found = [];
   let open = null;
@@ -41,6 +42,7 @@ export function lines(events) {
         open = null;
       } else if (piece) {
         open ??= { time, trueTime, text: "" };
+        open.time = time;
         open.text = piece.startsWith("\r") ? piece.slice(1) : open.text + piece.replace(/.\u0008/g, "");
       }
     }

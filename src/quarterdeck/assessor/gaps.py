@@ -35,7 +35,11 @@ def objective_status(at: datetime) -> list[ObjectiveStatus]:
     gaps = [
         *register_gaps(at),
         *maintenance_gaps(facts, at),
-        *(pair for view in known for pair in ticket_gaps(view, meter_of(view, at), at)),
+        *(
+            pair
+            for view in known
+            for pair in ticket_gaps(view, [] if _in_its_window(view, at) else meter_of(view, at), at)
+        ),
         *session_gaps(sessions.all_sessions()),
     ]
     return propose(facts, gaps, at)
@@ -44,6 +48,11 @@ def objective_status(at: datetime) -> list[ObjectiveStatus]:
 def meter_of(view: TicketView, at: datetime) -> list[MeterRow]:
     """Return the evidence meter of a ticket under way, nothing of others: a closed one had everything."""
     return tickets.evidence_meter(view.number, at) if view.state in (State.OPEN, State.VERIFYING) else []
+
+
+def _in_its_window(view: TicketView, at: datetime) -> bool:
+    """Whether somebody may still be working: what only the end of the work brings isn't lacking yet."""
+    return view.state is State.OPEN and at < view.window.until
 
 
 def register_gaps(at: datetime) -> Iterator[Pair]:
