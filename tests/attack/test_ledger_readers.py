@@ -12,6 +12,7 @@ import pytest
 from tests import ticket_steps
 from tests.access_shop import authorise, make_shop, open_ticket
 from tests.access_signer import near_signer
+from tests.api_caller import Caller
 from tests.app.test_sessions_admission import Gate
 from tests.append_only import database_in_hand
 from tests.clock import StillClock
@@ -20,6 +21,9 @@ from tests.ticket_yard import Yard, build_yard
 from tests.web_visitor import sign_in, text_of
 
 from quarterdeck.access import api as access
+from quarterdeck.config.api import load
+from quarterdeck.entrypoints.supervisor.findings import Grade
+from quarterdeck.entrypoints.supervisor.ledger_checks import running_findings
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Outcome, act
 from quarterdeck.evidence.watch import forget, ledger
@@ -48,6 +52,7 @@ HIDINGS = {
 }
 REMEMBERED = pytest.mark.parametrize("started_after", [False, True], ids=["it runs", "it starts afterwards"])
 HIDDEN = pytest.mark.parametrize("how", HIDINGS)
+HIDDEN_ONCE = pytest.mark.parametrize("how", ["its object", "its event", "the row"])  # where a page takes its time
 
 
 def by_hand(statement: str, *values: object) -> None:
@@ -81,30 +86,41 @@ def rows(table: str) -> Callable[[], None]:
     return back
 
 
+@pytest.fixture
+def present(settings: object) -> Yard:
+    """A yard of today: the pages take their time from the machine."""
+    settings.PASSWORD_HASHERS = ticket_steps.FAST_HASHER  # type: ignore[attr-defined]
+    return build_yard(SystemClock())  # type: ignore[arg-type]
+
+
 def refusal(call: Callable[[], object]) -> tuple[str, ...]:
     with pytest.raises(Refused) as caught:
         call()
     return caught.value.decision.codes
 
 
-def changed_after_approval(yard: Yard) -> str:
-    """A ticket in its window whose approvals an edit voided; the edit is what an attacker hides."""
-    number = yard.scheduled().number
-    to_window(yard, number)
+def changed_after_approval(yard: Yard) -> tuple[str, Callable[[], None]]:
+    """A ticket in its window whose approvals an edit voided, which an attacker hides; and what sets its rows back."""
+    now, planned = yard.clock.now(), yard.content().window
+    number = yard.scheduled(window=type(planned)(now, now + planned.length)).number
     bring(yard, number, BEFORE_OPEN)
     view = tickets.ticket(number)
     back = [rows("tickets_maintenanceticket"), rows("tickets_approval")]
     request.edit(yard.actor("iris"), yard.clock, number, view.content, version=view.version)
-    yard.set_back = lambda: [one() for one in back]  # type: ignore[attr-defined]
-    return number
+
+    def set_back() -> None:
+        for one in back:
+            one()
+
+    return number, set_back
 
 
 @HIDDEN
 @REMEMBERED
 def test_opening_believes_no_voided_approval(yard: Yard, how: str, started_after: bool) -> None:
-    number = changed_after_approval(yard)
+    number, set_back = changed_after_approval(yard)
     hide(how, ["ticket.edited"], started_after=started_after)
-    yard.set_back()  # type: ignore[attr-defined]
+    set_back()
     assert codes(open_window.open_ticket, yard.actor("max"), yard.clock, number) in (
         ("ledger.altered",), ("ticket.unsealed",),
     )  # fmt: skip
@@ -119,27 +135,13 @@ def open_tickets() -> list[str]:
     return [one["ticket"] for one in told if one["event"] == "ticket.opened"]
 
 
-@pytest.fixture
-def present(settings: object) -> Yard:
-    """A yard of today: the pages take their time from the machine."""
-    settings.PASSWORD_HASHERS = ticket_steps.FAST_HASHER  # type: ignore[attr-defined]
-    return build_yard(SystemClock())  # type: ignore[arg-type]
-
-
-@HIDDEN
+@HIDDEN_ONCE
 @REMEMBERED
 def test_the_web_opens_nothing(present: Yard, how: str, started_after: bool) -> None:
-    now = present.clock.now()
-    soon = type(present.content().window)(now, now + (present.content().window.length))
-    number = present.scheduled(window=soon).number
-    bring(present, number, BEFORE_OPEN)
-    view = tickets.ticket(number)
-    back = [rows("tickets_maintenanceticket"), rows("tickets_approval")]
-    request.edit(present.actor("iris"), present.clock, number, view.content, version=view.version)
+    number, set_back = changed_after_approval(present)
     max_ = sign_in(present.shop, "max")
     hide(how, ["ticket.edited"], started_after=started_after)
-    for one in back:
-        one()
+    set_back()
     answer = max_.post(f"/tickets/{number}/open/", follow=True)
     assert "is open" not in text_of(answer)
     assert open_tickets() == []
@@ -149,7 +151,7 @@ def test_the_web_opens_nothing(present: Yard, how: str, started_after: bool) -> 
         assert "changed or taken away" in text_of(answer)
 
 
-@HIDDEN
+@HIDDEN_ONCE
 @REMEMBERED
 def test_the_web_takes_no_approval_by_a_revived_approver(present: Yard, how: str, started_after: bool) -> None:
     view = present.submitted()
@@ -169,6 +171,39 @@ def test_the_web_takes_no_approval_by_a_revived_approver(present: Yard, how: str
     with database_in_hand() as cursor:
         cursor.execute("SELECT count(*) FROM tickets_approval")
         assert cursor.fetchone() == (0,)
+
+
+@HIDDEN_ONCE
+@REMEMBERED
+def test_the_api_opens_nothing(present: Yard, how: str, started_after: bool) -> None:
+    number, set_back = changed_after_approval(present)
+    max_ = Caller(present.shop, "max")
+    hide(how, ["ticket.edited"], started_after=started_after)
+    set_back()
+    told = max_.call("post", f"/tickets/{number}/open")
+    assert told.json()["refused"][0]["code"] in ("ledger.altered", "ticket.unsealed", "approval.no_approver")
+    assert open_tickets() == []
+
+
+@HIDDEN_ONCE
+@REMEMBERED
+def test_the_api_believes_no_withdrawn_token(present: Yard, how: str, started_after: bool) -> None:
+    avery = Caller(present.shop, "avery")
+    back = rows("personnel_apitoken")
+    personnel.revoke_token(avery.headers["authorization"].removeprefix("Bearer "), clock=present.clock)
+    assert avery.call("get", "/tickets").status_code == 401
+    hide(how, ["token.revoked"], started_after=started_after)
+    back()
+    told = avery.call("get", "/tickets")
+    assert told.status_code in (401, 409)
+    assert told.json()["refused"][0]["code"] in ("token.missing", "ledger.altered")
+
+
+def test_doctor_says_what_is_wrong(yard: Yard) -> None:
+    hide("its object", ["role.granted", "person.added", "asset.added"], started_after=True)
+    (finding,) = running_findings(load(), yard.clock)
+    assert (finding.topic, finding.grade) == ("ledger", Grade.WRONG)
+    assert "was changed or taken away" in finding.sentence
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ from quarterdeck.kernel.decision import Decision, Refused, refuse
 from quarterdeck_verify.entry import NO_HASH, leaf_hash
 from quarterdeck_verify.merkle import HASH_BYTES, TILE_BYTES, TILE_WIDTH, Frontier, tile_nodes
 
+# Who asks for the first entry from somewhere on takes no thousand.
+_FIRST_BATCH = 64
 # While answers are asked for, old rows are compared again, so many at most in each second: 100,000 in half an hour.
 _REREAD, _REREAD_SECONDS = 64, 1.0
 
@@ -141,8 +143,9 @@ class LedgerWatch:
 
     def fetch(self, seqs: Sequence[int]) -> Iterator[Entry]:
         """Yield these entries, in the order given; Refused(ledger.altered) for one that is not what was read."""
-        for start in range(0, len(seqs), BATCH):
-            wanted = seqs[start : start + BATCH]
+        start, count = 0, _FIRST_BATCH
+        while wanted := seqs[start : start + count]:
+            start, count = start + count, min(2 * count, BATCH)
             if len(wanted) > 1 and wanted[-1] - wanted[0] == len(wanted) - 1:
                 rows = rows_from(wanted[0], wanted[-1] + 1)
             else:
