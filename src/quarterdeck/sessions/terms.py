@@ -34,6 +34,67 @@ class Work(StrEnum):
     TRANSFER = "transfer"
 
 
+class Direction(StrEnum):
+    """Which way a file went."""
+
+    TO_TARGET = "to_target"
+    FROM_TARGET = "from_target"
+
+
+class Change(StrEnum):
+    """What was done to a file or folder besides writing it."""
+
+    REMOVED = "removed"
+    RENAMED = "renamed"
+    LINKED = "linked"
+    PERMISSIONS = "permissions"
+    OWNER = "owner"
+    TRUNCATED = "truncated"
+    FOLDER_MADE = "folder_made"
+    FOLDER_REMOVED = "folder_removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What the ticket lets a session do: terminal, commands, files to the target, files from it (3.1.12[b])."""
+
+    terminal: bool = True
+    command: bool = True
+    to_target: bool = True
+    from_target: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FileTransfer:
+    """A file that went through the gate, or was refused.
+
+    `sha256` is of the whole content and empty where the stream could not tell it (*not sequential*). `whole` says that
+    the end of a file that was read was seen. `failed` counts parts that the target refused to write or read.
+    """
+
+    path: str
+    direction: Direction
+    size: int = 0
+    sha256: str = ""
+    sequential: bool = False
+    opened: bool = False
+    closed: bool = False
+    failed: int = 0
+    whole: bool = False
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """Something done to a file or folder; `done` is False when the target refused it."""
+
+    change: Change
+    path: str
+    to: str = ""
+    detail: str = ""
+    done: bool = False
+
+
 class EndReason(StrEnum):
     """Why a session ended."""
 
