@@ -29,6 +29,7 @@ from tests.lab.gate_lab import (  # noqa: E402
     wait_for,
 )
 
+
 class Yardstick:
     """ProxyJump through a second plain `sshd` of the lab to the lab's target."""
 

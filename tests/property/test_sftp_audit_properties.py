@@ -4,18 +4,21 @@ import hashlib
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.entrypoints.gate import sftp_packets as wire
+from quarterdeck.entrypoints.gate.audits import BrokenProtocol
 from quarterdeck.entrypoints.gate.sftp_audit import SftpAudit
-from quarterdeck.entrypoints.gate.sftp_packets import BrokenProtocol, Framer, Kind, Status
-from quarterdeck.sessions.terms import Allowance, Change, Direction, FileChange, FileTransfer
+from quarterdeck.entrypoints.gate.sftp_files import STEP
+from quarterdeck.entrypoints.gate.sftp_packets import Framer, Kind, Status
+from quarterdeck.sessions.terms import Allowance, Change, Direction, FileChange, FileTransfer, Stage, Told, Unhashed
 
 EVERYTHING = Allowance()
 INIT = wire.packet(Kind.INIT, wire.number(3))
 VERSION = wire.packet(Kind.VERSION, wire.number(3))
 NO_ATTRIBUTES = wire.number(0)
+STAT = wire.packet(Kind.STAT, wire.number(1), wire.text(b"/"))
 UPLOAD = wire.OPEN_WRITE | wire.OPEN_CREATE | wire.OPEN_TRUNCATE
 
 
@@ -53,17 +56,22 @@ class Talk:
 
 def audit_of(steps: list[tuple[str, bytes]], allowance: Allowance = EVERYTHING):
     """Return what the audit told, what went to the target and our own answers."""
-    told: list[FileTransfer | FileChange] = []
+    told: list[Told] = []
     audit = SftpAudit(allowance, told.append)
     passed, answers = b"", b""
     for side, data in steps:
         if side == "client":
-            passed += audit.from_client(data)
+            passed += bytes(audit.from_client(data))
         else:
-            audit.from_server(data)
-        answers += audit.take_answers()
+            assert audit.from_server(data) == data
+        answers += audit.for_client()
     audit.finish()
     return told, passed, answers
+
+
+def ends_of(told: list[Told]) -> list[Told]:
+    """Return what was told last of each file, and the changes."""
+    return [one for one in told if isinstance(one, FileChange) or one.stage in (Stage.DONE, Stage.REFUSED)]
 
 
 def cut(steps: list[tuple[str, bytes]], seed: int) -> list[tuple[str, bytes]]:
@@ -99,13 +107,17 @@ def test_an_upload_has_the_hash_of_its_bytes_however_the_stream_is_cut(content, 
     talk = one_upload(path, content, part)
     whole = audit_of(talk.steps)
     assert audit_of(cut(talk.steps, seed)) == whole
-    (told,), passed, answers = whole
+    told, passed, answers = whole
     assert passed == b"".join(data for side, data in talk.steps if side == "client")
     assert answers == b""
-    assert told == FileTransfer(
-        path.decode("utf-8", "surrogateescape"), Direction.TO_TARGET, size=len(content),
-        sha256=hashlib.sha256(content).hexdigest(), sequential=True, opened=True, closed=True,
-    )  # fmt: skip
+    name = path.decode("utf-8", "surrogateescape")
+    assert told == [
+        FileTransfer(name, Direction.TO_TARGET, 1, Stage.OPENED),
+        FileTransfer(
+            name, Direction.TO_TARGET, 1, size=len(content), sha256=hashlib.sha256(content).hexdigest(), closed=True,
+            whole=True,
+        ),
+    ]  # fmt: skip
 
 
 @given(st.binary(min_size=1, max_size=3000), st.integers(1, 500), st.randoms(use_true_random=False), st.integers())
@@ -120,10 +132,10 @@ def test_a_download_is_hashed_in_the_order_of_offsets_also_when_answers_come_out
     talk.ok(end, Status.EOF)
     talk.close(b"h")
     told, _, _ = audit_of(cut(talk.steps, seed))
-    assert told == [
+    assert ends_of(told) == [
         FileTransfer(
-            "/srv/a", Direction.FROM_TARGET, size=len(content), sha256=hashlib.sha256(content).hexdigest(),
-            sequential=True, opened=True, closed=True, whole=True,
+            "/srv/a", Direction.FROM_TARGET, 1, size=len(content), sha256=hashlib.sha256(content).hexdigest(),
+            closed=True, whole=True,
         )
     ]  # fmt: skip
 
@@ -140,7 +152,7 @@ def test_interleaved_files_are_kept_apart(parts, seed):
     for number in range(3):
         talk.close(b"h%d" % number)
     told, _, _ = audit_of(cut(talk.steps, seed))
-    assert [(one.path, one.sha256) for one in told] == [
+    assert [(one.path, one.sha256) for one in ends_of(told)] == [
         (f"/f{number}", hashlib.sha256(content[number]).hexdigest()) for number in range(3)
     ]
 
@@ -159,23 +171,47 @@ def test_rubbish_is_broken_or_waits_and_never_anything_else(rubbish, seed):
 @pytest.mark.parametrize("size", [0, wire.LONGEST + 1, 100 * 1024 * 1024, 0xFFFFFFFF])
 def test_an_absurd_length_is_refused_before_anything_is_kept(size):
     with pytest.raises(BrokenProtocol):
-        list(Framer().feed(size.to_bytes(4, "big") + b"x" * 100))
+        Framer().feed(size.to_bytes(4, "big") + b"x" * 100)
 
 
-def test_gaps_overlaps_resumed_and_appended_files_have_no_hash():
-    for flags, writes in (
-        (UPLOAD, [(0, b"ab"), (5, b"cd")]),
-        (UPLOAD, [(0, b"abcd"), (2, b"zz")]),
-        (wire.OPEN_WRITE | wire.OPEN_CREATE, [(0, b"abcd")]),
-        (UPLOAD | wire.OPEN_APPEND, [(0, b"abcd")]),
-    ):
-        talk = Talk()
-        talk.open(b"/x", flags, b"h")
-        for offset, data in writes:
-            talk.ok(talk.write(b"h", offset, data))
-        talk.close(b"h")
-        (told,), _, _ = audit_of(talk.steps)
-        assert (told.sha256, told.sequential, told.size) == ("", False, sum(len(data) for _, data in writes))
+@pytest.mark.parametrize(
+    ("flags", "writes", "why"),
+    [
+        (UPLOAD, [(0, b"ab"), (5, b"cd")], Unhashed.NOT_SEQUENTIAL),
+        (UPLOAD, [(0, b"abcd"), (2, b"zz")], Unhashed.NOT_SEQUENTIAL),
+        (UPLOAD, [(0, b"abcd"), (0, b"abcd")], Unhashed.NOT_SEQUENTIAL),
+        (wire.OPEN_WRITE, [(7, b"abcd")], Unhashed.RESUMED),
+        (UPLOAD | wire.OPEN_APPEND, [(0, b"abcd")], Unhashed.RESUMED),
+    ],
+)
+def test_gaps_overlaps_resumed_and_appended_files_have_no_hash(flags, writes, why):
+    talk = Talk()
+    talk.open(b"/x", flags, b"h")
+    for offset, data in writes:
+        talk.ok(talk.write(b"h", offset, data))
+    talk.close(b"h")
+    told = ends_of(audit_of(talk.steps)[0])[0]
+    assert (told.sha256, told.unhashed, told.whole) == ("", why, False)
+    assert told.size == sum(len(data) for _, data in writes)
+
+
+def in_place(size: int, code: Status = Status.OK, flags: int = wire.OPEN_WRITE | wire.OPEN_CREATE) -> FileTransfer:
+    """Return what is told of four bytes written over a file that is then cut to `size`, as scp of OpenSSH does."""
+    talk = Talk()
+    talk.open(b"/x", flags, b"h")
+    talk.ok(talk.write(b"h", 0, b"abcd"))
+    talk.ok(talk.ask(Kind.FSETSTAT, wire.text(b"h"), wire.number(wire.ATTR_SIZE), wire.long(size)), code)
+    talk.close(b"h")
+    return ends_of(audit_of(talk.steps)[0])[-1]
+
+
+def test_a_file_written_over_is_whole_once_it_is_cut_to_what_was_written():
+    digest = hashlib.sha256(b"abcd").hexdigest()
+    assert (in_place(4).sha256, in_place(4).whole) == (digest, True)
+    refused = in_place(4, Status.PERMISSION_DENIED)
+    assert (refused.sha256, refused.whole) == (digest, False)
+    assert (in_place(3).sha256, in_place(3).unhashed) == ("", Unhashed.NOT_SEQUENTIAL)
+    assert (in_place(9).sha256, in_place(9).unhashed) == ("", Unhashed.NOT_SEQUENTIAL)
 
 
 def test_a_failed_write_is_counted_and_takes_the_hash_away():
@@ -185,16 +221,55 @@ def test_a_failed_write_is_counted_and_takes_the_hash_away():
     talk.ok(good)
     talk.ok(bad, Status.PERMISSION_DENIED)
     talk.close(b"h")
-    (told,), _, _ = audit_of(talk.steps)
-    assert (told.size, told.failed, told.sha256) == (3, 1, "")
+    told = ends_of(audit_of(talk.steps)[0])[0]
+    assert (told.size, told.failed, told.sha256, told.unhashed) == (3, 1, "", Unhashed.FAILED)
 
 
-def test_a_file_still_open_at_the_end_is_told_as_not_closed():
+def test_a_write_that_fails_after_the_close_was_answered_counts_too():
+    talk = Talk()
+    talk.open(b"/x", UPLOAD, b"h")
+    late = talk.write(b"h", 0, b"abc")
+    talk.ok(talk.ask(Kind.CLOSE, wire.text(b"h")))
+    assert ends_of(audit_of(talk.steps)[0])[0].closed is False
+    talk.ok(late, Status.PERMISSION_DENIED)
+    (told,) = ends_of(audit_of(talk.steps)[0])
+    assert (told.closed, told.failed, told.sha256) == (True, 1, "")
+
+
+def test_a_file_still_open_at_the_end_is_told_as_cut_off_with_the_hash_of_what_passed():
     talk = Talk()
     talk.open(b"/x", UPLOAD, b"h")
     talk.ok(talk.write(b"h", 0, b"abc"))
-    (told,), _, _ = audit_of(talk.steps)
-    assert (told.closed, told.size) == (False, 3)
+    (told,) = ends_of(audit_of(talk.steps)[0])
+    assert (told.closed, told.cut_off, told.size) == (False, True, 3)
+    assert told.sha256 == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_a_file_that_the_target_does_not_open_is_told_as_failed():
+    talk = Talk()
+    talk.ok(talk.ask(Kind.OPEN, wire.text(b"/x"), wire.number(UPLOAD), NO_ATTRIBUTES), Status.PERMISSION_DENIED)
+    told, _, _ = audit_of(talk.steps)
+    assert told == [FileTransfer("/x", Direction.TO_TARGET, 1, unhashed=Unhashed.NOT_OPENED, failed=1)]
+
+
+@settings(max_examples=5)
+@given(st.integers(0, 2**31))
+def test_a_long_file_tells_how_far_it_is_at_the_same_places_however_it_is_cut(seed):
+    part = 200_000
+    data = random.Random(seed).randbytes(part)
+    talk = Talk()
+    talk.open(b"/x", UPLOAD, b"h")
+    asked = [talk.write(b"h", number * part, data) for number in range(STEP // part + 2)]
+    for request in asked:
+        talk.ok(request)
+    whole = audit_of(talk.steps)[0]
+    chunks = [(side, bytes_[at : at + 150_001]) for side, bytes_ in talk.steps for at in range(0, len(bytes_), 150_001)]
+    assert audit_of(chunks)[0] == whole
+    passing = [one for one in whole if one.stage is Stage.PASSING]
+    size = (STEP // part + 1) * part
+    assert [(one.size, one.sha256) for one in passing] == [
+        (size, hashlib.sha256(data * (size // part)).hexdigest())
+    ]
 
 
 def test_changes_are_told_with_whether_the_target_did_them():
@@ -204,6 +279,7 @@ def test_changes_are_told_with_whether_the_target_did_them():
     talk.ok(talk.ask(Kind.EXTENDED, wire.text(b"posix-rename@openssh.com"), wire.text(b"/c"), wire.text(b"/d")))
     talk.ok(talk.ask(Kind.SETSTAT, wire.text(b"/e"), wire.number(wire.ATTR_PERMISSIONS), wire.number(0o100644)))
     talk.ok(talk.ask(Kind.MKDIR, wire.text(b"/f"), NO_ATTRIBUTES))
+    talk.ok(talk.ask(Kind.SETSTAT, wire.text(b"/g"), wire.number(wire.ATTR_TIMES), wire.number(1), wire.number(2)))
     told, _, _ = audit_of(talk.steps)
     assert told == [
         FileChange(Change.REMOVED, "/a", done=True),
@@ -211,6 +287,7 @@ def test_changes_are_told_with_whether_the_target_did_them():
         FileChange(Change.RENAMED, "/c", to="/d", done=True),
         FileChange(Change.PERMISSIONS, "/e", detail="0644", done=True),
         FileChange(Change.FOLDER_MADE, "/f", done=True),
+        FileChange(Change.TIMES, "/g", done=True),
     ]
 
 
@@ -224,6 +301,7 @@ def test_changes_are_told_with_whether_the_target_did_them():
         (Allowance(to_target=False), Kind.REMOVE, (wire.text(b"/x"),)),
         (Allowance(to_target=False), Kind.RENAME, (wire.text(b"/x"), wire.text(b"/y"))),
         (Allowance(to_target=False), Kind.SETSTAT, (wire.text(b"/x"), wire.number(4), wire.number(0o777))),
+        (Allowance(to_target=False), Kind.SETSTAT, (wire.text(b"/x"), wire.number(8), wire.number(1), wire.number(1))),
         (EVERYTHING, Kind.EXTENDED, (wire.text(b"copy-data"), wire.text(b"h"))),
     ],
 )
@@ -231,22 +309,37 @@ def test_what_is_not_allowed_never_reaches_the_target_and_is_answered(allowance,
     talk = Talk()
     refused = talk.ask(kind, *parts)
     later = talk.ask(Kind.REALPATH, wire.text(b"."))
-    _, passed, answers = audit_of(talk.steps, allowance)
+    told, passed, answers = audit_of(talk.steps, allowance)
     clients = [data for side, data in talk.steps if side == "client"]
     assert passed == clients[0] + clients[2]
     code = Status.UNSUPPORTED if kind is Kind.EXTENDED else Status.PERMISSION_DENIED
     assert answers[4:13] == bytes([Kind.STATUS]) + wire.number(refused) + wire.number(code)
     assert later == refused + 1
+    assert [one.refused for one in told] == ([] if kind is Kind.EXTENDED else [True])
 
 
-def test_an_own_answer_waits_until_the_servers_packet_is_whole():
+def test_an_own_answer_waits_until_the_server_has_greeted_and_its_packet_is_whole():
     audit = SftpAudit(Allowance(to_target=False), lambda told: None)
     audit.from_client(INIT)
+    refused = wire.packet(Kind.REMOVE, wire.number(7), wire.text(b"/x"))
+    audit.from_client(refused)
+    assert audit.for_client() == b""
     audit.from_server(VERSION[:5])
-    audit.from_client(wire.packet(Kind.REMOVE, wire.number(7), wire.text(b"/x")))
-    assert audit.take_answers() == b""
+    assert audit.for_client() == b""
     audit.from_server(VERSION[5:])
-    assert audit.take_answers() != b""
+    assert audit.for_client() != b""
+    assert audit.for_client() == b""
+
+
+def test_a_client_that_reads_no_answers_is_not_listened_to_for_ever():
+    audit = SftpAudit(Allowance(to_target=False), lambda told: None)
+    audit.from_client(INIT)
+    audit.from_server(VERSION)
+    refused = wire.packet(Kind.REMOVE, wire.number(7), wire.text(b"/x"))
+    audit.from_client(refused * 2000)
+    assert audit.client_waits
+    audit.for_client()
+    assert not audit.client_waits
 
 
 @pytest.mark.parametrize(
@@ -256,7 +349,10 @@ def test_an_own_answer_waits_until_the_servers_packet_is_whole():
         [("client", INIT + INIT)],
         [("client", wire.packet(Kind.INIT, wire.number(2)))],
         [("client", INIT), ("server", wire.packet(Kind.VERSION, wire.number(6)))],
+        [("client", INIT), ("server", VERSION + VERSION)],
+        [("server", VERSION)],
         [("client", INIT), ("server", VERSION + wire.status(9, Status.OK, ""))],
+        [("client", INIT + STAT), ("server", VERSION + wire.packet(Kind.DATA, wire.number(1), wire.text(b"a")))],
         [("client", INIT + wire.packet(Kind.WRITE, wire.number(1), wire.text(b"?"), wire.long(0), wire.text(b"a")))],
         [("client", INIT + wire.packet(Kind.DATA, wire.number(1), wire.text(b"a")))],
         [("client", INIT + wire.packet(Kind.REMOVE, wire.number(1), wire.text(b"a" * 5000)))],

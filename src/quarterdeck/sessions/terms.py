@@ -8,6 +8,22 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from quarterdeck.sessions.files import FILE_CODE as FILE_CODE
+from quarterdeck.sessions.files import Change as Change
+from quarterdeck.sessions.files import Direction as Direction
+from quarterdeck.sessions.files import FileChange as FileChange
+from quarterdeck.sessions.files import FileTally as FileTally
+from quarterdeck.sessions.files import FileTransfer as FileTransfer
+from quarterdeck.sessions.files import Protocol as Protocol
+from quarterdeck.sessions.files import Stage as Stage
+from quarterdeck.sessions.files import Told as Told
+from quarterdeck.sessions.files import Unhashed as Unhashed
+from quarterdeck.sessions.files import decode_told as decode_told
+from quarterdeck.sessions.files import encode_told as encode_told
+from quarterdeck.sessions.files import files_in as files_in
+from quarterdeck.sessions.files import tally as tally
+from quarterdeck.tickets.terms import Allowance as Allowance
+
 
 class SessionKind(StrEnum):
     """How the work was done; only `gate` is captured by us, the others are entered by a person."""
@@ -34,67 +50,6 @@ class Work(StrEnum):
     TRANSFER = "transfer"
 
 
-class Direction(StrEnum):
-    """Which way a file went."""
-
-    TO_TARGET = "to_target"
-    FROM_TARGET = "from_target"
-
-
-class Change(StrEnum):
-    """What was done to a file or folder besides writing it."""
-
-    REMOVED = "removed"
-    RENAMED = "renamed"
-    LINKED = "linked"
-    PERMISSIONS = "permissions"
-    OWNER = "owner"
-    TRUNCATED = "truncated"
-    FOLDER_MADE = "folder_made"
-    FOLDER_REMOVED = "folder_removed"
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What the ticket lets a session do: terminal, commands, files to the target, files from it (3.1.12[b])."""
-
-    terminal: bool = True
-    command: bool = True
-    to_target: bool = True
-    from_target: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class FileTransfer:
-    """A file that went through the gate, or was refused.
-
-    `sha256` is of the whole content and empty where the stream could not tell it (*not sequential*). `whole` says that
-    the end of a file that was read was seen. `failed` counts parts that the target refused to write or read.
-    """
-
-    path: str
-    direction: Direction
-    size: int = 0
-    sha256: str = ""
-    sequential: bool = False
-    opened: bool = False
-    closed: bool = False
-    failed: int = 0
-    whole: bool = False
-    refused: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FileChange:
-    """Something done to a file or folder; `done` is False when the target refused it."""
-
-    change: Change
-    path: str
-    to: str = ""
-    detail: str = ""
-    done: bool = False
-
-
 class EndReason(StrEnum):
     """Why a session ended."""
 
@@ -109,6 +64,8 @@ class EndReason(StrEnum):
     TARGET_REFUSED = "target_refused"
     HOST_IDENTITY = "host_identity"
     ADMISSION_WITHDRAWN = "admission_withdrawn"
+    BROKEN_PROTOCOL = "broken_protocol"
+    NOT_ALLOWED = "not_allowed"
     INTERRUPTED = "interrupted"
 
 
@@ -120,11 +77,12 @@ class Presented:
     source: str
     work: Work
     command_sha256: str = ""
+    protocol: Protocol | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The answer to an admitted channel: whom, where to, until when (aware UTC) and how long beyond."""
+    """The answer to an admitted channel: whom, where to, until when (aware UTC), how long beyond, to do what."""
 
     session: str
     ticket: str
@@ -138,6 +96,7 @@ class Admitted:
     at: datetime
     window_until: datetime
     grace_seconds: int
+    allowance: Allowance
     handles_cui: bool = True
 
 
@@ -154,7 +113,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class StreamSum:
-    """Bytes that passed on one stream and their SHA-256 (hex)."""
+    """Bytes that passed on one stream and their SHA-256 (hex), empty where each file has its own."""
 
     size: int = 0
     sha256: str = ""
@@ -174,6 +133,7 @@ class Ending:
     lines: int = 0
     head: str = ""
     streams: dict[str, StreamSum] = field(default_factory=dict)
+    files: FileTally = field(default_factory=FileTally)
 
 
 @dataclass(frozen=True, slots=True)

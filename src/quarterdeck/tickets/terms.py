@@ -130,6 +130,17 @@ class HoldState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a session under the ticket may do: terminal, commands, files each way, rsync (3.1.12[b])."""
+
+    terminal: bool = True
+    command: bool = True
+    to_target: bool = True
+    from_target: bool = True
+    rsync: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class TicketAsset:
     """An asset of the ticket and the connection through which it is reached (empty for on-site work)."""
 

@@ -6,15 +6,16 @@ be followed raises BrokenProtocol, and the session ends (attacks.md row 21).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from quarterdeck.entrypoints.gate import sftp_packets as wire
+from quarterdeck.entrypoints.gate.audits import BrokenProtocol
 from quarterdeck.entrypoints.gate.sftp_files import OpenFile
-from quarterdeck.entrypoints.gate.sftp_packets import Attributes, BrokenProtocol, Fields, Framer, Kind, Status
-from quarterdeck.sessions.terms import Allowance, Change, Direction, FileChange, FileTransfer
+from quarterdeck.entrypoints.gate.sftp_packets import Attributes, Fields, Framer, Kind, Status
+from quarterdeck.sessions.terms import Allowance, Change, Direction, FileChange, FileTransfer, Stage, Told
 
 MOST_OPEN_REQUESTS = 4096
 MOST_HANDLES = 1024
+MOST_ANSWERS = 64 * 1024
 NOT_ALLOWED = "Quarterdeck: the ticket does not allow this."
 NOT_FOLLOWED = "Quarterdeck: the gate does not know this request, so it does not let it through."
 _READS_NOTHING = frozenset(
@@ -31,51 +32,71 @@ _HARMLESS_EXTENSIONS = frozenset(
         b"users-groups-by-id@openssh.com",
     }
 )
+_CHANGE_OF = {
+    Kind.REMOVE: Change.REMOVED,
+    Kind.MKDIR: Change.FOLDER_MADE,
+    Kind.RMDIR: Change.FOLDER_REMOVED,
+    Kind.RENAME: Change.RENAMED,
+    Kind.SYMLINK: Change.LINKED,
+}
 
 
-@dataclass(slots=True)
 class _Asked:
     """A request that waits for its answer: `done` is told whether the target did it."""
 
-    kind: Kind
-    file: OpenFile | None = None
-    handle: bytes = b""
-    offset: int = 0
-    size: int = 0
-    done: Callable[[bool], None] | None = None
+    __slots__ = ("done", "file", "kind", "offset", "size")
+
+    def __init__(
+        self,
+        kind: Kind,
+        file: OpenFile | None = None,
+        offset: int = 0,
+        size: int = 0,
+        done: Callable[[bool], None] | None = None,
+    ) -> None:
+        self.kind, self.file, self.offset, self.size, self.done = kind, file, offset, size, done
 
 
 class SftpAudit:
-    """Follows one channel; `tell` gets each finished transfer and each change, in order."""
+    """Follows one channel; `tell` gets each step of a file and each change, in order, before its answer passes."""
 
-    def __init__(self, allowance: Allowance, tell: Callable[[FileTransfer | FileChange], None]) -> None:
+    def __init__(self, allowance: Allowance, tell: Callable[[Told], None]) -> None:
         self._allowance = allowance
         self._tell = tell
         self._client, self._server = Framer(), Framer()
         self._asked: dict[int, _Asked] = {}
         self._files: dict[bytes, OpenFile] = {}
+        self._ending: list[OpenFile] = []
+        self._number = 0
         self._answers = b""
-        self._greeted = False
+        self._greeted = self._answered_greeting = False
+
+    server_waits = False
+
+    @property
+    def client_waits(self) -> bool:
+        """True while a client that reads none of our refusals has enough of them."""
+        return len(self._answers) > MOST_ANSWERS
 
     # ---- requests
 
-    def from_client(self, chunk: bytes) -> bytes:
+    def from_client(self, chunk: bytes) -> bytes | memoryview:
         """Return what of the client's bytes may go to the target."""
-        kept: list[bytes | memoryview] = []
-        whole = self._client.between_packets
-        dropped = False
-        for body in self._client.feed(chunk):
-            if self._passes(body):
-                kept += (len(body).to_bytes(4, "big"), body)
-            else:
-                dropped = True
-        if whole and not dropped and self._client.between_packets:
-            return chunk
-        return b"".join(kept)
+        whole, bodies = self._client.feed(chunk)
+        passing = [self._passes(body) for body in bodies]
+        if all(passing):
+            return whole
+        return b"".join(
+            len(body).to_bytes(4, "big") + body for body, passes in zip(bodies, passing, strict=True) if passes
+        )
 
-    def take_answers(self) -> bytes:
-        """Return our own answers to refused requests, once the server's stream stands between two packets."""
-        if not self._server.between_packets:
+    def for_target(self) -> bytes:
+        """Nothing waits for the target."""
+        return b""
+
+    def for_client(self) -> bytes:
+        """Return our own answers to refused requests, once the server has greeted and stands between two packets."""
+        if not (self._answers and self._answered_greeting and self._server.between_packets):
             return b""
         answers, self._answers = self._answers, b""
         return answers
@@ -117,63 +138,60 @@ class SftpAudit:
             return NOT_ALLOWED
         if len(self._files) >= MOST_HANDLES:
             raise BrokenProtocol("too many open files")
-        self._asked[request] = _Asked(kind, OpenFile(path, flags))
+        self._number += 1
+        self._asked[request] = _Asked(kind, OpenFile(path, flags, self._number, self._tell))
         return ""
 
     def _close(self, kind: Kind, request: int, fields: Fields) -> str:
-        handle = fields.text()
-        file = self._files.pop(handle, None)
-        self._asked[request] = _Asked(kind, file, handle)
-        if file is not None:
-            self._asked[request].done = lambda ok: self._tell_of(file, closed=ok)
+        file = self._files.pop(fields.text(), None)
+        self._asked[request] = _Asked(kind, file)
         return ""
 
     def _read(self, kind: Kind, request: int, fields: Fields) -> str:
-        handle, offset, size = fields.text(), fields.long(), fields.number()
-        self._asked[request] = _Asked(kind, self._known(handle), handle, offset, size)
+        file = self._known(fields)
+        self._asked[request] = _Asked(kind, file, fields.long(), fields.number())
         return ""
 
     def _write(self, kind: Kind, request: int, fields: Fields) -> str:
-        handle, offset, data = fields.text(), fields.long(), fields.view()
-        file, size = self._known(handle), len(data)
+        file, offset = self._known(fields), fields.long()
+        data = fields.view()
         file.wrote(offset, data)
-
-        def done(ok: bool) -> None:
-            if not ok:
-                file.write_failed(size)
-
-        self._asked[request] = _Asked(kind, file, handle, offset, size, done)
+        self._asked[request] = _Asked(kind, file, offset, len(data))
         return ""
 
     def _fsetstat(self, kind: Kind, request: int, fields: Fields) -> str:
-        handle = fields.text()
-        file = self._files.get(handle)
+        file = self._files.get(fields.text())
         wanted = wire.attributes(fields)
-        if file is not None and wanted.size is not None and wanted.size != file.written.next:
-            file.written.break_order()
-        return self._attributes(kind, request, file.path if file else b"", wanted)
+        if file is None:
+            return self._attributes(kind, request, b"", wanted)
+        path = file.path.encode("utf-8", "surrogateescape")
+        cut = file.cut(wanted.size) if wanted.size is not None and self._allowance.to_target else None
+        return self._attributes(kind, request, path, wanted, cut)
 
     def _setstat(self, kind: Kind, request: int, fields: Fields) -> str:
         path = fields.text()
         return self._attributes(kind, request, path, wire.attributes(fields))
 
-    def _attributes(self, kind: Kind, request: int, path: bytes, wanted: Attributes) -> str:
-        changes = [
-            (Change.PERMISSIONS, f"{wanted.permissions & 0o7777:04o}") if wanted.permissions is not None else None,
-            (Change.OWNER, f"{wanted.owner[0]}:{wanted.owner[1]}") if wanted.owner is not None else None,
-            (Change.TRUNCATED, str(wanted.size)) if wanted.size is not None else None,
-        ]
-        told = [FileChange(change[0], _name(path), detail=change[1]) for change in changes if change]
-        return self._changing(kind, request, *told)
+    def _attributes(
+        self, kind: Kind, request: int, path: bytes, wanted: Attributes, cut: Callable[[bool], None] | None = None
+    ) -> str:
+        changes = []
+        if wanted.permissions is not None:
+            changes.append(FileChange(Change.PERMISSIONS, _name(path), detail=f"{wanted.permissions & 0o7777:04o}"))
+        if wanted.owner is not None:
+            changes.append(FileChange(Change.OWNER, _name(path), detail=f"{wanted.owner[0]}:{wanted.owner[1]}"))
+        if wanted.size is not None:
+            changes.append(FileChange(Change.TRUNCATED, _name(path), detail=str(wanted.size)))
+        if wanted.times and not changes:
+            changes.append(FileChange(Change.TIMES, _name(path)))
+        return self._changing(kind, request, *changes, cut=cut)
 
     def _one_path(self, kind: Kind, request: int, fields: Fields) -> str:
-        change = {Kind.REMOVE: Change.REMOVED, Kind.MKDIR: Change.FOLDER_MADE, Kind.RMDIR: Change.FOLDER_REMOVED}[kind]
-        return self._changing(kind, request, FileChange(change, _name(fields.text())))
+        return self._changing(kind, request, FileChange(_CHANGE_OF[kind], _name(fields.text())))
 
     def _two_paths(self, kind: Kind, request: int, fields: Fields) -> str:
         first, second = fields.text(), fields.text()
-        change = Change.RENAMED if kind is Kind.RENAME else Change.LINKED
-        return self._changing(kind, request, FileChange(change, _name(first), to=_name(second)))
+        return self._changing(kind, request, FileChange(_CHANGE_OF[kind], _name(first), to=_name(second)))
 
     def _extended(self, kind: Kind, request: int, fields: Fields) -> str:
         name = fields.text()
@@ -187,7 +205,9 @@ class SftpAudit:
             return self._setstat(kind, request, fields)
         return NOT_FOLLOWED
 
-    def _changing(self, kind: Kind, request: int, *changes: FileChange) -> str:
+    def _changing(
+        self, kind: Kind, request: int, *changes: FileChange, cut: Callable[[bool], None] | None = None
+    ) -> str:
         if changes and not self._allowance.to_target:
             self._refused(changes[0].path.encode("utf-8", "surrogateescape"), to_target=True)
             return NOT_ALLOWED
@@ -195,125 +215,125 @@ class SftpAudit:
         def done(ok: bool) -> None:
             for change in changes:
                 self._tell(FileChange(change.change, change.path, change.to, change.detail, done=ok))
+            if cut is not None:
+                cut(ok)
 
         self._asked[request] = _Asked(kind, done=done)
         return ""
 
-    def _known(self, handle: bytes) -> OpenFile:
-        file = self._files.get(handle)
+    def _known(self, fields: Fields) -> OpenFile:
+        file = self._files.get(fields.text())
         if file is None:
             raise BrokenProtocol("a file is used that was not opened here")
         return file
 
     def _refused(self, path: bytes, *, to_target: bool) -> None:
         direction = Direction.TO_TARGET if to_target else Direction.FROM_TARGET
-        self._tell(FileTransfer(_name(path), direction, refused=True))
+        self._tell(FileTransfer(_name(path), direction, stage=Stage.REFUSED))
 
     # ---- answers
 
-    def from_server(self, chunk: bytes) -> None:
+    def from_server(self, chunk: bytes) -> bytes:
         """Take the target's answers; they pass unchanged."""
-        for body in self._server.feed(chunk):
+        for body in self._server.feed(chunk)[1]:
             self._answered(body)
+        return chunk
 
     def _answered(self, body: memoryview) -> None:
         kind = _kind(body)
         fields = Fields(body)
         if kind is Kind.VERSION:
-            if fields.number() != 3:
-                raise BrokenProtocol("the target does not speak SFTP version 3")
+            if not self._greeted or self._answered_greeting or fields.number() != 3:
+                raise BrokenProtocol("the target does not answer with SFTP version 3")
+            self._answered_greeting = True
             return
-        request = fields.number()
-        asked = self._asked.pop(request, None)
+        asked = self._asked.pop(fields.number(), None)
         if asked is None:
             raise BrokenProtocol("the target answers what nobody asked")
-        if kind is Kind.HANDLE and asked.kind is Kind.OPEN and asked.file is not None:
-            self._files[fields.text()] = asked.file
-        elif kind is Kind.DATA and asked.file is not None:
+        file = asked.file
+        if kind is Kind.STATUS:
+            self._status(asked, fields.number())
+        elif kind is Kind.DATA:
+            if file is None or asked.kind is not Kind.READ:
+                raise BrokenProtocol("the target sends data that nobody asked for")
             data = fields.view()
             if len(data) > asked.size:
                 raise BrokenProtocol("the target sends more than was asked for")
-            asked.file.was_read(asked.offset, data)
-        elif kind is Kind.STATUS:
-            self._status(asked, fields.number())
+            file.was_read(asked.offset, data)
+        elif kind is Kind.HANDLE and file is not None:
+            handle = fields.text()
+            if asked.kind is not Kind.OPEN or handle in self._files:
+                raise BrokenProtocol("the target gives one handle to two files")
+            self._files[handle] = file
+            file.opened()
 
     def _status(self, asked: _Asked, code: int) -> None:
-        if asked.kind is Kind.READ and asked.file is not None:
-            if code == Status.EOF:
-                asked.file.saw_end = True
-            else:
-                asked.file.failed_reads += 1
-        if asked.kind is Kind.OPEN and asked.file is not None:
-            self._tell(_transfer(asked.file, opened=False, closed=False))
+        file, ok = asked.file, code == Status.OK
         if asked.done is not None:
-            asked.done(code == Status.OK)
+            asked.done(ok)
+        elif file is not None:
+            _STATUS_OF[asked.kind](self, asked, file, code)
+
+    def _write_status(self, asked: _Asked, file: OpenFile, code: int) -> None:
+        file.waiting -= 1
+        if code != Status.OK:
+            file.write_failed(asked.size)
+        if file.closed is not None:
+            self._end_if_complete(file)
+
+    def _read_status(self, asked: _Asked, file: OpenFile, code: int) -> None:
+        if code == Status.EOF:
+            file.saw_end = True
+        else:
+            file.failed_reads += 1
+
+    def _close_status(self, asked: _Asked, file: OpenFile, code: int) -> None:
+        file.closed = code == Status.OK
+        self._ending.append(file)
+        self._end_if_complete(file)
+
+    def _open_status(self, asked: _Asked, file: OpenFile, code: int) -> None:
+        file.not_opened()
+
+    def _end_if_complete(self, file: OpenFile) -> None:
+        """Tell of a closed file once the target has answered all its writes; answers may come in any order."""
+        if not file.waiting:
+            self._ending.remove(file)
+            file.tell_end()
 
     # ---- the end
 
     def finish(self) -> None:
         """Tell of every file that was still open when the channel ended."""
         closing = [asked.file for asked in self._asked.values() if asked.kind is Kind.CLOSE and asked.file is not None]
-        for file in [*self._files.values(), *closing]:
-            self._tell_of(file, closed=False)
+        for file in [*self._files.values(), *closing, *self._ending]:
+            file.closed = False
+            file.tell_end()
         self._files.clear()
         self._asked.clear()
-
-    def _tell_of(self, file: OpenFile, *, closed: bool) -> None:
-        for told in _transfers(file, closed=closed):
-            self._tell(told)
+        self._ending.clear()
 
 
-def _transfers(file: OpenFile, *, closed: bool) -> list[FileTransfer]:
-    """Return what passed through a handle: one transfer a direction."""
-    found = []
-    if file.flags & ~wire.OPEN_READ:
-        found.append(_transfer(file, opened=True, closed=closed))
-    if file.bytes_read or not found:
-        found.append(_download(file, closed=closed))
-    return found
-
-
-def _transfer(file: OpenFile, *, opened: bool, closed: bool) -> FileTransfer:
-    if not file.flags & ~wire.OPEN_READ:
-        return FileTransfer(_name(file.path), Direction.FROM_TARGET, opened=opened)
-    fresh = bool(file.flags & wire.OPEN_TRUNCATE) and not file.flags & wire.OPEN_APPEND
-    return FileTransfer(
-        _name(file.path),
-        Direction.TO_TARGET,
-        size=file.bytes_written,
-        sha256=file.written.sha256() if fresh and opened else "",
-        sequential=fresh and bool(file.written.sha256()),
-        opened=opened,
-        closed=closed,
-        failed=file.failed_writes,
-    )
-
-
-def _download(file: OpenFile, *, closed: bool) -> FileTransfer:
-    return FileTransfer(
-        _name(file.path),
-        Direction.FROM_TARGET,
-        size=file.bytes_read,
-        sha256=file.read.sha256(),
-        sequential=bool(file.read.sha256()),
-        opened=True,
-        closed=closed,
-        failed=file.failed_reads,
-        whole=file.saw_end,
-    )
+_STATUS_OF: dict[Kind, Callable[[SftpAudit, _Asked, OpenFile, int], None]] = {
+    Kind.OPEN: SftpAudit._open_status,
+    Kind.READ: SftpAudit._read_status,
+    Kind.WRITE: SftpAudit._write_status,
+    Kind.CLOSE: SftpAudit._close_status,
+}
 
 
 def _kind(body: memoryview) -> Kind:
-    try:
-        return Kind(body[0])
-    except ValueError as error:
-        raise BrokenProtocol(f"a packet of unknown type {body[0]}") from error
+    kind = _KINDS.get(body[0])
+    if kind is None:
+        raise BrokenProtocol(f"a packet of unknown type {body[0]}")
+    return kind
 
 
 def _name(path: bytes) -> str:
     return path.decode("utf-8", "surrogateescape")
 
 
+_KINDS = {kind.value: kind for kind in Kind}
 _REQUESTS: dict[Kind, Callable[[SftpAudit, Kind, int, Fields], str]] = {
     **dict.fromkeys(_READS_NOTHING, SftpAudit._plain),
     Kind.OPEN: SftpAudit._open,

@@ -4,16 +4,13 @@ Pure. Source: draft-ietf-secsh-filexfer-02 and OpenSSH's PROTOCOL (extensions). 
 limit, or one whose fields do not fill it, is a `BrokenProtocol`: what can't be followed is not let through.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from quarterdeck.entrypoints.gate.audits import BrokenProtocol
+
 LONGEST = 256 * 1024
 LONGEST_PATH = 4096
-
-
-class BrokenProtocol(Exception):
-    """The bytes are no SFTP that the gate can follow."""
 
 
 class Kind(IntEnum):
@@ -57,7 +54,7 @@ class Status(IntEnum):
     UNSUPPORTED = 8
 
 
-OPEN_READ, OPEN_WRITE, OPEN_APPEND, OPEN_CREATE, OPEN_TRUNCATE = 0x01, 0x02, 0x04, 0x08, 0x10
+OPEN_READ, OPEN_WRITE, OPEN_APPEND, OPEN_CREATE, OPEN_TRUNCATE, OPEN_NEW = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 ATTR_SIZE, ATTR_OWNER, ATTR_PERMISSIONS, ATTR_TIMES = 0x01, 0x02, 0x04, 0x08
 
 
@@ -72,23 +69,30 @@ class Framer:
         """True when everything that was fed made whole packets."""
         return not self._rest
 
-    def feed(self, chunk: bytes) -> Iterator[memoryview]:
-        """Yield the body (type byte first) of each packet that is whole now; BrokenProtocol for an absurd length."""
+    def feed(self, chunk: bytes) -> tuple[memoryview, list[memoryview]]:
+        """Return the bytes of the packets that are whole now, and the body of each, type byte first.
+
+        Raises BrokenProtocol for an absurd length, before anything of such a packet is kept.
+        """
         data = memoryview(self._rest + chunk if self._rest else chunk)
-        start = 0
-        while len(data) - start >= 4:
+        bodies = []
+        start, end = 0, len(data)
+        while end - start >= 4:
             size = int.from_bytes(data[start : start + 4], "big")
             if not 0 < size <= LONGEST:
                 raise BrokenProtocol(f"a packet says that it has {size} bytes")
-            if len(data) - start - 4 < size:
+            if end - start - 4 < size:
                 break
-            yield data[start + 4 : start + 4 + size]
+            bodies.append(data[start + 4 : start + 4 + size])
             start += 4 + size
         self._rest = bytes(data[start:])
+        return data[:start], bodies
 
 
 class Fields:
     """Reads the fields of one packet body from left to right."""
+
+    __slots__ = ("_at", "_body")
 
     def __init__(self, body: memoryview, start: int = 1) -> None:
         self._body = body
