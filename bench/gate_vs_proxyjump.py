@@ -29,6 +29,8 @@ from tests.lab.gate_lab import (  # noqa: E402
     wait_for,
 )
 
+CIPHER = ("Ciphers aes256-gcm@openssh.com", "KexAlgorithms ecdh-sha2-nistp256")
+
 
 class Yardstick:
     """ProxyJump through a second plain `sshd` of the lab to the lab's target."""
@@ -63,7 +65,8 @@ class Yardstick:
             f"Host {name}\n HostName 127.0.0.1\n Port {server.port}\n User {server.account}\n"
             f" IdentityFile {self.key}\n CertificateFile {self.certificates[server]}\n IdentitiesOnly yes\n"
             " IdentityAgent none\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n LogLevel ERROR\n"
-            " BatchMode yes\n Ciphers aes256-gcm@openssh.com\n KexAlgorithms ecdh-sha2-nistp256\n"
+            " BatchMode yes\n"
+            + "".join(f" {line}\n" for line in CIPHER)
             + (" ProxyJump jump\n" if name == "target" else "")
         )
 
@@ -99,23 +102,10 @@ def main() -> int:
     return 0
 
 
-def gate_config(lab: GateLab) -> Path:
-    """Return a client configuration through the gate, as `qd access` writes one."""
-    granted = lab.grant()
-    config = lab.folder / "gate.config"
-    config.write_text(
-        f"Host target\n HostName 127.0.0.1\n Port {lab.port}\n User {lab.gate_user}\n IdentityFile {granted.key}\n"
-        f" IdentitiesOnly yes\n IdentityAgent none\n UserKnownHostsFile {lab.folder}/known_hosts\n"
-        " StrictHostKeyChecking yes\n BatchMode yes\n LogLevel ERROR\n"
-        " Ciphers aes256-gcm@openssh.com\n KexAlgorithms ecdh-sha2-nistp256\n"
-    )
-    return config
-
-
 def measure(lab: GateLab, yardstick: Yardstick, chosen: argparse.Namespace) -> dict[str, object]:
     data, received, kept = (lab.folder / name for name in ("data", "received", "kept"))
     data.write_bytes(secrets.token_bytes(chosen.megabytes << 20))
-    configs = {"jump": yardstick.config, "gate": gate_config(lab)}
+    configs = {"jump": yardstick.config, "gate": lab.config(lab.grant(), *CIPHER)}
 
     def through(way: str, *command: str) -> list[str]:
         return ["ssh", "-F", str(configs[way]), "target", *command]

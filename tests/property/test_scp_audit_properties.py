@@ -91,7 +91,7 @@ def run(command: str, steps: Steps) -> tuple[list[Told], bytes, bytes]:
         reached["target" if from_client else "client"] += bytes(passed)
         reached["target"] += bytes(audit.for_target())
         reached["client"] += bytes(audit.for_client())
-    audit.finish()
+    audit.finish(complete=True)
     return told, reached["target" if to_target else "client"], reached["client" if to_target else "target"]
 
 

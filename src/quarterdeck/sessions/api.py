@@ -11,6 +11,7 @@ from quarterdeck.sessions.reading import (
     sessions,
     still_connected,
 )
+from quarterdeck.sessions.rules import may_begin
 from quarterdeck.sessions.terms import (
     Admitted,
     Ending,
@@ -45,6 +46,7 @@ __all__ = [
     "disconnect",
     "end",
     "explain",
+    "may_begin",
     "record_manual",
     "running",
     "session",

@@ -12,6 +12,7 @@ from quarterdeck.sessions.files import FILE_CODE as FILE_CODE
 from quarterdeck.sessions.files import Change as Change
 from quarterdeck.sessions.files import Direction as Direction
 from quarterdeck.sessions.files import FileChange as FileChange
+from quarterdeck.sessions.files import Files as Files
 from quarterdeck.sessions.files import FileTally as FileTally
 from quarterdeck.sessions.files import FileTransfer as FileTransfer
 from quarterdeck.sessions.files import Protocol as Protocol

@@ -89,6 +89,7 @@ class GateDesk:
             at=current.at,
             window_until=terms.window.until,
             grace_seconds=int(terms.grace.total_seconds()),
+            allowance=terms.allowance,
             handles_cui=inventory.asset(grant.asset).handles_cui,
         )
 

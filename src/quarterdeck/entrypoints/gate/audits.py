@@ -10,8 +10,13 @@ class BrokenProtocol(Exception):
 class Audit(Protocol):
     """Follows both directions of one channel; nothing reaches the other side that it has not seen.
 
-    `client_waits` and `server_waits` say that no more of that side is wanted until the other has answered.
+    `hashes` says that each file gets a hash of its own, so that the streams need none. `client_waits` and
+    `server_waits` say that no more of that side is wanted until the other has answered.
     """
+
+    @property
+    def hashes(self) -> bool:
+        """True when the files are told apart and hashed."""
 
     @property
     def client_waits(self) -> bool:
@@ -33,5 +38,8 @@ class Audit(Protocol):
     def for_client(self) -> bytes | memoryview:
         """Return what waited, or is an answer of our own, and may go to the client now."""
 
-    def finish(self) -> None:
-        """Tell of what was still under way when the channel ended."""
+    def farewell(self, sentence: str) -> bytes:
+        """Return what tells the client in its own protocol why the session ends now; empty where that can't be said."""
+
+    def finish(self, *, complete: bool) -> None:
+        """Tell of what was still under way at the end; `complete` when the target said that all went well."""

@@ -59,6 +59,8 @@ class ScpAudit:
 
     # ---- the two sides
 
+    hashes = True
+
     @property
     def _to_target(self) -> bool:
         return self._direction is Direction.TO_TARGET
@@ -289,8 +291,13 @@ class ScpAudit:
             sent_as=file.sent_as,
         )
 
-    def finish(self) -> None:
+    def farewell(self, sentence: str) -> bytes:
+        """Nothing: clients of scp show standard error."""
+        return b""
+
+    def finish(self, *, complete: bool) -> None:
         """Tell of the file that was still under way when the channel ended."""
+        del complete
         if self._file is not None:
             file, self._file = self._file, None
             self._tell(self._transfer(file, Stage.DONE))

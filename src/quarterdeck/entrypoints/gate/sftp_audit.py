@@ -71,6 +71,7 @@ class SftpAudit:
         self._answers = b""
         self._greeted = self._answered_greeting = False
 
+    hashes = True
     server_waits = False
 
     @property
@@ -303,8 +304,15 @@ class SftpAudit:
 
     # ---- the end
 
-    def finish(self) -> None:
+    def farewell(self, sentence: str) -> bytes:
+        """Return an answer with the sentence to every request that the target has not answered."""
+        if not self._server.between_packets or not self._answered_greeting:
+            return b""
+        return b"".join(wire.status(request, Status.FAILURE, f"Quarterdeck: {sentence}") for request in self._asked)
+
+    def finish(self, *, complete: bool) -> None:
         """Tell of every file that was still open when the channel ended."""
+        del complete
         closing = [asked.file for asked in self._asked.values() if asked.kind is Kind.CLOSE and asked.file is not None]
         for file in [*self._files.values(), *closing, *self._ending]:
             file.closed = False

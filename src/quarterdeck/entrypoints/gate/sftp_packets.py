@@ -51,6 +51,7 @@ class Status(IntEnum):
     OK = 0
     EOF = 1
     PERMISSION_DENIED = 3
+    FAILURE = 4
     UNSUPPORTED = 8
 
 
