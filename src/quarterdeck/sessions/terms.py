@@ -16,6 +16,8 @@ from quarterdeck.sessions.files import Files as Files
 from quarterdeck.sessions.files import FileTally as FileTally
 from quarterdeck.sessions.files import FileTransfer as FileTransfer
 from quarterdeck.sessions.files import Protocol as Protocol
+from quarterdeck.sessions.files import SeenChange as SeenChange
+from quarterdeck.sessions.files import SeenTransfer as SeenTransfer
 from quarterdeck.sessions.files import Stage as Stage
 from quarterdeck.sessions.files import Told as Told
 from quarterdeck.sessions.files import Unhashed as Unhashed
@@ -166,6 +168,8 @@ class SessionView:
     explained_by: str
     explained_at: datetime | None
     explanation: str
+    protocol: str = ""
+    files: dict[str, int] = field(default_factory=dict)
 
     @property
     def session_terminated(self) -> bool:
