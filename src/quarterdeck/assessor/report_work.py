@@ -6,6 +6,7 @@ from typing import Any
 
 from quarterdeck.access import api as access
 from quarterdeck.assessor.naming import Names
+from quarterdeck.assessor.session_files import session_files
 from quarterdeck.assessor.transcripts import Transcript, transcript
 from quarterdeck.assessor.withholding import REASONS
 from quarterdeck.assessor.words import spoken, status
@@ -18,6 +19,7 @@ from quarterdeck.sessions.api import SessionView
 REPLAY_BYTES = 2_000_000
 ALL_REPLAYS_BYTES = 24_000_000
 SHOWN_LINES = 4_000
+SHOWN_FILES = 1_000
 SHOWN_DIFFERENCES = 400
 
 
@@ -29,6 +31,7 @@ class Casts:
     room: int = ALL_REPLAYS_BYTES
     replays: dict[str, str] = field(default_factory=dict)
     _texts: dict[str, Transcript] = field(default_factory=dict)
+    _files: dict[str, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
 
     def leaves(self, session: SessionView) -> bool:
         """True when the session's recording is in the package."""
@@ -41,10 +44,26 @@ class Casts:
         if session.recording not in self._texts:
             content = evidence.read_artifact(session.recording)
             self._texts[session.recording] = transcript(content)
+            self._files[session.id] = session_files(session, content)
             if len(content) <= min(REPLAY_BYTES, self.room):
                 self.room -= len(content)
                 self.replays[session.id] = content.decode("utf-8", "replace")
         return self._texts[session.recording]
+
+    def files(self, session: SessionView) -> dict[str, Any]:
+        """Return what the report shows of the files of a session whose text was read."""
+        return _shown(self._files.get(session.id, {}))
+
+
+def _shown(found: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Return what the report shows of a session's files: the first of them, and how many more there are."""
+    files, changes = found.get("files", []), found.get("changes", [])
+    return {
+        "files": [{**row, "status": status(row["state"])} for row in files[:SHOWN_FILES]],
+        "more_files": max(0, len(files) - SHOWN_FILES),
+        "changes": [{**row, "status": status(row["state"])} for row in changes[:SHOWN_FILES]],
+        "more_changes": max(0, len(changes) - SHOWN_FILES),
+    }
 
 
 def session_rows(number: str, names: Names, casts: Casts, files: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -81,6 +100,8 @@ def _session(one: SessionView, names: Names, casts: Casts, files: Mapping[str, s
         "sealed": sessions.check_row(one).allowed,
         "explanation": one.explanation,
         "explained_by": names.actor(one.explained_by) if one.explained_by else "",
+        "files_told": sessions.tally_words(one.files),
+        **casts.files(one),
         "transcript": [{"stamp": line.stamp, "text": line.text} for line in lines[:SHOWN_LINES]],
         "more_lines": max(0, len(lines) - SHOWN_LINES),
         "torn": text is not None and text.torn,

@@ -12,6 +12,17 @@ from quarterdeck.sessions.reading import (
     still_connected,
 )
 from quarterdeck.sessions.rules import may_begin
+from quarterdeck.sessions.telling import (
+    FileState,
+    ShownChange,
+    ShownFile,
+    file_lines,
+    let_out,
+    shown_changes,
+    shown_files,
+    spelled,
+    tally_words,
+)
 from quarterdeck.sessions.terms import (
     Admitted,
     Change,
@@ -46,6 +57,7 @@ __all__ = [
     "EndReason",
     "Ending",
     "FileChange",
+    "FileState",
     "FileTally",
     "FileTransfer",
     "Files",
@@ -57,6 +69,8 @@ __all__ = [
     "SessionKind",
     "SessionState",
     "SessionView",
+    "ShownChange",
+    "ShownFile",
     "Stage",
     "Standing",
     "StreamSum",
@@ -70,12 +84,18 @@ __all__ = [
     "disconnect",
     "end",
     "explain",
+    "file_lines",
     "files_in",
+    "let_out",
     "may_begin",
     "record_manual",
     "running",
     "session",
     "sessions",
+    "shown_changes",
+    "shown_files",
+    "spelled",
     "still_connected",
     "tally",
+    "tally_words",
 ]

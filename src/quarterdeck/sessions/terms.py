@@ -25,6 +25,7 @@ from quarterdeck.sessions.files import decode_told as decode_told
 from quarterdeck.sessions.files import encode_told as encode_told
 from quarterdeck.sessions.files import files_in as files_in
 from quarterdeck.sessions.files import tally as tally
+from quarterdeck.sessions.telling import file_lines as file_lines
 from quarterdeck.tickets.terms import Allowance as Allowance
 
 
