@@ -175,7 +175,7 @@ def tally_words(kept: dict[str, int]) -> str:
     parts = [
         f"{told.to_target} to the target ({told.bytes_to_target:,} bytes)" if told.to_target else "",
         f"{told.from_target} from the target ({told.bytes_from_target:,} bytes)" if told.from_target else "",
-        f"{told.changes} changes" if told.changes else "",
+        f"{told.changes} change{'s' if told.changes > 1 else ''}" if told.changes else "",
         f"{told.refused} refused" if told.refused else "",
         f"{told.failed} failed" if told.failed else "",
         f"{told.not_hashed} not hashed" if told.not_hashed else "",

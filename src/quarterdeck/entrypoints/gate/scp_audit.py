@@ -7,7 +7,7 @@ clear whether they are data or the next record. Sources: scp.c of OpenSSH, `sour
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum, auto
 
 from quarterdeck.entrypoints.gate.asked import Asked
@@ -41,6 +41,32 @@ class _File:
         self.digest = hashlib.sha256()
 
 
+class _Answers:
+    """Cuts what the receiver says into answers: a zero byte, or a line that says what went wrong."""
+
+    def __init__(self) -> None:
+        self._line = b""
+
+    def feed(self, chunk: bytes) -> Iterator[bool]:
+        """Yield for each answer that is whole now whether it is good."""
+        start = 0
+        while start < len(chunk):
+            if not self._line and chunk[start : start + 1] == _OK:
+                start += 1
+                yield True
+                continue
+            if not self._line and chunk[start : start + 1] not in (_WARNING, _FATAL):
+                raise BrokenProtocol("the receiver answers with something that is no scp")
+            end = chunk.find(b"\n", start) + 1 or len(chunk)
+            self._line += chunk[start:end]
+            start = end
+            if self._line.endswith(b"\n"):
+                self._line = b""
+                yield False
+            elif len(self._line) > LONGEST_LINE:
+                raise BrokenProtocol("an answer of the scp protocol does not end")
+
+
 class ScpAudit:
     """Follows one channel; `tell` gets each step of a file and each folder before it passes."""
 
@@ -51,7 +77,7 @@ class ScpAudit:
         self._next = _Next.RECORD
         self._awaited: Callable[[bool], None] | None = self._started
         self._held = b""
-        self._answer = b""
+        self._answers = _Answers()
         self._answered_early = False
         self._folders: list[str] = []
         self._number = 0
@@ -222,22 +248,8 @@ class ScpAudit:
     # ---- the receiver
 
     def _from_receiver(self, chunk: bytes) -> bytes:
-        start = 0
-        while start < len(chunk):
-            if not self._answer and chunk[start : start + 1] == _OK:
-                self._answered(ok=True)
-                start += 1
-                continue
-            if not self._answer and chunk[start : start + 1] not in (_WARNING, _FATAL):
-                raise BrokenProtocol("the receiver answers with something that is no scp")
-            end = chunk.find(b"\n", start) + 1 or len(chunk)
-            self._answer += chunk[start:end]
-            start = end
-            if self._answer.endswith(b"\n"):
-                self._answer = b""
-                self._answered(ok=False)
-            elif len(self._answer) > LONGEST_LINE:
-                raise BrokenProtocol("an answer of the scp protocol does not end")
+        for ok in self._answers.feed(chunk):
+            self._answered(ok=ok)
         return chunk
 
     def _answered(self, *, ok: bool) -> None:

@@ -176,16 +176,7 @@ class SftpAudit:
     def _attributes(
         self, kind: Kind, request: int, path: bytes, wanted: Attributes, cut: Callable[[bool], None] | None = None
     ) -> str:
-        changes = []
-        if wanted.permissions is not None:
-            changes.append(FileChange(Change.PERMISSIONS, _name(path), detail=f"{wanted.permissions & 0o7777:04o}"))
-        if wanted.owner is not None:
-            changes.append(FileChange(Change.OWNER, _name(path), detail=f"{wanted.owner[0]}:{wanted.owner[1]}"))
-        if wanted.size is not None:
-            changes.append(FileChange(Change.TRUNCATED, _name(path), detail=str(wanted.size)))
-        if wanted.times and not changes:
-            changes.append(FileChange(Change.TIMES, _name(path)))
-        return self._changing(kind, request, *changes, cut=cut)
+        return self._changing(kind, request, *_changes(_name(path), wanted), cut=cut)
 
     def _one_path(self, kind: Kind, request: int, fields: Fields) -> str:
         return self._changing(kind, request, FileChange(_CHANGE_OF[kind], _name(fields.text())))
@@ -282,19 +273,10 @@ class SftpAudit:
         if file.closed is not None:
             self._end_if_complete(file)
 
-    def _read_status(self, asked: _Asked, file: OpenFile, code: int) -> None:
-        if code == Status.EOF:
-            file.saw_end = True
-        else:
-            file.failed_reads += 1
-
     def _close_status(self, asked: _Asked, file: OpenFile, code: int) -> None:
         file.closed = code == Status.OK
         self._ending.append(file)
         self._end_if_complete(file)
-
-    def _open_status(self, asked: _Asked, file: OpenFile, code: int) -> None:
-        file.not_opened()
 
     def _end_if_complete(self, file: OpenFile) -> None:
         """Tell of a closed file once the target has answered all its writes; answers may come in any order."""
@@ -322,12 +304,37 @@ class SftpAudit:
         self._ending.clear()
 
 
+def _read_status(audit: SftpAudit, asked: _Asked, file: OpenFile, code: int) -> None:
+    if code == Status.EOF:
+        file.saw_end = True
+    else:
+        file.failed_reads += 1
+
+
+def _open_status(audit: SftpAudit, asked: _Asked, file: OpenFile, code: int) -> None:
+    file.not_opened()
+
+
 _STATUS_OF: dict[Kind, Callable[[SftpAudit, _Asked, OpenFile, int], None]] = {
-    Kind.OPEN: SftpAudit._open_status,
-    Kind.READ: SftpAudit._read_status,
+    Kind.OPEN: _open_status,
+    Kind.READ: _read_status,
     Kind.WRITE: SftpAudit._write_status,
     Kind.CLOSE: SftpAudit._close_status,
 }
+
+
+def _changes(path: str, wanted: Attributes) -> list[FileChange]:
+    """Return the changes that these attributes ask for; times alone count, beside others they go with them."""
+    changes = []
+    if wanted.permissions is not None:
+        changes.append(FileChange(Change.PERMISSIONS, path, detail=f"{wanted.permissions & 0o7777:04o}"))
+    if wanted.owner is not None:
+        changes.append(FileChange(Change.OWNER, path, detail=f"{wanted.owner[0]}:{wanted.owner[1]}"))
+    if wanted.size is not None:
+        changes.append(FileChange(Change.TRUNCATED, path, detail=str(wanted.size)))
+    if wanted.times and not changes:
+        changes.append(FileChange(Change.TIMES, path))
+    return changes
 
 
 def _kind(body: memoryview) -> Kind:
