@@ -11,8 +11,8 @@ from tests.e2e.conftest import DESKTOP, PHONE, WebShop
 PAGES = {
     "iris": (
         "/", "/tickets/", "/calendar/", "/calendar/?view=week&usual=1", "/calendar/?view=list&tz=utc", "/sessions/",
-        "/sessions/{session}/", "/sessions/{interrupted}/", "/sessions/{files}/", "/sessions/{files}/?files=log", "/assets/",
-        "/backups/", "/questions/",
+        "/sessions/{session}/", "/sessions/{interrupted}/", "/sessions/{files}/", "/sessions/{files}/?files=log",
+        "/assets/", "/backups/", "/questions/",
         "/questions/{question}/", "/desk/samples/{sample}/", "/evidence/checkpoints/", "/evidence/packages/all/",
         "/objectives/?r=3",
         "/assets/{server}/", "/assets/import/", "/assets/add/", "/people/", "/people/{max}/", "/people/add/",

@@ -6,7 +6,7 @@ from typing import Any
 
 from quarterdeck.access import api as access
 from quarterdeck.assessor.naming import Names
-from quarterdeck.assessor.session_files import session_files
+from quarterdeck.assessor.session_files import first_rows, session_files
 from quarterdeck.assessor.transcripts import Transcript, transcript
 from quarterdeck.assessor.withholding import REASONS
 from quarterdeck.assessor.words import spoken, status
@@ -19,7 +19,6 @@ from quarterdeck.sessions.api import SessionView
 REPLAY_BYTES = 2_000_000
 ALL_REPLAYS_BYTES = 24_000_000
 SHOWN_LINES = 4_000
-SHOWN_FILES = 1_000
 SHOWN_DIFFERENCES = 400
 
 
@@ -52,18 +51,7 @@ class Casts:
 
     def files(self, session: SessionView) -> dict[str, Any]:
         """Return what the report shows of the files of a session whose text was read."""
-        return _shown(self._files.get(session.id, {}))
-
-
-def _shown(found: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """Return what the report shows of a session's files: the first of them, and how many more there are."""
-    files, changes = found.get("files", []), found.get("changes", [])
-    return {
-        "files": [{**row, "status": status(row["state"])} for row in files[:SHOWN_FILES]],
-        "more_files": max(0, len(files) - SHOWN_FILES),
-        "changes": [{**row, "status": status(row["state"])} for row in changes[:SHOWN_FILES]],
-        "more_changes": max(0, len(changes) - SHOWN_FILES),
-    }
+        return first_rows(self._files.get(session.id, {}))
 
 
 def session_rows(number: str, names: Names, casts: Casts, files: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -5,14 +5,17 @@ same path stands beside it, if the path was watched. It is what lay there afterw
 """
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from quarterdeck.assessor.words import status
 from quarterdeck.baselines import api as baselines
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.sessions import api as sessions
 from quarterdeck.sessions.api import Direction, Files, FileTransfer, SessionView
+
+SHOWN_FILES = 1_000
 
 
 def session_files(session: SessionView, cast: bytes) -> dict[str, list[dict[str, Any]]]:
@@ -25,6 +28,16 @@ def session_files(session: SessionView, cast: bytes) -> dict[str, list[dict[str,
     ]
     changes = [{**asdict(row), "stamp": stamp(row.at)} for row in sessions.shown_changes(found)]
     return {"files": rows, "changes": changes}
+
+
+def first_rows(found: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Return what a report shows of a session's files: the first of them with their status, and how many more."""
+    shown: dict[str, Any] = {}
+    for name in ("files", "changes"):
+        rows = found.get(name, [])
+        shown[name] = [{**row, "status": status(row["state"])} for row in rows[:SHOWN_FILES]]
+        shown[f"more_{name}"] = max(0, len(rows) - SHOWN_FILES)
+    return shown
 
 
 def narrowed(rows: Iterable[dict[str, Any]], query: str) -> list[dict[str, Any]]:
