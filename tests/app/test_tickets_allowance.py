@@ -4,9 +4,11 @@ from dataclasses import asdict, replace
 
 import pytest
 from tests import ticket_steps
+from tests.api_caller import Caller
 from tests.ticket_steps import opened
 from tests.ticket_yard import Yard
 
+from quarterdeck import wiring
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.guard import open_guard
 from quarterdeck.personnel import api as personnel
@@ -126,6 +128,25 @@ def test_a_template_freezes_it_and_one_of_before_gives_the_usual(yard: Yard) -> 
     plain = keep_templates.add(yard.actor("iris"), yard.clock, "Patching again", yard.content(), window_hours=2)
     assert plain.content.allowance == NOTHING_OUT
     assert plain.content_hash != made.content_hash
+
+
+@pytest.mark.urls("tests.api_urls")
+def test_the_api_takes_it_in_parts_and_gives_it_whole(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "clock", lambda: yard.clock)
+    iris = Caller(yard.shop, "iris")
+    body = {
+        "title": "Patch", "maintenance_type": "corrective", "action": "patch", "plan": "Do it.",
+        "window_from": "2026-11-24T18:00:00Z", "window_until": "2026-11-24T19:00:00Z",
+        "assets": [{"asset": yard.server, "connection": yard.connection}], "technicians": [yard.shop.ids["max"]],
+    }  # fmt: skip
+    made = iris.call("post", "/tickets", body).json()
+    assert made["allowance"] == asdict(NOTHING_OUT)
+    asked = body | {"allowance": {"rsync": False}, "version": made["version"]}
+    changed = iris.call("put", f"/tickets/{made['number']}", asked).json()
+    assert changed["allowance"] == asdict(replace(NOTHING_OUT, rsync=False))
+    asked = body | {"allowance": {"from_target": True}, "version": changed["version"]}
+    assert iris.call("put", f"/tickets/{made['number']}", asked).json()["allowance"] == asdict(EVERYTHING)
+    assert iris.call("post", "/tickets", body | {"allowance": {"root": True}}).status_code in (200, 422)
 
 
 def test_words_name_each_thing_once() -> None:

@@ -2,16 +2,21 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from django.urls import reverse
 from tests.app.test_web_tickets import _written
-from tests.shop import FAST_HASHER
+from tests.shop import FAST_HASHER, password_of
 from tests.ticket_yard import Yard, build_yard
 from tests.web_visitor import sign_in, text_of
 
+from quarterdeck.entrypoints.cli import token_file
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.clock import SystemClock
+from quarterdeck.personnel import api as personnel
 from quarterdeck.sessions import api as sessions
 from quarterdeck.sessions.api import Ending, EndReason, Protocol, SessionState, StreamSum, Work, files_in, tally
 from quarterdeck.sessions.terms import Change, Direction, FileChange, FileTransfer, Stage, Unhashed, encode_told
@@ -100,3 +105,25 @@ def test_what_sessions_may_do_is_chosen_in_the_form_and_shown_before_the_decisio
     assert "No files from the target" in plain
     assert "no agreement lets CUI" not in plain
     assert "No files from the target" in text_of(lead.get(f"/tickets/{usual.number}/?tab=plan"))
+
+
+def test_qd_shows_the_session_and_finds_its_files(yard: Yard, live_server, tmp_path, monkeypatch) -> None:
+    session = kept(yard, Work.TRANSFER, TOLD)
+    shop = yard.shop
+    secret, _ = personnel.issue_token("iris@example.test", password_of("iris"), shop.totp("iris"), clock=shop.clock)
+    for name, value in (("HOME", tmp_path), ("XDG_CONFIG_HOME", tmp_path / "config"), ("QD_URL", live_server.url)):
+        monkeypatch.setenv(name, str(value))
+    token_file.write(token_file.Token(live_server.url, "iris@example.test", secret, "2099-01-01T00:00:00Z"))
+
+    def qd(*words: str) -> str:
+        argv = [sys.executable, "-m", "quarterdeck.entrypoints.cli", "session", "show", session, *words]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60, env=environment).stdout
+
+    shown = qd()
+    for wanted in ("sftp", "1 refused", "/srv/drawing", "ab" * 32, "\\u202e\\x1b[2Jxcod.exe", "removed"):
+        assert wanted in shown, wanted
+    assert "\u202e" not in shown
+    told = json.loads(qd("--find", "hosts", "--json"))
+    assert [row["name"] for row in told["files"]] == ["/srv/hosts"]
+    assert told["session"]["files"]["not_hashed"] == 1

@@ -10,8 +10,6 @@ from quarterdeck.entrypoints.cli.verbs import Group, as_row, as_rows, flag, opti
 
 SESSIONS = {"Id": "id", "Kind": "kind", "State": "state", "Person": "person", "Asset": "asset", "Began": "began_at",
             "Ended": "ended_at", "Reason": "end_reason"}  # fmt: skip
-FILES = {"File": "name", "Way": "way", "Bytes": "size", "SHA-256": "sha256", "State": "state", "Remark": "remark"}
-CHANGES = {"Change on the target": "what", "Of": "name", "State": "state"}
 DRIFT = {"Id": "id", "Class": "drift_class", "Severity": "severity", "Path": "path", "What": "codes",
          "Explained": "disposition"}  # fmt: skip
 
@@ -64,11 +62,14 @@ def show_session(arguments: argparse.Namespace) -> int:
         if text_of(row, key):
             print(f"  {key.replace('_', ' '):<14} {clean(text_of(row, key))}")
     told = _files_of(server, path, row, arguments.find)
-    files, changes = as_rows(told["files"]), as_rows(told["changes"])
-    if files:
-        print("\n" + table(files, FILES))
-    if changes:
-        print("\n" + table(changes, CHANGES))
+    for one in as_rows(told["files"]):
+        print(f"\n{text_of(one, 'state').replace('_', ' ')}  {text_of(one, 'way')}  {text_of(one, 'size')} bytes")
+        print(f"  {clean(text_of(one, 'name'))}")
+        for key, word in (("sha256", "SHA-256"), ("remark", "remark"), ("after", "found by the baseline after")):
+            if text_of(one, key):
+                print(f"  {word} {clean(text_of(one, key))}")
+    for one in as_rows(told["changes"]):
+        print(f"\n{text_of(one, 'state')}  {clean(text_of(one, 'what'))}\n  {clean(text_of(one, 'name'))}")
     return 0
 
 
