@@ -1,4 +1,4 @@
-"""The recording gate against OpenSSH ProxyJump, which records nothing: set-up, throughput both ways.
+"""The recording gate against OpenSSH ProxyJump, which records nothing: set-up, and throughput of streams and files.
 
 Both reach the same target `sshd` on loopback, interleaved, in one run; ratios count, not megabytes. Prints one JSON
 line. The gate decides from the lab's books here; with the database each admission adds what `admission_ms` says in the
@@ -6,6 +6,7 @@ figures of bench/README.md.
 """
 
 import argparse
+import functools
 import json
 import os
 import secrets
@@ -28,7 +29,7 @@ from tests.lab.gate_lab import (  # noqa: E402
     wait_for,
 )
 
-CIPHER = ("-o", "Ciphers=aes256-gcm@openssh.com", "-o", "KexAlgorithms=ecdh-sha2-nistp256")
+CIPHER = ("Ciphers aes256-gcm@openssh.com", "KexAlgorithms ecdh-sha2-nistp256")
 
 
 class Yardstick:
@@ -64,7 +65,8 @@ class Yardstick:
             f"Host {name}\n HostName 127.0.0.1\n Port {server.port}\n User {server.account}\n"
             f" IdentityFile {self.key}\n CertificateFile {self.certificates[server]}\n IdentitiesOnly yes\n"
             " IdentityAgent none\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n LogLevel ERROR\n"
-            " BatchMode yes\n Ciphers aes256-gcm@openssh.com\n KexAlgorithms ecdh-sha2-nistp256\n"
+            " BatchMode yes\n"
+            + "".join(f" {line}\n" for line in CIPHER)
             + (" ProxyJump jump\n" if name == "target" else "")
         )
 
@@ -87,34 +89,45 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="*", default=[], help="set_up, cat, put, sftp_put, sftp_get")
     chosen = parser.parse_args()
     with gate_lab() as lab:
         yardstick = Yardstick(lab)
         try:
             ready = lambda: subprocess.run(yardstick.argv("true"), capture_output=True)  # noqa: E731
             wait_for(lambda: ready().returncode == 0, what=lambda: f"ProxyJump: {ready().stderr!r}")
-            print(json.dumps(measure(lab, yardstick, chosen.megabytes, chosen.rounds)))
+            print(json.dumps(measure(lab, yardstick, chosen)))
         finally:
             yardstick.jump.stop()
     return 0
 
 
-def measure(lab: GateLab, yardstick: Yardstick, megabytes: int, rounds: int) -> dict[str, object]:
-    data = lab.folder / "data"
-    data.write_bytes(secrets.token_bytes(megabytes << 20))
-    granted = lab.grant()
-    gate = lambda *command: lab.ssh(granted, *command, options=CIPHER)  # noqa: E731
-    works: dict[str, Callable[[Callable[..., list[str]]], Callable[[], None]]] = {
-        "set_up": lambda through: lambda: run(through("true")),
-        "cat": lambda through: lambda: run(through(f"cat {data}")),
-        "put": lambda through: lambda: run(through("cat > /dev/null"), stdin=data),
+def measure(lab: GateLab, yardstick: Yardstick, chosen: argparse.Namespace) -> dict[str, object]:
+    data, received, kept = (lab.folder / name for name in ("data", "received", "kept"))
+    data.write_bytes(secrets.token_bytes(chosen.megabytes << 20))
+    configs = {"jump": yardstick.config, "gate": lab.config(lab.grant(), *CIPHER)}
+
+    def through(way: str, *command: str) -> list[str]:
+        return ["ssh", "-F", str(configs[way]), "target", *command]
+
+    def copy(way: str, *places: str) -> list[str]:
+        return ["scp", "-q", "-s", "-F", str(configs[way]), *places]
+
+    works: dict[str, Callable[[str], None]] = {
+        "set_up": lambda way: run(through(way, "true")),
+        "cat": lambda way: run(through(way, f"cat {data}")),
+        "put": lambda way: run(through(way, "cat > /dev/null"), stdin=data),
+        "sftp_put": lambda way: run(copy(way, str(data), f"target:{kept}")),
+        "sftp_get": lambda way: run(copy(way, f"target:{data}", str(received))),
     }
-    found: dict[str, object] = {"megabytes": megabytes, "rounds": rounds}
+    found: dict[str, object] = {"megabytes": chosen.megabytes, "rounds": chosen.rounds}
     for name, work in works.items():
+        if chosen.only and name not in chosen.only:
+            continue
         times: dict[str, list[float]] = {"jump": [], "gate": []}
-        for _ in range(rounds if name != "set_up" else rounds * 3):
-            times["jump"].append(seconds(work(yardstick.argv)))
-            times["gate"].append(seconds(work(gate)))
+        for number in range(chosen.rounds if name != "set_up" else chosen.rounds * 3):
+            for way in ("jump", "gate") if number % 2 else ("gate", "jump"):
+                times[way].append(seconds(functools.partial(work, way)))
         ratios = [j / g for j, g in zip(times["jump"], times["gate"], strict=True)]
         found[name] = {
             "gate_of_proxyjump": round(statistics.median(ratios), 2),

@@ -11,7 +11,8 @@ from tests.e2e.conftest import DESKTOP, PHONE, WebShop
 PAGES = {
     "iris": (
         "/", "/tickets/", "/calendar/", "/calendar/?view=week&usual=1", "/calendar/?view=list&tz=utc", "/sessions/",
-        "/sessions/{session}/", "/sessions/{interrupted}/", "/assets/", "/backups/", "/questions/",
+        "/sessions/{session}/", "/sessions/{interrupted}/", "/sessions/{files}/", "/sessions/{files}/?files=log",
+        "/assets/", "/backups/", "/questions/",
         "/questions/{question}/", "/desk/samples/{sample}/", "/evidence/checkpoints/", "/evidence/packages/all/",
         "/objectives/?r=3",
         "/assets/{server}/", "/assets/import/", "/assets/add/", "/people/", "/people/{max}/", "/people/add/",
@@ -33,6 +34,7 @@ SHOTS = {
     "ticket": ("iris", "/tickets/{scheduled}/"),
     "decide": ("avery", "/tickets/{waiting}/decide/"),
     "replay": ("iris", "/sessions/{session}/"),
+    "files": ("iris", "/sessions/{files}/"),
     "assets": ("iris", "/assets/"),
     "calendar": ("iris", "/calendar/"),
     "worksheet": ("iris", "/objectives/MA.L2-3.7.2.b/"),
@@ -48,7 +50,7 @@ ON_THE_PHONE = frozenset({
     "/", "/tickets/", "/tickets/{scheduled}/", "/tickets/new/", "/tickets/quick-log/", "/tickets/{waiting}/decide/",
     "/tickets/{scheduled}/work/", "/sessions/{session}/", "/assets/", "/evidence/", "/desk/", "/assets/{portal}/",
     "/monitoring/{plan}/", "/monitoring/{waiting_plan}/", "/findings/", "/findings/{finding}/",
-    "/calendar/",
+    "/calendar/", "/sessions/{files}/",
     "/objectives/", "/objectives/MA.L2-3.7.5.b/", "/first-run/", "/assets/{server}/", "/questions/", "/backups/",
     "/desk/samples/{sample}/", "/tickets/{scheduled}/consent/", "/tickets/{scheduled}/?tab=drift",
 })  # fmt: skip

@@ -28,12 +28,41 @@ from quarterdeck.inventory import api as inventory  # noqa: E402
 from quarterdeck.kernel.clock import SystemClock  # noqa: E402
 from quarterdeck.kernel.windows import Window  # noqa: E402
 from quarterdeck.sessions import api as sessions  # noqa: E402
-from quarterdeck.sessions.api import Ending, EndReason, SessionState, StreamSum, Work  # noqa: E402
+from quarterdeck.sessions.api import (  # noqa: E402
+    Ending,
+    EndReason,
+    Protocol,
+    SessionState,
+    StreamSum,
+    Work,
+    files_in,
+    tally,
+)  # fmt: skip
+from quarterdeck.sessions.terms import (  # noqa: E402
+    Change,
+    Direction,
+    FileChange,
+    FileTransfer,
+    Stage,
+    Unhashed,
+    encode_told,
+)  # fmt: skip
 from quarterdeck.tickets import api as tickets  # noqa: E402
 from quarterdeck.tickets.api import Method, TicketAsset  # noqa: E402
 from quarterdeck.workflows import attend_assessor, request  # noqa: E402
 
 CLOCK = SystemClock()
+TOLD = (
+    FileTransfer("/etc/ssl/private/share.pem", Direction.TO_TARGET, 1, size=3243, sha256="5f" * 32, closed=True,
+                 whole=True),
+    FileTransfer("/var/log/samba/log.smbd", Direction.FROM_TARGET, 2, size=48_000_000, unhashed=Unhashed.RESUMED,
+                 closed=True),
+    FileTransfer("/srv/drawings/4711-a-very-long-name-that-has-to-break-somewhere.dwg", Direction.FROM_TARGET,
+                 stage=Stage.REFUSED),
+    FileTransfer("/srv/\u202egpj.exe", Direction.TO_TARGET, 3, Stage.PASSING, size=4_194_304, sha256="0a" * 32),
+    FileChange(Change.PERMISSIONS, "/etc/ssl/private/share.pem", detail="0600", done=True),
+    FileChange(Change.REMOVED, "/etc/ssl/private/share.pem.old"),
+)  # fmt: skip
 COMMANDS = (
     ("sudo systemctl status smbd", "\x1b[32mactive (running)\x1b[0m since Mon 08:00\r\n"),
     ("openssl version", "OpenSSL 3.0.18\r\n"),
@@ -98,6 +127,7 @@ def seeded() -> dict[str, Any]:
         "scheduled": scheduled.number,
         "session": _recorded(yard, scheduled.number, SessionState.ENDED),
         "interrupted": _recorded(yard, scheduled.number, SessionState.INTERRUPTED),
+        "files": _recorded(yard, scheduled.number, SessionState.ENDED, Work.TRANSFER),
     }
 
 
@@ -111,17 +141,24 @@ def _cast() -> bytes:
             lines.append([round(at, 3), "o", letter])
         at += 20.0
         lines.append([round(at, 3), "o", "\r\n" + answer])
+    lines.append([round(at, 3), "f", encode_told(TOLD[0])])  # players pass over events of files
     lines.append([round(at, 3), "m", "15 minutes left"])
     return "".join(json.dumps(line) + "\n" for line in lines).encode()
 
 
-def _recorded(yard: Yard, number: str, state: SessionState) -> str:
+def _files_cast() -> bytes:
+    header: object = {"version": 2, "width": 100, "height": 24}
+    lines = [header, *([at, "f", encode_told(one)] for at, one in enumerate(TOLD))]
+    return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
+
+
+def _recorded(yard: Yard, number: str, state: SessionState, work: Work = Work.TERMINAL) -> str:
     """Keep a session as the gate's warden would, with a recording whose chain holds."""
-    actor, data = yard.actor("max"), _cast()
+    actor, data = yard.actor("max"), _files_cast() if work is Work.TRANSFER else _cast()
     with evidence.act(actor, CLOCK) as act:
         begun = sessions.begin(
             act, ticket=number, person=yard.shop.ids["max"], asset=yard.server, grant="ag_e2e", serial=7,
-            work=Work.TERMINAL, source="192.0.2.9",
+            work=work, source="192.0.2.9", protocol=Protocol.SFTP if work is Work.TRANSFER else None,
         )  # fmt: skip
     head = hashlib.sha256(b"quarterdeck-recording\n" + begun.id.encode()).digest()
     for line in data.splitlines(keepends=True):
@@ -134,6 +171,7 @@ def _recorded(yard: Yard, number: str, state: SessionState) -> str:
     ending = Ending(
         begun.id, EndReason.COMPLETED if ended else EndReason.INTERRUPTED, state, moment, moment, 0 if ended else None,
         None, len(data.splitlines()), head.hex(), {"output": StreamSum(len(data), hashlib.sha256(data).hexdigest())},
+        tally(files_in(data.splitlines(keepends=True))),
     )  # fmt: skip
     with evidence.act(actor, CLOCK) as act:
         sessions.end(act, ending, kept)

@@ -46,7 +46,8 @@ from quarterdeck.entrypoints.gate.opening import Site, open_gate
 from quarterdeck.entrypoints.gate.sshd import gate_folder, login_user
 from quarterdeck.kernel.clock import SystemClock, parse_rfc3339, rfc3339
 from quarterdeck.kernel.decision import ALLOWED, Refused, refuse
-from quarterdeck.sessions.terms import Admitted, EndReason, Standing
+from quarterdeck.sessions.rules import may_begin
+from quarterdeck.sessions.terms import Admitted, Allowance, EndReason, Standing
 
 ENTRY_PRINCIPAL = "qd-entry-lab"
 ASSET = "web01"
@@ -150,6 +151,8 @@ class BookDesk:
         with self.books.changing() as books:
             grant = books["grants"].get(str(certificate.serial))
             self._check(grant, hashlib.sha256(blob).hexdigest())
+            allowance = Allowance(**grant.get("allowance", {}))
+            may_begin(allowance, presented.work, presented.protocol).require()
             session = "se_" + secrets.token_hex(8)
             books["running"][session] = certificate.serial
         self.books.note("began", session=session, serial=certificate.serial, work=presented.work)
@@ -166,6 +169,7 @@ class BookDesk:
             at=utc_now(),
             window_until=parse_rfc3339(grant["until"]),
             grace_seconds=grant["grace"],
+            allowance=allowance,
         )
 
     def _check(self, grant, digest):
@@ -391,6 +395,17 @@ class GateLab:
         with self.books.changing() as books:
             books["grants"][str(ticketed.serial)]["revoked"] = True
 
+    def config(self, ticketed, *lines):
+        """Write what `qd access` writes, for the clients that copy files; the host is called `target`."""
+        path = self.folder / f"config{ticketed.serial}"
+        path.write_text(
+            f"Host target\n HostName 127.0.0.1\n Port {self.port}\n User {self.gate_user}\n LogLevel ERROR\n"
+            f" IdentityFile {ticketed.key}\n IdentitiesOnly yes\n IdentityAgent none\n BatchMode yes\n"
+            f" UserKnownHostsFile {self.folder}/known_hosts\n StrictHostKeyChecking yes\n"
+            + "".join(f" {line}\n" for line in lines)
+        )
+        return path
+
     def ssh(self, ticketed, *arguments, port=None, options=()):
         argv = ["ssh", "-F", "none", "-o", f"UserKnownHostsFile={self.folder}/known_hosts"]
         argv += ["-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"]
@@ -416,6 +431,13 @@ class GateLab:
         process = subprocess.Popen(self.ssh(ticketed, *arguments, options=options), start_new_session=True, **keywords)
         self._processes.append(process)
         return process
+
+    def children(self):
+        """Return the process ids of the sessions that run now, the newest last."""
+        pattern = f"entrypoints.gate.forker.*{self.folder}"
+        found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True, check=True).stdout.split()
+        fields = {int(pid): Path(f"/proc/{pid}/stat").read_text().rsplit(")")[-1].split() for pid in found}
+        return sorted((pid for pid in fields if int(fields[pid][1]) in fields), key=lambda pid: int(fields[pid][19]))
 
     def sealed(self, ticketed, count=1, seconds=10.0):
         """Return the sealed entries of this grant's sessions, once there are `count`, in order of their beginning."""

@@ -67,6 +67,7 @@ def test_the_example_of_a_ticket_can_be_read(tmp_path):
     body = read_ticket(tmp_path / "t.toml")
     assert body["window_from"] == "2026-11-23T18:00:00-05:00"
     assert body["assets"] == [{"asset": "as_...", "connection": "co_..."}]
+    assert body["allowance"] == {"command": True, "from_target": False}
     json.dumps(body)
 
 

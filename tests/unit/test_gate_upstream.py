@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from quarterdeck.entrypoints.gate.asked import asked_for
 from quarterdeck.entrypoints.gate.upstream import (
     Dial,
     arguments,
@@ -16,13 +17,13 @@ from quarterdeck.entrypoints.gate.upstream import (
     known_hosts_line,
     logged_in,
 )
-from quarterdeck.sessions.terms import Admitted, EndReason, Work
+from quarterdeck.sessions.terms import Admitted, Allowance, EndReason
 
 KEY = "ecdsa-sha2-nistp256 " + "A" * 140
 ADMITTED = Admitted(
     session="se_x", ticket="MT-2026-00001", person="pe_x", asset="web01", address="192.0.2.9", port=2222,
     account="maint", host_identity=KEY, serial=1, at=datetime(2026, 11, 23, tzinfo=UTC),
-    window_until=datetime(2026, 11, 24, tzinfo=UTC), grace_seconds=0,
+    window_until=datetime(2026, 11, 24, tzinfo=UTC), grace_seconds=0, allowance=Allowance(),
 )  # fmt: skip
 
 
@@ -33,8 +34,8 @@ def dial():
     made.close()
 
 
-def argv(dial, work=Work.COMMAND, command=b"id"):
-    return arguments(ADMITTED, dial, Path("/run/agent.sock"), work, command)
+def argv(dial, command=b"id", *, tty=False):
+    return arguments(ADMITTED, dial, Path("/run/agent.sock"), asked_for(command, tty=tty), command)
 
 
 def test_ssh_itself_reads_the_arguments_as_meant(dial):
@@ -72,9 +73,9 @@ def test_the_command_is_one_argument_behind_the_address(dial, command):
 
 
 def test_terminal_and_transfer(dial):
-    assert b"RequestTTY=force" in argv(dial, Work.TERMINAL, None)
-    assert argv(dial, Work.TERMINAL, None)[-2:] == [b"--", b"192.0.2.9"]
-    transfer = argv(dial, Work.TRANSFER, b"quarterdeck-subsystem-sftp")
+    assert b"RequestTTY=force" in argv(dial, None, tty=True)
+    assert argv(dial, None, tty=True)[-2:] == [b"--", b"192.0.2.9"]
+    transfer = argv(dial, b"quarterdeck-subsystem-sftp")
     assert transfer[-4:] == [b"-s", b"--", b"192.0.2.9", b"sftp"]
 
 

@@ -122,7 +122,7 @@ def test_what_is_kept_of_each_kind_of_work(tmp_path, clock):
         (Work.TERMINAL, b"a\0b", b"a\0b"),
         (Work.COMMAND, b"text", b"text"),
         (Work.COMMAND, b"a\0b", b""),
-        (Work.TRANSFER, b"text", b""),
+        (Work.TRANSFER, b"text", b"text"),
     ):
         made = recorder(tmp_path, clock, f"se_{work}{len(kept)}")
         Capture(made, work).keep(data)

@@ -37,6 +37,7 @@ from quarterdeck.assessor.sampling import (
     sample,
     samples,
 )
+from quarterdeck.assessor.session_files import narrowed, session_files
 from quarterdeck.assessor.slices import Slice, cut
 from quarterdeck.assessor.terms import (
     CONSENT_ROLES,
@@ -93,6 +94,7 @@ __all__ = [
     "maintenance_first",
     "may_package",
     "may_sample",
+    "narrowed",
     "objective_status",
     "order",
     "order_package",
@@ -108,6 +110,7 @@ __all__ = [
     "replay_page",
     "sample",
     "samples",
+    "session_files",
     "take_order",
     "tell_order",
     "withdraw_consent",

@@ -10,9 +10,10 @@ from django.template.loader import render_to_string
 from quarterdeck.assessor.clean import clean_all, script_json
 from quarterdeck.assessor.naming import Names
 from quarterdeck.assessor.report import policy
+from quarterdeck.assessor.session_files import first_rows, session_files
 from quarterdeck.assessor.transcripts import transcript
 from quarterdeck.assessor.words import spoken, status
-from quarterdeck.sessions.api import SessionView
+from quarterdeck.sessions.api import SessionView, tally_words
 
 SHOWN_LINES = 20_000
 
@@ -36,6 +37,8 @@ def replay_page(session: SessionView, cast: bytes, player: Mapping[str, bytes]) 
         "lines": session.lines,
         "head": session.head,
         "torn": text.torn,
+        "files_told": tally_words(session.files),
+        **first_rows(session_files(session, cast)),
         "transcript": [{"stamp": line.stamp, "text": line.text} for line in text.lines[:SHOWN_LINES]],
         "more_lines": max(0, len(text.lines) - SHOWN_LINES),
     }

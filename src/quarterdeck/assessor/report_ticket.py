@@ -18,7 +18,7 @@ from quarterdeck.evidence.api import Entry
 from quarterdeck.kernel.clock import parse_rfc3339
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.tickets import api as tickets
-from quarterdeck.tickets.api import Before, HoldState, TicketView
+from quarterdeck.tickets.api import Allowance, Before, HoldState, TicketView
 
 _BEFORE = {Before.APPROVE: "Before approval", Before.OPEN: "Before opening", Before.CLOSE: "Before closing"}
 _CHECKS = ("precheck.", "postcheck.", "sole_path.", "recorder.", "leftovers.", "staging.", "rollback.", "recovery.")
@@ -118,6 +118,8 @@ def _frozen(frozen: Mapping[str, Any], names: Names) -> dict[str, Any] | None:
     if not frozen:
         return None
     agreement = frozen.get("agreement") or {}
+    # A ticket of before says nothing of it, and everything was allowed.
+    words = tickets.allowance_words(Allowance(**frozen.get("allowance", {})))
     return {
         **{name: spoken(frozen[name]) for name in ("maintenance_type", "action", "method", "risk")},
         **{name: frozen[name] for name in ("plan", "impact", "rollback", "expected_paths", "conflicts_with", "policy")},
@@ -133,6 +135,8 @@ def _frozen(frozen: Mapping[str, Any], names: Names) -> dict[str, Any] | None:
              "sha256": item.get("sha256", "")}
             for item in frozen["items"]
         ],
+        "sessions_may": ", ".join(word for word, allowed in words if allowed),
+        "sessions_may_not": ", ".join(word for word, allowed in words if not allowed),
         "agreement": [
             {"key": spoken(key), "text": plain(value, names)}
             for key, value in agreement.items()

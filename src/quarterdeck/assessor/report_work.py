@@ -6,6 +6,7 @@ from typing import Any
 
 from quarterdeck.access import api as access
 from quarterdeck.assessor.naming import Names
+from quarterdeck.assessor.session_files import first_rows, session_files
 from quarterdeck.assessor.transcripts import Transcript, transcript
 from quarterdeck.assessor.withholding import REASONS
 from quarterdeck.assessor.words import spoken, status
@@ -29,6 +30,7 @@ class Casts:
     room: int = ALL_REPLAYS_BYTES
     replays: dict[str, str] = field(default_factory=dict)
     _texts: dict[str, Transcript] = field(default_factory=dict)
+    _files: dict[str, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
 
     def leaves(self, session: SessionView) -> bool:
         """True when the session's recording is in the package."""
@@ -41,10 +43,15 @@ class Casts:
         if session.recording not in self._texts:
             content = evidence.read_artifact(session.recording)
             self._texts[session.recording] = transcript(content)
+            self._files[session.id] = session_files(session, content)
             if len(content) <= min(REPLAY_BYTES, self.room):
                 self.room -= len(content)
                 self.replays[session.id] = content.decode("utf-8", "replace")
         return self._texts[session.recording]
+
+    def files(self, session: SessionView) -> dict[str, Any]:
+        """Return what the report shows of the files of a session whose text was read."""
+        return first_rows(self._files.get(session.id, {}))
 
 
 def session_rows(number: str, names: Names, casts: Casts, files: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -81,6 +88,8 @@ def _session(one: SessionView, names: Names, casts: Casts, files: Mapping[str, s
         "sealed": sessions.check_row(one).allowed,
         "explanation": one.explanation,
         "explained_by": names.actor(one.explained_by) if one.explained_by else "",
+        "files_told": sessions.tally_words(one.files),
+        **casts.files(one),
         "transcript": [{"stamp": line.stamp, "text": line.text} for line in lines[:SHOWN_LINES]],
         "more_lines": max(0, len(lines) - SHOWN_LINES),
         "torn": text is not None and text.torn,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from quarterdeck.assessor.clean import clean
+from quarterdeck.sessions.terms import file_lines, files_in
 
 _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])"
@@ -48,8 +49,14 @@ def transcript(cast: bytes) -> Transcript:
     events = list(_events(cast.decode("utf-8", "replace")))
     torn = not events or events[-1] is None
     known = [event for event in events if event is not None]
-    lines = list(_lines(known))
+    lines = sorted([*_lines(known), *_files(cast)], key=lambda line: line.at)
     return Transcript(tuple(lines), known[-1][0] if known else 0.0, torn)
+
+
+def _files(cast: bytes) -> Iterator[Line]:
+    """Yield what happened to files, a line each, where it happened."""
+    for at, text in file_lines(files_in(cast.splitlines(keepends=True))):
+        yield Line(at, clean(text))
 
 
 def _events(text: str) -> Iterator[tuple[float, str, str] | None]:

@@ -8,13 +8,13 @@ TONES: Mapping[str, str] = {
     "failed": "bad", "missing": "bad", "refused": "bad", "interrupted": "bad", "unexplained": "bad", "rejected": "bad",
     "finding": "bad", "rolled_back": "bad", "expired": "bad", "gaps": "warn", "flagged": "warn", "waived": "warn",
     "stale": "warn", "attached": "warn", "unknown": "warn", "unreadable": "warn", "running": "warn", "void": "warn",
-    "open": "warn", "verifying": "warn",
+    "open": "warn", "verifying": "warn", "partly": "warn", "cut_off": "bad",
 }  # fmt: skip
 _MARKS = {"good": "✓", "bad": "✕", "warn": "!", "idle": "·"}
 _WORDS = {
     "rolled_back": "Rolled back", "flagged": "Let pass, marked", "not_applicable": "Does not apply",
     "not_needed": "Not needed", "cui": "CUI",
-    "rejected": "Refused", "expired": "Never opened",
+    "rejected": "Refused", "expired": "Never opened", "partly": "In part", "cut_off": "Cut off",
 }  # fmt: skip
 _CAPITALS = {"cui": "CUI", "mfa": "MFA", "ssh": "SSH", "msp": "MSP", "it": "IT", "sftp": "SFTP"}
 STEPS = ("draft", "submitted", "approved", "scheduled", "open", "verifying", "closed")

@@ -4,6 +4,7 @@ from quarterdeck.baselines.bootstrap import bootstrap_command, collector_bytes, 
 from quarterdeck.baselines.comparing import compare_baselines as compare
 from quarterdeck.baselines.diff import ChangeKind, NotComparable
 from quarterdeck.baselines.findings import check_findings, finding, findings, settle_finding, tickets_in_between
+from quarterdeck.baselines.looking_up import measured_after
 from quarterdeck.baselines.manifest import ManifestError, export_mtree, export_sha256sums
 from quarterdeck.baselines.manifest import display as display_path
 from quarterdeck.baselines.monitoring import (
@@ -37,7 +38,7 @@ __all__ = [
     "NotComparable", "Phase", "Received", "RunOutcome", "RunView", "Severity", "baselines", "bootstrap_command",
     "check_findings", "check_reason", "check_scope", "collector_bytes", "collector_sha256", "compare",
     "compare_monitored", "display_path", "dispose", "drift", "drift_item", "export_mtree", "export_sha256sums",
-    "finding", "findings", "is_monitoring_late", "monitoring_due_at", "newest", "receive", "record_baseline",
-    "record_comparison", "record_failure", "record_monitor_failure", "record_monitored", "reference", "runs",
-    "settle_finding", "tickets_in_between",
+    "finding", "findings", "is_monitoring_late", "measured_after", "monitoring_due_at", "newest", "receive",
+    "record_baseline", "record_comparison", "record_failure", "record_monitor_failure", "record_monitored", "reference",
+    "runs", "settle_finding", "tickets_in_between",
 ]  # fmt: skip

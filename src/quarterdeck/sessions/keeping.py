@@ -15,7 +15,7 @@ from quarterdeck.personnel.api import Role
 from quarterdeck.sessions import rules
 from quarterdeck.sessions.models import MaintenanceSession
 from quarterdeck.sessions.reading import digest_of, find, view
-from quarterdeck.sessions.terms import Ending, SessionKind, SessionState, SessionView, Work
+from quarterdeck.sessions.terms import Ending, Protocol, SessionKind, SessionState, SessionView, Work
 from quarterdeck.tickets import api as tickets
 
 
@@ -30,6 +30,7 @@ def begin(
     work: Work,
     source: str,
     command_sha256: str = "",
+    protocol: Protocol | None = None,
 ) -> SessionView:
     """Begin a gate session in the act that admits it; the caller has decided and holds the ticket's lock."""
     row = MaintenanceSession(
@@ -42,6 +43,7 @@ def begin(
         grant_id=grant,
         serial=serial,
         work=work.value,
+        protocol=protocol.value if protocol else "",
         source=source,
         began_at=act.at,
     )
@@ -53,6 +55,7 @@ def begin(
         "person": person,
         "source": source,
         "command": act.commitment(command_sha256) if command_sha256 else None,
+        **({"protocol": protocol.value} if protocol else {}),
     }
     _record(act, row, "session.began", data)
     return view(row)
@@ -68,6 +71,7 @@ def end(act: Act, ending: Ending, recording: ArtifactRef | None) -> SessionView:
     row.session_terminated_at, row.network_terminated_at = ending.session_terminated, ending.network_terminated
     row.exit_status, row.lines, row.head = ending.exit_status, ending.lines, ending.head
     row.streams = {name: asdict(stream) for name, stream in ending.streams.items()}
+    row.files = asdict(ending.files) if ending.files else {}
     row.recording_sha256 = "" if recording is None else recording.sha256
     row.save()
     event = "session.ended" if ending.state is SessionState.ENDED else "session.interrupted"
@@ -80,6 +84,7 @@ def end(act: Act, ending: Ending, recording: ArtifactRef | None) -> SessionView:
         "network_terminated": _moment(row.network_terminated_at),
         # Sizes only: the hash of a small stream tells its content to whoever can guess it (attacks.md row 19).
         "bytes": {name: stream.size for name, stream in ending.streams.items()},
+        **({"files": dict(row.files)} if row.files else {}),
     }
     _record(act, row, event, data, () if recording is None else (recording,))
     return view(row)

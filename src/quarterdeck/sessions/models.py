@@ -7,7 +7,11 @@ from quarterdeck.sessions.terms import SessionKind, SessionState
 
 
 class MaintenanceSession(models.Model):
-    """One piece of work on one asset under one ticket; never deleted. `streams` holds size and SHA-256 per stream."""
+    """One piece of work on one asset under one ticket; never deleted.
+
+    `streams` holds size and SHA-256 per stream, `files` the numbers of the files that went through; their names stand
+    in the recording only.
+    """
 
     id = models.CharField(primary_key=True, max_length=32)
     ticket = models.ForeignKey("tickets.MaintenanceTicket", on_delete=models.PROTECT, related_name="+")
@@ -18,6 +22,7 @@ class MaintenanceSession(models.Model):
     grant_id = models.CharField(max_length=32, blank=True, db_index=True)
     serial = models.BigIntegerField(null=True)
     work = models.CharField(max_length=10, blank=True)
+    protocol = models.CharField(max_length=5, blank=True)
     source = models.CharField(max_length=64, blank=True)
     began_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
@@ -29,6 +34,7 @@ class MaintenanceSession(models.Model):
     lines = models.BigIntegerField(default=0)
     head = models.CharField(max_length=64, blank=True)
     streams = models.JSONField(default=dict)
+    files = models.JSONField(default=dict)
     account = models.TextField(blank=True)
     entry_point = models.CharField(max_length=32, blank=True)
     explained_by = models.CharField(max_length=32, blank=True)

@@ -22,6 +22,8 @@ _PLAIN = (
     "id", "serial", "work", "source", "end_reason", "exit_status", "lines", "head", "streams", "account", "entry_point",
     "explained_by", "explanation",
 )  # fmt: skip
+# Filled only where files went through; a row of before, or of other work, keeps the digest that its entry carries.
+_OF_FILES = ("protocol", "files")
 _NAMED = ("ticket", "person", "asset", "grant", "recording")
 
 
@@ -36,7 +38,7 @@ def find(session_id: str, *, lock: bool = False) -> MaintenanceSession:
 
 def view(row: MaintenanceSession) -> SessionView:
     """Return the row as a value."""
-    same = {name: getattr(row, name) for name in (*_PLAIN, *_MOMENTS)}
+    same = {name: getattr(row, name) for name in (*_PLAIN, *_OF_FILES, *_MOMENTS)}
     return SessionView(
         ticket=row.ticket_id,
         kind=SessionKind(row.kind),
@@ -79,6 +81,7 @@ def still_connected() -> Sequence[str]:
 def digest_of(seen: SessionView) -> str:
     """Return the digest of every field of a session; free text counts, and only its hash leaves."""
     fields: dict[str, JsonValue] = {name: getattr(seen, name) for name in (*_PLAIN, *_NAMED)}
+    fields |= {name: getattr(seen, name) for name in _OF_FILES if getattr(seen, name)}
     fields |= {"kind": seen.kind.value, "state": seen.state.value}
     for name in _MOMENTS:
         moment = getattr(seen, name)

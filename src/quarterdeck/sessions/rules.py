@@ -6,11 +6,35 @@ from datetime import datetime, timedelta
 from quarterdeck.kernel.actors import CLOCK_STEP_TOLERANCE
 from quarterdeck.kernel.decision import ALLOWED, Decision, all_of, require_that
 from quarterdeck.kernel.windows import Window
-from quarterdeck.sessions.terms import SessionKind, SessionState
+from quarterdeck.sessions.terms import Allowance, Protocol, SessionKind, SessionState, Work
 
 SHORTEST_TEXT = 3
 LONGEST_TEXT = 4000
 LONGEST_TOLD = timedelta(days=14)
+
+
+def may_begin(allowance: Allowance, work: Work, protocol: Protocol | None) -> Decision:
+    """Decide whether a channel of this class may begin under what the ticket allows (3.1.12[b], attacks.md row 21)."""
+    files = allowance.to_target or allowance.from_target
+    return {
+        Work.TERMINAL: _allowed(allowance.terminal, "terminal", "a terminal"),
+        Work.COMMAND: _allowed(allowance.command, "command", "single commands"),
+        Work.TRANSFER: all_of(
+            (
+                _allowed(files, "transfer", "files either way"),
+                _allowed(allowance.rsync or protocol is not Protocol.RSYNC, "rsync", "rsync"),
+            )
+        ),
+    }[work]
+
+
+def _allowed(allowed: bool, code: str, words: str) -> Decision:
+    return require_that(
+        allowed,
+        f"session.{code}_not_allowed",
+        f"The ticket does not allow {words}.",
+        "What it allows stands on its page; its requester can ask for more, with a new approval.",
+    )
 
 
 def sound_manual_session(

@@ -8,6 +8,26 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from quarterdeck.sessions.files import FILE_CODE as FILE_CODE
+from quarterdeck.sessions.files import Change as Change
+from quarterdeck.sessions.files import Direction as Direction
+from quarterdeck.sessions.files import FileChange as FileChange
+from quarterdeck.sessions.files import Files as Files
+from quarterdeck.sessions.files import FileTally as FileTally
+from quarterdeck.sessions.files import FileTransfer as FileTransfer
+from quarterdeck.sessions.files import Protocol as Protocol
+from quarterdeck.sessions.files import SeenChange as SeenChange
+from quarterdeck.sessions.files import SeenTransfer as SeenTransfer
+from quarterdeck.sessions.files import Stage as Stage
+from quarterdeck.sessions.files import Told as Told
+from quarterdeck.sessions.files import Unhashed as Unhashed
+from quarterdeck.sessions.files import decode_told as decode_told
+from quarterdeck.sessions.files import encode_told as encode_told
+from quarterdeck.sessions.files import files_in as files_in
+from quarterdeck.sessions.files import tally as tally
+from quarterdeck.sessions.telling import file_lines as file_lines
+from quarterdeck.tickets.terms import Allowance as Allowance
+
 
 class SessionKind(StrEnum):
     """How the work was done; only `gate` is captured by us, the others are entered by a person."""
@@ -48,6 +68,8 @@ class EndReason(StrEnum):
     TARGET_REFUSED = "target_refused"
     HOST_IDENTITY = "host_identity"
     ADMISSION_WITHDRAWN = "admission_withdrawn"
+    BROKEN_PROTOCOL = "broken_protocol"
+    NOT_ALLOWED = "not_allowed"
     INTERRUPTED = "interrupted"
 
 
@@ -59,11 +81,12 @@ class Presented:
     source: str
     work: Work
     command_sha256: str = ""
+    protocol: Protocol | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The answer to an admitted channel: whom, where to, until when (aware UTC) and how long beyond."""
+    """The answer to an admitted channel: whom, where to, until when (aware UTC), how long beyond, to do what."""
 
     session: str
     ticket: str
@@ -77,6 +100,7 @@ class Admitted:
     at: datetime
     window_until: datetime
     grace_seconds: int
+    allowance: Allowance
     handles_cui: bool = True
 
 
@@ -93,7 +117,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class StreamSum:
-    """Bytes that passed on one stream and their SHA-256 (hex)."""
+    """Bytes that passed on one stream and their SHA-256 (hex), empty where each file has its own."""
 
     size: int = 0
     sha256: str = ""
@@ -113,6 +137,7 @@ class Ending:
     lines: int = 0
     head: str = ""
     streams: dict[str, StreamSum] = field(default_factory=dict)
+    files: FileTally = field(default_factory=FileTally)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +169,8 @@ class SessionView:
     explained_by: str
     explained_at: datetime | None
     explanation: str
+    protocol: str = ""
+    files: dict[str, int] = field(default_factory=dict)
 
     @property
     def session_terminated(self) -> bool:

@@ -1,5 +1,7 @@
 """Tickets, the unit of control: verbs take an open act, reads return views. The only module others import."""
 
+from quarterdeck.tickets.allowances import against_agreement, allowance_words
+from quarterdeck.tickets.allowances import usual as usual_allowance
 from quarterdeck.tickets.deciding import approve, authorise_emergency, ratify, refuse_ticket, schedule, waive
 from quarterdeck.tickets.hold_points import HOLD_POINTS, spoken
 from quarterdeck.tickets.jobs import (
@@ -71,6 +73,7 @@ from quarterdeck.tickets.templates import (
 from quarterdeck.tickets.terms import (
     FINAL_STATES,
     Action,
+    Allowance,
     ApprovalKind,
     ApprovalRole,
     ApprovalView,
@@ -115,6 +118,7 @@ __all__ = [
     "WORKING_ROLES",
     "Action",
     "AdmissionTerms",
+    "Allowance",
     "ApprovalKind",
     "ApprovalRole",
     "ApprovalView",
@@ -143,6 +147,8 @@ __all__ = [
     "add_template",
     "admission_terms",
     "adopt_policy",
+    "against_agreement",
+    "allowance_words",
     "altered_tickets",
     "approve",
     "approve_template",
@@ -213,6 +219,7 @@ __all__ = [
     "tickets",
     "tickets_of_asset",
     "unsent_notices",
+    "usual_allowance",
     "waiting_for",
     "waive",
     "withdraw",

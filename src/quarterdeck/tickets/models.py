@@ -35,6 +35,8 @@ class MaintenanceTicket(models.Model):
     agreement = models.ForeignKey("personnel.VendorAgreement", on_delete=models.PROTECT, null=True, related_name="+")
     expected_paths = models.JSONField(default=list)
     conflicts_with = models.JSONField(default=list)
+    # None in rows from before sessions could be limited: everything is allowed, and no hash of theirs changes.
+    allowance = models.JSONField(null=True)
     template = models.ForeignKey("StandardTemplate", on_delete=models.PROTECT, null=True)
     content_hash = models.CharField(max_length=64, blank=True)
     snapshot_sha256 = models.CharField(max_length=64, blank=True)

@@ -1,7 +1,7 @@
 """Requesting and changing a ticket: request, edit, submit, withdraw, expire, quick log, comment."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 
 from quarterdeck.evidence import api as evidence
@@ -11,6 +11,7 @@ from quarterdeck.kernel.decision import Decision, Refused, all_of, require_that
 from quarterdeck.kernel.ids import ticket_number
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
+from quarterdeck.tickets.allowances import allowance_of
 from quarterdeck.tickets.models import (
     Approval,
     Comment,
@@ -113,6 +114,7 @@ def write_content(row: MaintenanceTicket, content: Content, *, is_new: bool = Fa
     row.window_from, row.window_until = window.from_, window.until
     row.pool_id, row.agreement_id = content.pool_id or None, content.agreement_id or None
     row.expected_paths, row.conflicts_with = list(content.expected_paths), sorted(content.conflicts_with)
+    row.allowance = asdict(allowance_of(content))
     row.save(force_insert=is_new)
     for rows in (row.asset_rows, row.person_rows, row.item_rows):
         rows.all().delete()

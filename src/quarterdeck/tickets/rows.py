@@ -1,5 +1,7 @@
 """Reading tickets' rows into views."""
 
+from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC
 
 from django.db.models import QuerySet
@@ -9,6 +11,7 @@ from quarterdeck.kernel.windows import Window
 from quarterdeck.tickets.models import Approval, MaintenanceTicket
 from quarterdeck.tickets.terms import (
     Action,
+    Allowance,
     ApprovalKind,
     ApprovalRole,
     ApprovalView,
@@ -53,6 +56,11 @@ def approval_view(row: Approval) -> ApprovalView:
     )
 
 
+def _allowance(kept: Mapping[str, object]) -> Allowance:
+    """Return what a row says that sessions may do; what it does not say they may not."""
+    return Allowance(**{one.name: kept.get(one.name) is True for one in fields(Allowance)})
+
+
 def content_of(row: MaintenanceTicket) -> Content:
     """Return what the ticket says, as a person wrote it."""
     people = list(row.person_rows.all())
@@ -78,6 +86,7 @@ def content_of(row: MaintenanceTicket) -> Content:
         risk=Risk(row.risk),
         expected_paths=tuple(row.expected_paths),
         conflicts_with=tuple(row.conflicts_with),
+        allowance=None if row.allowance is None else _allowance(row.allowance),
     )
 
 

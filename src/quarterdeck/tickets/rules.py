@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from quarterdeck.kernel.decision import ALLOWED, Decision, all_of, refuse, require_that
 from quarterdeck.kernel.windows import Window
-from quarterdeck.tickets.terms import FINAL_STATES, Content, MaintenanceType, Method, State
+from quarterdeck.tickets.terms import FINAL_STATES, Allowance, Content, MaintenanceType, Method, State
 
 # act -> {state before: state after}
 TRANSITIONS: Mapping[str, Mapping[State, State]] = {
@@ -169,6 +169,14 @@ def well_formed(content: Content, *, vendor: bool, now: datetime) -> Decision:
             well_formed_window(content.window, vendor=vendor, now=now),
         ]
     )
+
+
+def usual_allowance(*, cui: bool, outside: bool, kept: bool) -> Allowance:
+    """Return what sessions may do unless the ticket says more or less.
+
+    Everything, but no files from a target with CUI to people from outside, unless their agreement lets CUI leave.
+    """
+    return Allowance(from_target=not (cui and outside and kept))
 
 
 def may_log_quick(*, method: Method, handles_cui: bool, changed_configuration: bool) -> Decision:

@@ -48,6 +48,7 @@ def ticket_digest(row: MaintenanceTicket) -> str:
         "assets": sorted([a.asset_id, a.connection_id or ""] for a in row.asset_rows.all()),
         "people": sorted([p.person_id, p.duty] for p in row.person_rows.all()),
         "items": sorted(i.item_id for i in row.item_rows.all()),
+        **({} if row.allowance is None else {"allowance": dict(row.allowance)}),
     }
     return evidence.row_digest(fields)
 

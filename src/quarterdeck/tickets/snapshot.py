@@ -1,4 +1,7 @@
-"""The frozen snapshot: an approval hashes not names but what they mean at that moment (attacks.md row 3)."""
+"""The frozen snapshot: an approval hashes not names but what they mean at that moment (attacks.md row 3).
+
+Version 2 says what sessions may do; a ticket from before keeps version 1, so that its approvals stay what they were.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -47,7 +50,7 @@ def snapshot(row: MaintenanceTicket) -> dict[str, JsonValue]:
     named = list(row.person_rows.all())
     people = {duty: sorted(p.person_id for p in named if p.duty == duty) for duty in Duty}
     return {
-        "v": 1,
+        **({"v": 1} if row.allowance is None else {"v": 2, "allowance": dict(row.allowance)}),
         "ticket": row.number,
         "work_class": row.work_class,
         "emergency": row.emergency,

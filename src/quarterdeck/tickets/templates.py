@@ -11,6 +11,7 @@ from quarterdeck.kernel.ids import new_id
 from quarterdeck.kernel.windows import Window
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
+from quarterdeck.tickets.allowances import allowance_of
 from quarterdeck.tickets.models import Approval, MaintenanceTicket, StandardTemplate, TemplateApproval
 from quarterdeck.tickets.moving import locked, move
 from quarterdeck.tickets.notices import scheduled_words, tell
@@ -21,6 +22,7 @@ from quarterdeck.tickets.snapshot import content_hash, plain, snapshot
 from quarterdeck.tickets.standing import MOVING_ROLES, require_role, require_step_up
 from quarterdeck.tickets.terms import (
     Action,
+    Allowance,
     ApprovalKind,
     ApprovalRole,
     Before,
@@ -76,7 +78,7 @@ def add_template(act: Act, name: str, content: Content, *, window_hours: int) ->
             ),
         ]
     ).require()
-    document = _document(content)
+    document = _document(replace(content, allowance=allowance_of(content)))
     row = StandardTemplate.objects.create(
         id=new_id("st"),
         name=name.strip(),
@@ -340,6 +342,8 @@ def _content(row: StandardTemplate) -> Content:
         items=tuple(told["items"]),
         risk=Risk(told["risk"]),
         expected_paths=tuple(told["expected_paths"]),
+        # A template from before says nothing of it: its tickets get what is usual.
+        allowance=Allowance(**told["allowance"]) if told.get("allowance") else None,
     )
 
 

@@ -130,6 +130,17 @@ class HoldState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a session under the ticket may do: terminal, commands, files each way, rsync (3.1.12[b])."""
+
+    terminal: bool = True
+    command: bool = True
+    to_target: bool = True
+    from_target: bool = True
+    rsync: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class TicketAsset:
     """An asset of the ticket and the connection through which it is reached (empty for on-site work)."""
 
@@ -139,7 +150,10 @@ class TicketAsset:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a person writes in a ticket: everything that is later frozen, before names are resolved."""
+    """What a person writes in a ticket: everything that is later frozen, before names are resolved.
+
+    Without an `allowance` the usual one for these assets and people is kept.
+    """
 
     title: str
     maintenance_type: MaintenanceType
@@ -158,6 +172,7 @@ class Content:
     risk: Risk = Risk.MODERATE
     expected_paths: tuple[str, ...] = ()
     conflicts_with: tuple[str, ...] = ()
+    allowance: Allowance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +273,11 @@ class TicketView:
     def assets(self) -> tuple[TicketAsset, ...]:
         """The assets and their connections."""
         return self.content.assets
+
+    @property
+    def allowance(self) -> Allowance:
+        """What sessions may do; everything under a ticket from before this was asked."""
+        return self.content.allowance or Allowance()
 
     @property
     def is_final(self) -> bool:

@@ -21,7 +21,7 @@ from quarterdeck.tickets.rules import may_move, may_write, ratification_due
 from quarterdeck.tickets.sealing import check_ticket
 from quarterdeck.tickets.snapshot import content_hash, snapshot
 from quarterdeck.tickets.standing import require_process, require_role, require_step_up
-from quarterdeck.tickets.terms import Before, State, TicketView, Verdict
+from quarterdeck.tickets.terms import Allowance, Before, State, TicketView, Verdict
 from quarterdeck.tools import api as tools
 
 WORKING_ROLES = (Role.TECHNICIAN, Role.IT_LEAD, Role.REQUESTER)
@@ -30,11 +30,12 @@ MEASURABLE = frozenset({State.APPROVED, State.SCHEDULED, State.OPEN, State.VERIF
 
 @dataclass(frozen=True, slots=True)
 class AdmissionTerms:
-    """How long a person admitted now may stay: the window, then a grace in which running work may end."""
+    """How long a person admitted now may stay, the window and a grace in which running work may end, and to do what."""
 
     window: Window
     grace: timedelta
     vendor: bool
+    allowance: Allowance
 
     @property
     def hard_end(self) -> datetime:
@@ -321,11 +322,11 @@ def may_measure(number: str, asset_id: str) -> Decision:
 
 
 def admission_terms(number: str, person_id: str) -> AdmissionTerms:
-    """Return the window and grace that hold for this person now: none for vendors, policy's minutes for own staff."""
+    """Return what holds for this person now; the grace is none for vendors, policy's minutes for own staff."""
     ticket = view(find(number))
     vendor = personnel.person(person_id).kind == personnel.PersonKind.VENDOR
     minutes = policy().number("grace_minutes_vendor" if vendor else "grace_minutes_staff")
-    return AdmissionTerms(ticket.window, timedelta(minutes=minutes), vendor)
+    return AdmissionTerms(ticket.window, timedelta(minutes=minutes), vendor, ticket.allowance)
 
 
 def lock(act: Act, number: str) -> TicketView:

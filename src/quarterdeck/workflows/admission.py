@@ -64,6 +64,7 @@ class GateDesk:
         tickets.lock(current, grant.ticket)
         admissible = access.admit(grant.id, current.at)
         terms = tickets.admission_terms(grant.ticket, grant.person)
+        sessions.may_begin(terms.allowance, presented.work, presented.protocol).require()
         begun = sessions.begin(
             current,
             ticket=grant.ticket,
@@ -74,6 +75,7 @@ class GateDesk:
             work=presented.work,
             source=presented.source,
             command_sha256=presented.command_sha256,
+            protocol=presented.protocol,
         )
         place = admissible.destination
         return Admitted(
@@ -89,6 +91,7 @@ class GateDesk:
             at=current.at,
             window_until=terms.window.until,
             grace_seconds=int(terms.grace.total_seconds()),
+            allowance=terms.allowance,
             handles_cui=inventory.asset(grant.asset).handles_cui,
         )
 

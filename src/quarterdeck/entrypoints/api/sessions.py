@@ -1,11 +1,13 @@
 """Sessions over the wire: lists, recordings, explanations, and work outside the gate written down."""
 
 from datetime import datetime
+from typing import BinaryIO
 
 from django.http import FileResponse, HttpRequest
 from ninja import Router, Schema
 
 from quarterdeck import wiring
+from quarterdeck.assessor import api as assessor
 from quarterdeck.entrypoints.api.callers import actor_of, may_read_ticket
 from quarterdeck.entrypoints.api.moments import Moment
 from quarterdeck.entrypoints.api.ticket_schemas import ReasonIn, RefusedOut
@@ -29,6 +31,9 @@ class SessionOut(Schema):
     person: str
     asset: str
     work: str
+    protocol: str
+    files: dict[str, int]
+    files_told: str
     began_at: datetime
     ended_at: datetime | None
     end_reason: str
@@ -42,7 +47,36 @@ class SessionOut(Schema):
     def of(cls, view: SessionView) -> "SessionOut":
         """Return the wire form of a session."""
         names = [name for name in cls.model_fields if hasattr(view, name)]
-        return cls(**{name: getattr(view, name) for name in names})
+        return cls(**{name: getattr(view, name) for name in names}, files_told=sessions.tally_words(view.files))
+
+
+class FileOut(Schema):
+    """A file of a session; `at` seconds after its beginning, names spelled out so that they do nothing on a screen."""
+
+    at: float
+    way: str
+    name: str
+    size: int
+    sha256: str
+    state: str
+    remark: str
+    after: str
+
+
+class FileChangeOut(Schema):
+    """A change of a file or folder on the target."""
+
+    at: float
+    what: str
+    name: str
+    state: str
+
+
+class SessionFilesOut(Schema):
+    """Everything that the recording of a session tells of files."""
+
+    files: list[FileOut]
+    changes: list[FileChangeOut]
 
 
 class ManualSessionIn(Schema):
@@ -66,6 +100,25 @@ def list_sessions(request: HttpRequest, ticket: str) -> list[SessionOut]:
     return [SessionOut.of(view) for view in sessions.sessions(ticket)]
 
 
+@router.get("/{session}", response={200: SessionOut, **ANSWERS})
+def one_session(request: HttpRequest, session: str) -> SessionOut:
+    """Return one session."""
+    seen = sessions.session(session)
+    may_read_ticket(actor_of(request), seen.ticket)
+    return SessionOut.of(seen)
+
+
+@router.get("/{session}/files", response={200: SessionFilesOut, **ANSWERS})
+def session_files(request: HttpRequest, session: str, find: str = "") -> SessionFilesOut:
+    """Return what the recording tells of files, narrowed to rows that hold these words; who read it is recorded."""
+    with _recording_of(request, session) as file:
+        found = assessor.session_files(sessions.session(session), file.read())
+    rows = {name: assessor.narrowed(told, find) for name, told in found.items()}
+    return SessionFilesOut(
+        files=[FileOut(**row) for row in rows["files"]], changes=[FileChangeOut(**row) for row in rows["changes"]]
+    )
+
+
 @router.post("", response={200: SessionOut, **ANSWERS})
 def write_down(request: HttpRequest, body: ManualSessionIn) -> SessionOut:
     """Write down a session outside the gate."""
@@ -85,14 +138,19 @@ def explain(request: HttpRequest, session: str, body: ReasonIn) -> SessionOut:
 @router.get("/{session}/recording", response={200: None, **ANSWERS})
 def recording(request: HttpRequest, session: str) -> FileResponse:
     """Return the recording as asciicast v2; who read it is recorded."""
-    actor = actor_of(request)
-    seen = sessions.session(session)
-    may_read_ticket(actor, seen.ticket, Reading.RECORDING)
-    if not seen.recording:
-        raise Refused(refuse("recording.unknown", "This session has no recording.", "See why on its page."))
-    file = read_recording.open_recording(actor, wiring.clock(), seen)
+    file = _recording_of(request, session)
     response = FileResponse(
         file, content_type="application/x-asciicast", as_attachment=True, filename=f"{session}.cast"
     )
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _recording_of(request: HttpRequest, session: str) -> BinaryIO:
+    """Open the recording for who asks, which is recorded; the caller closes it."""
+    actor = actor_of(request)
+    seen = sessions.session(session)
+    may_read_ticket(actor, seen.ticket, Reading.RECORDING)
+    if not seen.recording:
+        raise Refused(refuse("recording.unknown", "This session has no recording.", "See why on its page."))
+    return read_recording.open_recording(actor, wiring.clock(), seen)

@@ -7,6 +7,7 @@ from ninja import Router, Schema
 from pydantic import Field
 
 from quarterdeck import wiring
+from quarterdeck.entrypoints.api.allowance_schemas import AllowanceOut
 from quarterdeck.entrypoints.api.callers import actor_of
 from quarterdeck.entrypoints.api.moments import Moment
 from quarterdeck.entrypoints.api.ticket_schemas import ContentIn, DecisionIn, RefusedOut
@@ -37,6 +38,7 @@ class TemplateOut(Schema):
     author: str
     withdrawn: bool
     approved: dict[str, datetime]
+    allowance: AllowanceOut | None
 
     @classmethod
     def of(cls, view: TemplateView) -> "TemplateOut":
@@ -49,6 +51,7 @@ class TemplateOut(Schema):
             window_hours=view.window_hours,
             author=view.author,
             withdrawn=view.withdrawn,
+            allowance=AllowanceOut.of(view.content.allowance) if view.content.allowance else None,
             approved={role: until for role, _, until in view.approved},
         )
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from ninja import Schema
 from pydantic import Field
 
+from quarterdeck.entrypoints.api.allowance_schemas import AllowanceIn, AllowanceOut
 from quarterdeck.entrypoints.api.moments import Moment
 from quarterdeck.kernel.windows import Window
 from quarterdeck.tickets import api as tickets
@@ -63,10 +64,11 @@ class ContentIn(Schema):
     risk: Risk = Risk.MODERATE
     expected_paths: list[str] = []
     conflicts_with: list[str] = []
+    allowance: AllowanceIn = AllowanceIn()
 
     def content(self) -> Content:
         """Return the body as a ticket's content."""
-        return Content(
+        content = Content(
             title=self.title,
             maintenance_type=self.maintenance_type,
             action=self.action,
@@ -85,6 +87,7 @@ class ContentIn(Schema):
             expected_paths=tuple(self.expected_paths),
             conflicts_with=tuple(self.conflicts_with),
         )
+        return self.allowance.put_into(content)
 
 
 class RequestIn(ContentIn):
@@ -219,6 +222,7 @@ class TicketOut(Schema):
     items: list[str]
     expected_paths: list[str]
     conflicts_with: list[str]
+    allowance: AllowanceOut
     version: int
     content_hash: str
     approvals: list[ApprovalOut]
@@ -256,6 +260,7 @@ class TicketOut(Schema):
             items=list(content.items),
             expected_paths=list(content.expected_paths),
             conflicts_with=list(content.conflicts_with),
+            allowance=AllowanceOut.of(view.allowance),
             version=view.version,
             content_hash=view.content_hash,
             approvals=[

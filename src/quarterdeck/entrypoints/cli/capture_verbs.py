@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from quarterdeck.entrypoints.cli.server import Failed, Server
-from quarterdeck.entrypoints.cli.showing import JsonValue, show_json, show_rows, table
+from quarterdeck.entrypoints.cli.showing import JsonValue, clean, show_json, show_rows, table
 from quarterdeck.entrypoints.cli.ticket_verbs import ticket_path
 from quarterdeck.entrypoints.cli.verbs import Group, as_row, as_rows, flag, option, text_of
 
@@ -23,6 +23,10 @@ def add(verbs: Group) -> None:
     made = nouns.verb("explain", "explain an interrupted session", explain_session)
     made.add_argument("id", help="id of the session, see `qd sessions`")
     made.add_argument("--reason", required=True, help="what happened, in a sentence")
+    made = nouns.verb("show", "show a session and its files; viewing evidence is recorded", show_session)
+    made.add_argument("id", help="id of the session, see `qd sessions`")
+    option(made, "--find", "only files and changes that hold these words", metavar="WORDS")
+    flag(made, "--json", "print JSON")
     made = nouns.verb("recording", "fetch a recording; viewing evidence is recorded", recording)
     made.add_argument("id", help="id of the session, see `qd sessions`")
     option(made, "--output", "file to write (default: ID.cast here)", metavar="FILE")
@@ -44,6 +48,35 @@ def list_sessions(arguments: argparse.Namespace) -> int:
     rows = as_rows(Server().get("/sessions", ticket=arguments.number))
     show_rows(rows, SESSIONS, as_json=arguments.json, none="No session yet.")
     return 0
+
+
+def show_session(arguments: argparse.Namespace) -> int:
+    """Show a session, and what its recording tells of files."""
+    server, path = Server(), f"/sessions/{_id(arguments.id)}"
+    row = as_row(server.get(path))
+    if arguments.json:
+        show_json({"session": row, **_files_of(server, path, row, arguments.find)})
+        return 0
+    for key in ("id", "ticket", "kind", "work", "protocol", "state", "person", "asset", "began_at", "ended_at",
+                "end_reason", "exit_status", "recording", "files_told"):  # fmt: skip
+        if text_of(row, key):
+            print(f"  {key.replace('_', ' '):<14} {clean(text_of(row, key))}")
+    told = _files_of(server, path, row, arguments.find)
+    for one in as_rows(told["files"]):
+        print(f"\n{text_of(one, 'state').replace('_', ' ')}  {text_of(one, 'way')}  {text_of(one, 'size')} bytes")
+        print(f"  {clean(text_of(one, 'name'))}")
+        for key, word in (("sha256", "SHA-256"), ("remark", "remark"), ("after", "found by the baseline after")):
+            if text_of(one, key):
+                print(f"  {word} {clean(text_of(one, key))}")
+    for one in as_rows(told["changes"]):
+        print(f"\n{text_of(one, 'state')}  {clean(text_of(one, 'what'))}\n  {clean(text_of(one, 'name'))}")
+    return 0
+
+
+def _files_of(server: Server, path: str, row: dict[str, JsonValue], words: str | None) -> dict[str, JsonValue]:
+    if not text_of(row, "recording"):
+        return {"files": [], "changes": []}
+    return as_row(server.get(f"{path}/files", find=words or ""))
 
 
 def explain_session(arguments: argparse.Namespace) -> int:

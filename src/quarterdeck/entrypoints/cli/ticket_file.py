@@ -22,6 +22,10 @@ impact = """Ten minutes without the share; no change of access controls."""
 rollback = """Restore the snapshot of the morning."""
 expected_paths = ["/etc/samba/*"]
 
+[allowance]                           # what sessions may do; what is left out is as usual
+command = true                        # also: terminal, to_target, rsync
+from_target = false                   # no file leaves the target
+
 [[assets]]
 asset = "as_..."                      # see `qd assets`
 connection = "co_..."

@@ -128,11 +128,20 @@ def content_of(ticket: dict[str, JsonValue]) -> str:
         told = ", ".join(map(str, value)) if isinstance(value, list) else str(value or "")
         if told:
             lines.append(f"  {key.replace('_', ' '):<18} {clean(told)}")
+    lines.append(f"  {'sessions may':<18} {_allowed(as_row(ticket['allowance']))}")
     places = ticket.get("assets")
     lines += [f"  {'asset':<18} {text_of(place, 'asset')} by {text_of(place, 'connection') or 'hand'}"
               for place in as_rows(places if isinstance(places, list) else [])]  # fmt: skip
     lines.append(f"  {'content hash':<18} {text_of(ticket, 'content_hash')}")
     return "\n".join(lines)
+
+
+def _allowed(allowance: dict[str, JsonValue]) -> str:
+    words = {"terminal": "a terminal", "command": "single commands", "to_target": "files to the target",
+             "from_target": "files from the target", "rsync": "rsync"}  # fmt: skip
+    told = [words.get(name, name) for name, allowed in allowance.items() if allowed]
+    kept = [words.get(name, name) for name, allowed in allowance.items() if not allowed]
+    return (", ".join(told) or "nothing") + (f"; not {', '.join(kept)}" if kept else "")
 
 
 def timeline(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 from quarterdeck.entrypoints.gate.wire import Message
 from quarterdeck.kernel.clock import parse_rfc3339, rfc3339
 from quarterdeck.kernel.decision import Decision, Reason
-from quarterdeck.sessions.terms import Admitted
+from quarterdeck.sessions.terms import Admitted, Allowance
 
 
 def pack_admitted(admitted: Admitted) -> Message:
@@ -18,7 +18,7 @@ def pack_admitted(admitted: Admitted) -> Message:
 def unpack_admitted(fields: dict[str, Any]) -> Admitted:
     """Return the admission that `pack_admitted` packed."""
     moments = {name: parse_rfc3339(fields[name]) for name in ("at", "window_until")}
-    return Admitted(**{**fields, **moments})
+    return Admitted(**{**fields, **moments, "allowance": Allowance(**fields["allowance"])})
 
 
 def pack_decision(decision: Decision) -> list[dict[str, str]]:

@@ -7,12 +7,12 @@ TEXT_LIMIT = 1_048_576
 
 
 class Capture:
-    """Keeps all output of a terminal; of a command its text up to 1 MiB; of a file transfer nothing but the sums."""
+    """Keeps all output of a terminal; of a command, and of what a transfer says on standard error, text up to 1 MiB."""
 
     def __init__(self, recorder: Recorder, work: Work) -> None:
         self._recorder = recorder
         self._terminal = work is Work.TERMINAL
-        self._left = 0 if work is Work.TRANSFER else TEXT_LIMIT
+        self._left = TEXT_LIMIT
 
     def keep(self, data: bytes) -> None:
         """Record output before it is forwarded; raises RecorderFailed."""

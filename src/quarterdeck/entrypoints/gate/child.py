@@ -8,7 +8,7 @@ import hashlib
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,11 +18,12 @@ from quarterdeck.entrypoints.gate.link import Link, LinkLost
 from quarterdeck.entrypoints.gate.person import Person
 from quarterdeck.entrypoints.gate.recorder import Recorder, RecorderFailed
 from quarterdeck.entrypoints.gate.traffic import Outcome, Traffic
+from quarterdeck.entrypoints.gate.transfers import forbidden, refusal_bytes
 from quarterdeck.entrypoints.gate.upstream import Dial, check_names
 from quarterdeck.entrypoints.gate.wire import Message, ProtocolError, receive_hello
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Refused
-from quarterdeck.sessions.terms import Admitted, EndReason
+from quarterdeck.sessions.terms import Admitted, EndReason, FileTransfer
 
 HELLO_SECONDS = 5.0
 ADMIT_SECONDS = 20.0
@@ -66,10 +67,16 @@ def _session(person: Person, connection: socket.socket, link: Link, place: Place
     outcome = Outcome(EndReason.RECORDER_FAILED, None, "")
     try:
         check_names(admitted).require()
-        with _upstream(person, admitted, link) as traffic:
-            # The dial goes on while the recording is opened; no byte passes before it is.
-            recorder = Recorder(place.recordings, admitted.session, place.clock, _header(person, admitted))
-            outcome = traffic.run(recorder, connection, link, place.clock)
+        header = _header(person, admitted)
+        sentence, refused = forbidden(person.asked, admitted.allowance)
+        if sentence:
+            recorder = Recorder(place.recordings, admitted.session, place.clock, header)
+            outcome = _refuse(person, recorder, sentence, refused)
+        else:
+            with _upstream(person, admitted, link) as traffic:
+                # The dial goes on while the recording is opened; no byte passes before it is.
+                recorder = Recorder(place.recordings, admitted.session, place.clock, header)
+                outcome = traffic.run(recorder, connection, link, place.clock)
         _conclude(person, recorder, outcome)
     except Refused as refused:
         outcome = Outcome(EndReason.ADMISSION_WITHDRAWN, None, str(refused), outcome.streams)
@@ -88,13 +95,22 @@ def _session(person: Person, connection: socket.socket, link: Link, place: Place
     return FAILED if outcome.status is None else outcome.status
 
 
+def _refuse(person: Person, recorder: Recorder, sentence: str, refused: Sequence[FileTransfer]) -> Outcome:
+    """Record what was refused, then answer the client in the target's place; nothing is dialled."""
+    for transfer in refused:
+        recorder.file(transfer)
+    person.answer(refusal_bytes(person.asked))
+    return Outcome(EndReason.NOT_ALLOWED, None, sentence)
+
+
 def _conclude(person: Person, recorder: Recorder, outcome: Outcome) -> None:
     """Tell the person why, write the sums and the reason into the recording, close it."""
     if outcome.sentence:
         person.tell(outcome.sentence)
         recorder.mark(outcome.sentence)
     for name, value in outcome.streams.items():
-        recorder.mark(f"{name}: {value.size} bytes, SHA-256 {value.sha256}")
+        digest = f"SHA-256 {value.sha256}" if value.sha256 else "each file has its own SHA-256"
+        recorder.mark(f"{name}: {value.size} bytes, {digest}")
     recorder.mark(f"ended: {outcome.reason}")
     recorder.close()
 
@@ -108,6 +124,7 @@ def _admission(person: Person, link: Link) -> Admitted:
         certificate=person.hello.certificate,
         connection=person.hello.connection,
         work=person.work,
+        protocol=person.asked.protocol or "",
         command_sha256=hashlib.sha256(command).hexdigest() if command is not None else "",
     )
     unpack_decision(answer.get("refused", [])).require()
@@ -130,6 +147,7 @@ def _header(person: Person, admitted: Admitted) -> Message:
             "asset": admitted.asset,
             "account": admitted.account,
             "work": person.work,
+            **({"protocol": person.asked.protocol} if person.asked.protocol else {}),
             "source": person.hello.source,
         },
     }

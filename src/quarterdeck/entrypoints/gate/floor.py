@@ -13,10 +13,10 @@ from typing import Any
 from quarterdeck.entrypoints.gate.connections import Connection, Connections
 from quarterdeck.entrypoints.gate.deadlines import deadline, due_notice, must_end, renewed, window_over
 from quarterdeck.entrypoints.gate.lines import ChildLine
-from quarterdeck.entrypoints.gate.recorder import recorded
+from quarterdeck.entrypoints.gate.recorder import recorded, tallied
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.sessions.ports import AdmissionDesk
-from quarterdeck.sessions.terms import Admitted, Ending, EndReason, SessionState, Standing, StreamSum
+from quarterdeck.sessions.terms import Admitted, Ending, EndReason, FileTally, SessionState, Standing, StreamSum
 
 TELL_SECONDS = 0.4
 LONGEST_TELL_SECONDS = 1.0
@@ -39,6 +39,8 @@ _STAYS_CONNECTED = frozenset(
         EndReason.TARGET_UNREACHABLE,
         EndReason.TARGET_REFUSED,
         EndReason.HOST_IDENTITY,
+        EndReason.BROKEN_PROTOCOL,
+        EndReason.NOT_ALLOWED,
     }
 )
 _LOG = logging.getLogger(__name__)
@@ -256,6 +258,7 @@ class Floor:
             lines=lines,
             head=head,
             streams={name: StreamSum(**value) for name, value in report.get("streams", {}).items()},
+            files=tallied(path) if there else FileTally(),
         )
 
     def _sealed(self, running: Running, error: BaseException | None) -> None:

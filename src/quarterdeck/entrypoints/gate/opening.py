@@ -11,13 +11,13 @@ from pathlib import Path
 import quarterdeck
 from quarterdeck.entrypoints.gate.connections import end_leftovers
 from quarterdeck.entrypoints.gate.forker import harden
-from quarterdeck.entrypoints.gate.recorder import recorded
+from quarterdeck.entrypoints.gate.recorder import recorded, tallied
 from quarterdeck.entrypoints.gate.sshd import GateFolder, Login, prepare, private_enough, start
 from quarterdeck.entrypoints.gate.warden import Parts, Warden
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import require_that
 from quarterdeck.sessions.ports import AdmissionDesk, HeadKeeper
-from quarterdeck.sessions.terms import Ending, EndReason, SessionState
+from quarterdeck.sessions.terms import Ending, EndReason, FileTally, SessionState
 
 SOCKET_NAME = "launcher.sock"
 BACKLOG = 64
@@ -114,6 +114,7 @@ def sweep(desk: AdmissionDesk, recordings: Path, clock: Clock) -> None:
                 recording=path if there else None,
                 lines=lines,
                 head=head,
+                files=tallied(path) if there else FileTally(),
             )
         )
     left = desk.still_connected()

@@ -7,17 +7,28 @@ import struct
 import termios
 import tty
 
-from quarterdeck.entrypoints.gate.wire import SFTP_MARKER, Hello
-from quarterdeck.sessions.terms import Work
+from quarterdeck.entrypoints.gate.asked import asked_for
+from quarterdeck.entrypoints.gate.sftp_excuse import excuse
+from quarterdeck.entrypoints.gate.wire import Hello
+from quarterdeck.sessions.terms import Protocol, Work
 
 
 class Person:
-    """Talks to whoever sits at the other end; sentences go to the terminal or to standard error."""
+    """Talks to whoever sits at the other end; sentences go to the terminal or to standard error.
+
+    `was_heard` is set once bytes of the channel itself were read.
+    """
 
     def __init__(self, hello: Hello, descriptors: list[int]) -> None:
         self.hello = hello
         self.stdin, self.stdout, self.stderr = descriptors
-        self.work = _work(hello)
+        self.asked = asked_for(hello.command, tty=hello.tty)
+        self.was_heard = False
+
+    @property
+    def work(self) -> Work:
+        """The class of the channel."""
+        return self.asked.work
 
     @property
     def terminal(self) -> bool:
@@ -57,12 +68,16 @@ class Person:
 
     def tell(self, sentence: str) -> None:
         """Show a sentence now; what can't be shown within the socket's buffer is lost."""
+        if self.asked.protocol is Protocol.SFTP and not self.was_heard:
+            self.was_heard = True
+            excuse(self.stdin, self.stdout, f"Quarterdeck: {sentence}")
+            return
         with contextlib.suppress(OSError):
             os.set_blocking(self.stderr, False)
             os.write(self.stderr, self.line(sentence))
 
-
-def _work(hello: Hello) -> Work:
-    if hello.tty:
-        return Work.TERMINAL
-    return Work.TRANSFER if hello.command == SFTP_MARKER.encode() else Work.COMMAND
+    def answer(self, data: bytes) -> None:
+        """Write bytes of the channel's own protocol, in place of the target."""
+        with contextlib.suppress(OSError):
+            os.set_blocking(self.stdout, False)
+            os.write(self.stdout, data)

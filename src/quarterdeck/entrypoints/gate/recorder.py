@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from quarterdeck.kernel.clock import Clock
+from quarterdeck.sessions.terms import FILE_CODE, FileTally, Told, encode_told, files_in, tally
 
 SYNC_EVERY = 1.0
 SLOW_SYNC = 10.0
@@ -64,6 +65,10 @@ class Recorder:
     def resize(self, columns: int, rows: int) -> None:
         """Record a new size of the terminal."""
         self._event("r", f"{columns}x{rows}")
+
+    def file(self, told: Told) -> None:
+        """Record what happened to a file, before its answer is forwarded."""
+        self._event(FILE_CODE, encode_told(told))
 
     def mark(self, text: str) -> None:
         """Record a marker: a notice, the end and its reason, the sums of a stream."""
@@ -119,3 +124,9 @@ def recorded(path: Path, session: str) -> tuple[int, str]:
                 head = hashlib.sha256(head + line).digest()
                 count += 1
     return count, head.hex()
+
+
+def tallied(path: Path) -> FileTally:
+    """Return in numbers what a recording tells of files."""
+    with path.open("rb") as lines:
+        return tally(files_in(line for line in lines if line.endswith(b"\n")))

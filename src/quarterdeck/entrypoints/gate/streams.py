@@ -11,66 +11,95 @@ from quarterdeck.sessions.terms import StreamSum
 
 CHUNK = 262_144
 Keep = Callable[[bytes], None]
+Passes = Callable[[bytes], bytes | memoryview]
 
 
 class Stream:
     """Moves bytes from `source` to `sink`, both non-blocking and owned by the stream.
 
-    `keep` is called with every chunk before the sink sees it. `finished` is True once the source has ended and the
-    sink has everything, or once the sink is gone. The ends in `owns` (`source`, `sink`) are closed then, which passes
-    the end of the stream on to whoever is at the other side.
+    `keep` is called with every chunk before the sink sees it; `passes` returns what of a chunk may go on; while
+    `waits` says so, nothing more is read. `finished` is True once the source has ended
+    and the sink has everything, or once the sink is gone. The ends in `owns` (`source`, `sink`) are closed then, which
+    passes the end of the stream on to whoever is at the other side.
     """
 
-    def __init__(self, source: int, sink: int, *, keep: Keep | None = None, owns: str = "") -> None:
+    def __init__(
+        self,
+        source: int,
+        sink: int,
+        *,
+        keep: Keep | None = None,
+        passes: Passes | None = None,
+        waits: Callable[[], bool] = lambda: False,
+        hashed: bool = True,
+        owns: str = "",
+    ) -> None:
         os.set_blocking(source, False)
         os.set_blocking(sink, False)
         self.source, self.sink = source, sink
         self.ended = False
-        self._keep = keep
+        self._keep, self._passes, self._waits = keep, passes, waits
         self._owns = owns
         self._pending = memoryview(b"")
         self._size = 0
-        self._digest = hashlib.sha256()
+        self._digest = hashlib.sha256() if hashed else None
+        self._closed = False
 
     @property
     def finished(self) -> bool:
         """True when nothing is left to move."""
-        return self.ended and not self._pending
+        return self._closed or (self.ended and not self._pending and not self._waits())
+
+    @property
+    def has_room(self) -> bool:
+        """True while bytes of our own may be injected."""
+        return not self._closed and len(self._pending) < CHUNK
+
+    @property
+    def is_idle(self) -> bool:
+        """True when the sink has everything that was let through."""
+        return not self._closed and not self._pending
 
     @property
     def sum(self) -> StreamSum:
-        """Size and SHA-256 of what was read so far."""
-        return StreamSum(self._size, self._digest.hexdigest())
+        """Size of what was read so far, and its SHA-256 where the stream is hashed."""
+        return StreamSum(self._size, self._digest.hexdigest() if self._digest else "")
 
     def interest(self) -> tuple[int, int] | None:
-        """Return descriptor and poll event to wait for, None when finished."""
+        """Return descriptor and poll event to wait for, None when finished or when more must not be read yet."""
         if self._pending:
             return self.sink, select.POLLOUT
-        return None if self.ended else (self.source, select.POLLIN)
+        return None if self.ended or self._waits() else (self.source, select.POLLIN)
 
-    def inject(self, data: bytes) -> None:
-        """Queue bytes of our own for the sink behind what waits there; they are not part of the sum."""
-        self._pending = memoryview(bytes(self._pending) + data)
+    def inject(self, data: bytes | memoryview) -> None:
+        """Queue bytes for the sink behind what waits there; they are not part of the sum."""
+        self._pending = memoryview(b"".join((self._pending, data)))
         self._write()
+        self._settle()
 
     def move(self) -> None:
         """Write what waits, else read one chunk, keep it and write it."""
         if not self._pending:
             self._read()
         self._write()
-        if self.finished:
-            self.close()
+        self._settle()
 
     def close(self) -> None:
         """Stop, and close the ends that this stream owns."""
-        self.ended = True
+        self.ended = self._closed = True
         self._pending = memoryview(b"")
         owned = {"source": self.source, "sink": self.sink}.get(self._owns, -1)
         self._owns = ""
         if owned >= 0:
             os.close(owned)
 
+    def _settle(self) -> None:
+        if self.finished:
+            self.close()
+
     def _read(self) -> None:
+        if self.ended:
+            return
         try:
             data = os.read(self.source, CHUNK)
         except BlockingIOError:
@@ -83,10 +112,11 @@ class Stream:
             self.ended = True
             return
         self._size += len(data)
-        self._digest.update(data)
+        if self._digest is not None:
+            self._digest.update(data)
         if self._keep is not None:
             self._keep(data)
-        self._pending = memoryview(data)
+        self._pending = memoryview(data if self._passes is None else self._passes(data))
 
     def _write(self) -> None:
         if not self._pending:

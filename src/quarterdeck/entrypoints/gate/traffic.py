@@ -9,11 +9,13 @@ import socket
 from dataclasses import dataclass, field
 
 from quarterdeck.entrypoints.gate.agent import OneKeyAgent
+from quarterdeck.entrypoints.gate.audits import Audit, BrokenProtocol
 from quarterdeck.entrypoints.gate.capture import Capture
 from quarterdeck.entrypoints.gate.link import Link
 from quarterdeck.entrypoints.gate.person import Person
 from quarterdeck.entrypoints.gate.recorder import SYNC_EVERY, Recorder
 from quarterdeck.entrypoints.gate.streams import Drain, Stream
+from quarterdeck.entrypoints.gate.transfers import follower
 from quarterdeck.entrypoints.gate.upstream import (
     Dial,
     Standard,
@@ -30,6 +32,9 @@ from quarterdeck.sessions.terms import Admitted, EndReason, StreamSum
 PROGRESS_EVERY = 10.0
 KILL_AFTER = 0.3
 PIPE_BYTES = 1 << 20
+NOT_FOLLOWED = (
+    "The gate can't follow this transfer, so it has ended: {}. Use sftp, scp or rsync of OpenSSH, or ask the IT lead."
+)
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -58,6 +63,7 @@ class Traffic:
         self._pidfd = -1
         self._exited: int | None = None
         self._outcome: Outcome | None = None
+        self._audit: Audit | None = None
         self._progressed = 0.0
 
     @property
@@ -67,7 +73,7 @@ class Traffic:
     def start(self) -> None:
         """Start the upstream client; bytes of the person wait until it is logged in."""
         person = self._person
-        argv = arguments(self._admitted, self._dial, self._agent.path, person.work, person.hello.command)
+        argv = arguments(self._admitted, self._dial, self._agent.path, person.asked, person.hello.command)
         environment = {"PATH": PATH, **person.hello.environment}
         if person.terminal:
             self._start_terminal(argv, environment)
@@ -104,32 +110,79 @@ class Traffic:
             self._streams["stdin"] = Stream(person.stdin, stdin)
             self._streams["stdout"] = Stream(stdout, person.stdout, keep=keep)
             return
-        self._streams["stdin"] = Stream(person.stdin, stdin, owns="sink")
-        self._streams["stdout"] = Stream(stdout, person.stdout, keep=keep, owns="source")
         self._streams["stderr"] = Stream(stderr, person.stderr, keep=keep, owns="source")
+        audit = self._audit = follower(person.asked, self._admitted.allowance, recorder.file)
+        if audit is None:
+            self._streams["stdin"] = Stream(person.stdin, stdin, owns="sink")
+            self._streams["stdout"] = Stream(stdout, person.stdout, keep=keep, owns="source")
+            return
+        hashed = not audit.hashes
+        self._streams["stdin"] = Stream(
+            person.stdin,
+            stdin,
+            passes=audit.from_client,
+            waits=lambda: audit.client_waits,
+            hashed=hashed,
+            owns="sink",
+        )
+        self._streams["stdout"] = Stream(
+            stdout,
+            person.stdout,
+            passes=audit.from_server,
+            waits=lambda: audit.server_waits,
+            hashed=hashed,
+            owns="source",
+        )
 
     def run(self, recorder: Recorder, connection: socket.socket, link: Link, clock: Clock) -> Outcome:
         """Move bytes until the upstream client, the person or the warden ends the session; may raise RecorderFailed."""
         self._open_streams(recorder)
-        while self._outcome is None:
-            self._housekeeping(link, clock.boot())
-            ready = self._wait(connection, link)
-            if self._agent.fileno() in ready and not self._agent.signed:
-                self._agent.serve()
-                if self._agent.signed:
-                    self._dial.vanish()
-            if link.fileno() in ready:
-                link.take_order()
-            if connection.fileno() in ready:
-                self._hear_launcher(connection)
-            for mover in self._movers:
-                interest = mover.interest()
-                if interest is not None and interest[0] in ready:
-                    mover.move()
-            while link.orders and self._outcome is None:
-                self._obey(link.orders.popleft())
-            self._notice_exit(ready)
-        return self._outcome
+        try:
+            while self._outcome is None:
+                self._turn(connection, link, clock)
+        except BrokenProtocol as broken:
+            self._outcome = self._end(EndReason.BROKEN_PROTOCOL, None, NOT_FOLLOWED.format(broken))
+        return self._followed(self._outcome)
+
+    def _followed(self, outcome: Outcome) -> Outcome:
+        """Say farewell in the client's protocol, and record which files the end cut off."""
+        self._person.was_heard = self._streams["stdin"].sum.size > 0
+        if self._audit is not None:
+            if outcome.sentence and self._streams["stdout"].is_idle:
+                self._person.answer(self._audit.farewell(outcome.sentence))
+            self._audit.finish(complete=outcome.status == 0)
+        return outcome
+
+    def _turn(self, connection: socket.socket, link: Link, clock: Clock) -> None:
+        """Wait for something to do and do it."""
+        self._housekeeping(link, clock.boot())
+        ready = self._wait(connection, link)
+        if self._agent.fileno() in ready and not self._agent.signed:
+            self._agent.serve()
+            if self._agent.signed:
+                self._dial.vanish()
+        if link.fileno() in ready:
+            link.take_order()
+        if connection.fileno() in ready:
+            self._hear_launcher(connection)
+        for mover in self._movers:
+            interest = mover.interest()
+            if interest is not None and interest[0] in ready:
+                mover.move()
+                self._exchange()
+        while link.orders and self._outcome is None:
+            self._obey(link.orders.popleft())
+        self._notice_exit(ready)
+
+    def _exchange(self) -> None:
+        """Pass on what the follower held back, and its own answers, behind what waits for each side."""
+        if self._audit is None:
+            return
+        ways = (("stdout", self._audit.for_client), ("stdin", self._audit.for_target))
+        for stream, waiting in ((self._streams[name], waiting) for name, waiting in ways):
+            data = waiting() if stream.has_room else b""
+            if data:
+                stream.inject(data)
 
     def stop(self) -> None:
         """End the upstream client, gently for 0.3 s."""

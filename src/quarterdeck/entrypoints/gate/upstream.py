@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from quarterdeck.entrypoints.gate.asked import Asked
 from quarterdeck.kernel.decision import Decision, refuse
 from quarterdeck.kernel.names import is_account, is_address, is_host_identity, is_hostname, is_port
-from quarterdeck.sessions.terms import Admitted, EndReason, Work
+from quarterdeck.sessions.terms import Admitted, EndReason, Protocol, Work
 
 SSH = "/usr/bin/ssh"
 DIAL_SECONDS = 10
@@ -127,22 +128,23 @@ def known_hosts_line(asset: str, host_identity: str) -> str:
     return f"{prefix}{asset} {'ssh-rsa' if kind == 'rsa-sha2-512' else kind} {key}\n"
 
 
-def arguments(admitted: Admitted, dial: Dial, agent: Path, work: Work, command: bytes | None) -> list[bytes]:
+def arguments(admitted: Admitted, dial: Dial, agent: Path, asked: Asked, command: bytes | None) -> list[bytes]:
     """Return the argv of the upstream client; the command is one argument after `--`, passed byte for byte."""
     options = {
         **OPTIONS,
         "HostKeyAlias": admitted.asset,
         "IdentityAgent": str(agent),
         "UserKnownHostsFile": str(dial.known_hosts),
-        "RequestTTY": "force" if work is Work.TERMINAL else "no",
+        "RequestTTY": "force" if asked.work is Work.TERMINAL else "no",
     }
     argv = [SSH, "-F", "none", "-e", "none", "-S", "none", "-E", str(dial.log), "-l", admitted.account]
     argv += ["-p", str(admitted.port)]
     for name, value in options.items():
         argv += ["-o", f"{name}={value}"]
-    if work is Work.TRANSFER:
+    subsystem = asked.protocol is Protocol.SFTP
+    if subsystem:
         argv.append("-s")
-    tail = [b"sftp"] if work is Work.TRANSFER else [command] if command is not None else []
+    tail = [b"sftp"] if subsystem else [command] if command is not None else []
     return [argument.encode() for argument in (*argv, "--", admitted.address)] + tail
 
 

@@ -31,7 +31,7 @@ from quarterdeck.entrypoints.gate.wire import MESSAGE_LIMIT, Message, ProtocolEr
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Decision, Refused, refuse
 from quarterdeck.sessions.ports import AdmissionDesk, HeadKeeper
-from quarterdeck.sessions.terms import Admitted, EndReason, Presented, Standing, Work
+from quarterdeck.sessions.terms import Admitted, EndReason, Presented, Protocol, Standing, Work
 
 BLIND_SECONDS = 2.0
 TICK_SECONDS = 0.25
@@ -243,6 +243,7 @@ class Warden:
             source=message["connection"].split(" ")[0],
             work=Work(message["work"]),
             command_sha256=message["command_sha256"],
+            protocol=Protocol(message["protocol"]) if message["protocol"] else None,
         )
 
         def then(result: Admitted | None, error: BaseException | None) -> None:

@@ -132,6 +132,7 @@ def shown(request: HttpRequest, seen: Visitor, ticket: TicketView) -> dict[str, 
         "snapshot_text": json.dumps(tickets.frozen_snapshot(number), indent=2, ensure_ascii=False, sort_keys=True),
         "duty": _duty(seen, ticket, names),
         "approve_label": "Approve",
+        "let_out": tickets.against_agreement(content),
     }
 
 

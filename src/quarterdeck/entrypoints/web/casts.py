@@ -4,7 +4,9 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+
+from quarterdeck.sessions.terms import file_lines, files_in
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-~])")
 _CHAIN_START = b"quarterdeck-recording\n"
@@ -27,10 +29,22 @@ def events(lines: Iterable[str]) -> Iterator[tuple[float, str, str]]:
         yield seconds, str(code), str(data)
 
 
-def transcript(lines: Iterable[str]) -> str:
-    """Return what the terminal showed, line by line, without escape sequences or direction marks."""
+def transcript(lines: Sequence[str]) -> str:
+    """Return what the terminal showed, line by line, without escape sequences or direction marks; then its files."""
     shown = "".join(data for _, code, data in events(lines) if code == "o")
-    return "\n".join(_kept(line) for line in _ESCAPES.sub("", shown).split("\n"))
+    text = "\n".join(_kept(line) for line in _ESCAPES.sub("", shown).split("\n"))
+    files = "".join(f"{_stamp(at)}  {line}\n" for at, line in file_lines(files_in(lines)))
+    return f"{text.rstrip()}\n\nFiles of the session\n{files}".lstrip("\n") if files else text
+
+
+def has_picture(lines: Sequence[str]) -> bool:
+    """True when there is something to replay: output of a terminal or a command."""
+    return any(code == "o" for _, code, _ in events(lines))
+
+
+def _stamp(at: float) -> str:
+    seconds = int(at)
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
 def _kept(line: str) -> str:

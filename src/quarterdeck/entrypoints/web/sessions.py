@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from quarterdeck import wiring
 from quarterdeck.assessor import api as assessor
-from quarterdeck.entrypoints.web import casts, lists, session_words, ticket_acts, zones
+from quarterdeck.entrypoints.web import casts, lists, session_files, session_words, ticket_acts, zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
@@ -114,21 +114,26 @@ def session_page(request: HttpRequest, seen: Visitor, session_id: str) -> HttpRe
         "page_url": reverse("session_replay", args=[session.id]),
         "may_explain": seen.has(Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER) and seen.person.id != session.person,
         "explained_by": names.person(session.explained_by) if session.explained_by else "",
+        "files_told": sessions.tally_words(session.files),
+        "let_out": sessions.let_out(
+            session.work, session.streams, from_target=tickets.ticket(session.ticket).allowance.from_target
+        ),
         "streams": [{"name": called(name), **stream} for name, stream in session.streams.items()],
     }
     if replay:
-        context |= _replayed(seen, session)
+        context |= _replayed(request, seen, session)
     return render(request, "sessions/page.html", context)
 
 
-def _replayed(seen: Visitor, session: SessionView) -> dict[str, Any]:
+def _replayed(request: HttpRequest, seen: Visitor, session: SessionView) -> dict[str, Any]:
     """What the recording shows and whether it is the sealed one; a lost file hides nothing else of the session."""
     try:
         data = _recording(seen, session)
     except Refused as refused:
         return {"replay": False, "no_replay": f"The recording cannot be shown. {refused}"}
     whole = casts.chain_holds(data, session.id, session.head)
-    return {
+    return session_files.shown(request, session, data) | {
+        "picture": casts.has_picture(_lines(data)),
         "transcript": casts.transcript(_lines(data)),
         "chain": "intact" if whole else "failed",
         "chain_word": "Intact" if whole else "Not the sealed one",

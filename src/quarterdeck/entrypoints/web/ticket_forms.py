@@ -1,6 +1,7 @@
 """Forms of tickets: typed times, choices from the registers, and the `Content` that comes out. No rule of its own."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.urls import reverse
 
+from quarterdeck.entrypoints.web import allowing
 from quarterdeck.entrypoints.web.typed_times import NotAMoment, read_moment
 from quarterdeck.entrypoints.web.ways import PREFIX as WAY
 from quarterdeck.entrypoints.web.ways import initial_ways, place, way_fields
@@ -102,6 +104,8 @@ class TicketForm(TimedForm):
     conflicts_with = forms.CharField(
         label="Tickets that may overlap", required=False, help_text="Numbers; each must name the other."
     )
+    forbidden = allowing.forbidden_field()
+    from_target = allowing.leaving_field()
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, *arguments: Any, zone: ZoneInfo, now: datetime, **named: Any) -> None:  # noqa: ANN401
@@ -146,7 +150,7 @@ class TicketForm(TimedForm):
     def content(self) -> Content:
         """Return what was typed as the content of a ticket."""
         said = self.cleaned_data
-        return Content(
+        content = Content(
             title=said["title"],
             maintenance_type=MaintenanceType(said["maintenance_type"]),
             action=Action(said["action"]),
@@ -165,6 +169,7 @@ class TicketForm(TimedForm):
             expected_paths=_lines(said["expected_paths"]),
             conflicts_with=tuple(dict.fromkeys(said["conflicts_with"].replace(",", " ").split())),
         )
+        return replace(content, allowance=allowing.allowed_by(said, content))
 
     @property
     def ways(self) -> list[forms.BoundField]:
@@ -184,7 +189,7 @@ def initial_of(ticket: TicketView, zone: ZoneInfo) -> dict[str, Any]:
         name: getattr(content, name)
         for name in ("title", "plan", "impact", "rollback", "pool_id", "agreement_id", "escort")
     }
-    return same | initial_ways(content.assets) | {
+    return same | initial_ways(content.assets) | allowing.initial_of(ticket) | {
         "maintenance_type": content.maintenance_type.value,
         "action": content.action.value,
         "method": content.method.value,

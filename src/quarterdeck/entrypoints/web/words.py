@@ -36,6 +36,10 @@ STATUSES: dict[str, Status] = {
     "ended": Status("Ended", _IDLE, "circle-check"),
     "interrupted": Status("Interrupted", "bad", "alert-triangle"),
     "running_job": Status("Running", "busy", "refresh"),
+    # files of a session
+    "partly": Status("In part", "warn", "alert-triangle"),
+    "cut_off": Status("Cut off", "bad", "player-stop"),
+    "refused": Status("Refused", "bad", "ban"),
     # drift
     "expected": Status("Expected", "good", "circle-check"),
     "unexplained": Status("Unexplained", "bad", "alert-circle"),
