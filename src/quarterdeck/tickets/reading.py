@@ -47,6 +47,8 @@ _READERS: dict[Reading, frozenset[Role]] = {
     Reading.PACKAGE: frozenset({Role.IT_LEAD, Role.ASSESSOR}),
     Reading.LEDGER: frozenset({Role.IT_LEAD, Role.ASSESSOR}),
 }
+# The entries that name a frozen snapshot.
+_FREEZING = ("ticket.submitted", "ticket.edited", "snapshot.kept")
 _PARTICIPANTS_READ = frozenset({Reading.TICKET, Reading.RECORDING, Reading.BASELINE})
 
 
@@ -194,10 +196,15 @@ def changes_since_decided(number: str, decided_hash: str) -> list[dict[str, str]
 
 def frozen_snapshot(number: str) -> dict[str, evidence.JsonValue]:
     """Return the frozen snapshot that approvals are about; empty before the ticket was submitted."""
-    row = find(number)
-    if not row.snapshot_sha256:
-        return {}
-    return evidence.parse_fields(evidence.read_artifact(row.snapshot_sha256))
+    find(number)
+    # What the ledger names: the row's column is under no digest, and whoever changes it shows another plan.
+    kept = [
+        str(item["sha256"])
+        for entry in evidence.entries(ticket=number, events=_FREEZING)
+        for item in entry.artifacts
+        if item["role"] == "snapshot"
+    ]
+    return evidence.parse_fields(evidence.read_artifact(kept[-1])) if kept else {}
 
 
 def current_snapshot(number: str) -> dict[str, evidence.JsonValue]:
