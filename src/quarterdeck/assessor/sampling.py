@@ -2,45 +2,44 @@
 
 from datetime import datetime
 
+from quarterdeck.assessor.cui import cui_assets, handles_cui
 from quarterdeck.assessor.rules import may_draw, pick
 from quarterdeck.assessor.terms import Population, SampleView
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Act, ArtifactRef, Entry, ObjectRef
-from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse, require_that
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
-from quarterdeck.tickets.api import State, TicketView
+from quarterdeck.tickets.api import TicketView
 
 DRAWN = "sample.drawn"
 LIST_ROLE = "sample_population"
-_OVER = (State.CLOSED, State.ROLLED_BACK)
+_OVER = ("ticket.closed", "ticket.rolled_back")
 
 
 def population_of(population: Population) -> tuple[str, ...]:
     """Return the numbers of the tickets to draw from, in order.
 
     A ticket handles CUI when one of its assets does now or did when the work was frozen for approval: taking the mark
-    off an asset afterwards takes nothing out of the population.
+    off an asset afterwards takes nothing out of the population. Nor does writing into the database: which tickets are
+    over is the ledger's word, and one whose row is not what the ledger says, or gone, is in every population.
     """
-    over = tickets.tickets(states=_OVER)
-    if population is Population.EMERGENCY:
-        return tuple(sorted(view.number for view in over if view.emergency))
+    over = {entry.ticket for entry in evidence.entries(events=_OVER) if entry.ticket is not None}
     if population is Population.CLOSED:
-        return tuple(sorted(view.number for view in over))
-    cui = {asset.id for asset in inventory.assets(include_retired=True) if asset.handles_cui}
-    return tuple(sorted(view.number for view in over if _handles_cui(view, cui)))
+        return tuple(sorted(over))
+    genuine = {view.number: view for view in tickets.tickets() if view.number in over and _is_sealed(view)}
+    cui = cui_assets()
+    return tuple(
+        number
+        for number in sorted(over)
+        if number not in genuine
+        or (genuine[number].emergency if population is Population.EMERGENCY else handles_cui(genuine[number], cui))
+    )
 
 
-def _handles_cui(view: TicketView, cui: set[str]) -> bool:
-    if any(named.asset_id in cui for named in view.assets):
-        return True
-    try:
-        frozen = tickets.frozen_snapshot(view.number).get("assets")
-    except Refused:
-        return True  # nobody can show any more that it did not
-    return isinstance(frozen, list) and any(isinstance(one, dict) and one.get("handles_cui") is True for one in frozen)
+def _is_sealed(view: TicketView) -> bool:
+    return tickets.is_sealed(view.number).allowed
 
 
 def list_bytes(numbers: tuple[str, ...]) -> bytes:

@@ -54,33 +54,35 @@ def cut(order: OrderView) -> Slice:
     """Return the slice of an order as the ledger is now."""
     touched = list(order.tickets) if order.kind is ScopeKind.TICKET else touched_in(order.since, order.until)
     chosen = sorted(order.tickets or touched)
-    views = tuple(tickets.ticket(number) for number in chosen)
+    views = tuple(_genuine(number) for number in chosen)
     mine = [entry for number in chosen for entry in evidence.entries(ticket=number)]
     entries = sorted([*mine, *_organisation(views, mine, order)], key=lambda entry: entry.seq)
     ranges = () if order.kind is ScopeKind.TICKET else ranges_of(given_out_in(order.since, order.until))
     return Slice(views, tuple(entries), ranges, tuple(sorted(set(touched) - set(chosen))))
 
 
+def _genuine(number: str) -> TicketView:
+    """Return a ticket whose row is what the ledger says: from another one nothing is told in anybody's report."""
+    tickets.is_sealed(number).require()
+    return tickets.ticket(number)
+
+
 def touched_in(since: datetime | None, until: datetime | None) -> list[str]:
-    """Return the numbers of the tickets of which an entry stands in [since, until)."""
-    return sorted(
-        view.number
-        for view in tickets.tickets()
-        if (until is None or view.created_at < until)
-        and any(
-            (since is None or since <= entry.at) and (until is None or entry.at < until)
-            for entry in evidence.entries(ticket=view.number)
-        )
-    )
+    """Return the numbers of the tickets of which an entry stands in [since, until), by the ledger's word alone."""
+    return sorted({entry.ticket for entry in _of_tickets(since, until) if entry.ticket is not None})
 
 
 def given_out_in(since: datetime | None, until: datetime | None) -> list[str]:
-    """Return the ticket numbers that were given out in [since, until)."""
-    return sorted(
-        view.number
-        for view in tickets.tickets()
-        if (since is None or since <= view.created_at) and (until is None or view.created_at < until)
-    )
+    """Return the ticket numbers that were given out in [since, until): those of which the first entry stands there."""
+    return sorted(entry.ticket or "" for entry in _of_tickets(since, until) if entry.ticket_seq == 1)
+
+
+def _of_tickets(since: datetime | None, until: datetime | None) -> Iterator[Entry]:
+    for entry in evidence.entries():
+        if until is not None and entry.at >= until:
+            return
+        if entry.ticket is not None and (since is None or since <= entry.at):
+            yield entry
 
 
 def ranges_of(numbers: Sequence[str]) -> tuple[tuple[str, str], ...]:
