@@ -112,7 +112,7 @@ def test_a_disposed_artifact_is_listed_with_its_reason(shop: PackageShop) -> Non
 def dispose(shop: PackageShop, sha256: str) -> None:
     """Leave a tombstone, as disposal by two people will."""
     with evidence.act(system("ticker"), shop.clock) as act:
-        act.record("artifact.disposed", evidence.ObjectRef("artifact", sha256[:16]))
+        act.record("artifact.disposed", evidence.ObjectRef("artifact", sha256))
         apps.get_model("evidence", "Artifact").objects.filter(sha256=sha256).update(state="disposed")
     evidence.object_path(sha256).unlink()
 

@@ -1,5 +1,6 @@
 """Consent of the CUI owner that recordings of a ticket leave in packages (design section 6): asked, given, refused."""
 
+from quarterdeck.assessor.cui import cui_assets, handles_cui
 from quarterdeck.assessor.models import RecordingConsent
 from quarterdeck.assessor.rules import usable_text
 from quarterdeck.assessor.terms import CONSENT_ROLES, ConsentState, ConsentView
@@ -91,12 +92,12 @@ def _last(number: str) -> Entry | None:
 
 def consent_of(number: str) -> ConsentView:
     """Return how the consent of a ticket stands, by whom and since when, and how many recordings it is about."""
-    recordings = sum(
-        1
-        for sha256 in {str(item["sha256"]) for entry in evidence.entries(ticket=number) for item in entry.artifacts
-                       if item["role"] in CONSENT_ROLES}
-        if _may_contain_cui(sha256)
-    )  # fmt: skip
+    named = {
+        str(item["sha256"]) for entry in evidence.entries(ticket=number) for item in entry.artifacts
+        if item["role"] in CONSENT_ROLES
+    }  # fmt: skip
+    about_cui = bool(named) and handles_cui(tickets.ticket(number), cui_assets())
+    recordings = sum(1 for sha256 in named if about_cui or _may_contain_cui(sha256))
     last = _last(number)
     if last is None:
         return ConsentView(number, ConsentState.UNDECIDED, "", None, recordings)

@@ -1,13 +1,16 @@
 """What stays here when a package leaves: recordings without the CUI owner's consent, what was disposed of."""
 
 from quarterdeck.assessor.consents import consents
+from quarterdeck.assessor.cui import cui_assets, handles_cui
 from quarterdeck.assessor.slices import Slice
 from quarterdeck.assessor.terms import CONSENT_ROLES
 from quarterdeck.evidence import api as evidence
-from quarterdeck.evidence.api import Entry
+from quarterdeck.evidence.api import Entry, ObjectRef
 
 # Artifacts of entries that are no ticket's: the import of a whole inventory is not the ticket's business.
 OF_THE_ORGANISATION = frozenset({"key_rotation"})
+# Only an entry says that a file was given up: the row's column alone would hide whatever somebody wants hidden.
+_GIVEN_UP = {"artifact.redacted": "redacted", "artifact.disposed": "disposed"}
 REASONS = {
     "no_consent": "The CUI owner has not consented that recordings of this ticket leave.",
     "not_in_scope": "It belongs to the organisation as a whole, not to a ticket of this package.",
@@ -20,13 +23,19 @@ REASONS = {
 
 def withheld(cut: Slice) -> dict[str, str]:
     """Return the SHA-256 of each artifact of the slice that does not leave, with the code of the reason."""
+    cui = cui_assets()
+    # The row's mark alone does not decide: whoever takes it off by hand, or off the asset, takes nothing out.
+    about_cui = {view.number for view in cut.tickets if handles_cui(view, cui)}
     consented = {view.number: consents(view.number) for view in cut.tickets}
     reasons: dict[str, str] = {}
     free: set[str] = set()
     for entry in cut.entries:
         for item in entry.artifacts:
             sha256 = str(item["sha256"])
-            reason = _reason(entry, sha256, str(item["role"]), consented.get(entry.ticket or "", False))
+            number = entry.ticket or ""
+            reason = _reason(
+                entry, sha256, str(item["role"]), consented=consented.get(number, False), cui=number in about_cui
+            )
             if reason:
                 reasons.setdefault(sha256, reason)
             else:
@@ -35,14 +44,15 @@ def withheld(cut: Slice) -> dict[str, str]:
     return {sha256: why for sha256, why in reasons.items() if why != "not_in_scope" or sha256 not in free}
 
 
-def _reason(entry: Entry, sha256: str, role: str, consented: bool) -> str:
+def _reason(entry: Entry, sha256: str, role: str, *, consented: bool, cui: bool) -> str:
     found = evidence.artifact(sha256)
     if found is None:
         return "missing"
-    if found.state != "present":
-        return found.state
+    given_up = evidence.last_entry(list(_GIVEN_UP), object=ObjectRef("artifact", sha256))
+    if given_up is not None:
+        return _GIVEN_UP[given_up.event]
     if not evidence.object_path(sha256).is_file():
         return "lost"
     if entry.ticket is None and role not in OF_THE_ORGANISATION:
         return "not_in_scope"
-    return "no_consent" if role in CONSENT_ROLES and found.may_contain_cui and not consented else ""
+    return "no_consent" if role in CONSENT_ROLES and (cui or found.may_contain_cui) and not consented else ""

@@ -130,6 +130,10 @@ def _name_artifacts(first: int, drafts: Sequence[Draft]) -> None:
         }.values(),
         ignore_conflicts=True,
     )
+    # The same bytes may have been named before where nothing handles CUI: the mark is only ever put on.
+    marked = [ref.sha256 for _, ref in uses if ref.may_contain_cui]
+    if marked:
+        Artifact.objects.filter(sha256__in=marked, may_contain_cui=False).update(may_contain_cui=True)
     ArtifactUse.objects.bulk_create(
         ArtifactUse(entry_id=seq, artifact_id=ref.sha256, role=ref.role, name=ref.name) for seq, ref in uses
     )
