@@ -17,7 +17,7 @@ from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.package_contents import PACKAGERS, PeriodForm, kept_back
 from quarterdeck.entrypoints.web.pages import Visitor, page
 from quarterdeck.entrypoints.web.people_in import CLOCK
-from quarterdeck.entrypoints.web.reading import record_view, ticket_for
+from quarterdeck.entrypoints.web.reading import ticket_for
 from quarterdeck.entrypoints.web.tags import bytes_words
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.decision import Refused
@@ -65,6 +65,11 @@ _LOOKS = {
     OrderState.DONE: ("passed", "Ready"),
     OrderState.FAILED: ("failed", "Failed"),
 }
+
+
+def _state_word(code: str) -> str:
+    """Return the word of a state as it stands in an address; somebody may write anything there."""
+    return _LOOKS[OrderState(code)][1] if code in set(OrderState) else code
 
 
 def _what(order: OrderView) -> str:
@@ -124,7 +129,7 @@ def order_archive(request: HttpRequest, seen: Visitor) -> HttpResponse:
         empty=lists.Empty("No package yet", "A package holds entries, files and proofs of a ticket or a period.",
                           "package", "Make the first one", reverse("evidence")),
         filters=[
-            lists.Filter("state", "State", lambda row: row.state.value, lambda code: _LOOKS[OrderState(code)][1]),
+            lists.Filter("state", "State", lambda row: row.state.value, _state_word),
             lists.Filter("kind", "Of", lambda row: row.kind.value, lambda code: f"a {code}"),
         ],
         sort="-at",
@@ -183,15 +188,11 @@ def order_cancel(request: HttpRequest, seen: Visitor, order_id: str) -> HttpResp
 def package_file(request: HttpRequest, seen: Visitor, order_id: str) -> HttpResponseBase:
     """Download a finished package."""
     try:
-        order = assessor.order(order_id)
+        order, path = export_package.take_package(seen.actor, CLOCK, order_id)
     except Refused as refused:
-        raise Http404 from refused
-    if order.state is not OrderState.DONE:
-        raise Http404
-    record_view(seen, "package", order.id, "")
-    path = export_package.packages_dir() / order.file_name
-    if not path.is_file():
-        raise Http404
+        if refused.decision.codes in (("package.unknown",), ("package.not_ready",)):
+            raise Http404 from refused
+        raise
     return FileResponse(path.open("rb"), as_attachment=True, filename=order.file_name, content_type="application/zip")
 
 
