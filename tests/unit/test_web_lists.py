@@ -108,7 +108,7 @@ def test_an_export_has_every_row_of_the_view_and_runs_nothing():
     assert "fs01" not in sheet
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\t=1", "\x1b=1", "\u202e=1"])
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\t=1", "\x1b=1", "\u202e=1", "\uffff=1"])
 def test_formulas_and_direction_marks_are_made_text(cell):
     assert neutral(cell)[0] == "'"
     assert neutral(cell).isprintable()

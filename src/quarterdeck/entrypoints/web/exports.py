@@ -9,8 +9,10 @@ from xml.sax.saxutils import escape
 from django.http import HttpResponse
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# U+FFFE and U+FFFF have no place in XML: a workbook with one of them does not open.
 _CONTROL = {
-    code: None for code in (*range(32), 127, *range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    code: None
+    for code in (*range(32), 127, *range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFFFE, 0xFFFF)
 }
 _TYPES = (
     '<?xml version="1.0" encoding="UTF-8"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
