@@ -18,6 +18,8 @@ from quarterdeck.entrypoints.ticker.duties import capture_duties, duties
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Grade, Outcome
 from quarterdeck.kernel.actors import OPERATOR
+from quarterdeck.personnel import api as personnel
+from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
 from quarterdeck.workflows import keep_plans
 from quarterdeck.workflows.settle_findings import settle_finding
@@ -209,6 +211,18 @@ def test_a_person_names_the_ticket_that_explains_it_if_it_lies_in_between(bench)
 def test_who_did_the_work_does_not_say_that_it_explains_it(bench):
     found = work_without_baselines(bench)
     assert "drift.own_work" in codes(bench.settle, found, who="sam", ticket=bench.number)
+
+
+def test_who_did_the_work_does_not_explain_it_by_leaving_its_ticket_out(bench):
+    """3.1.4: also one who holds a settling role by now; what was not declared is for somebody else to look at."""
+    found = work_without_baselines(bench)
+    people = bench.shop.people
+    asked = personnel.grant_role(people["sam"], Role.IT_LEAD, actor=bench.shop.actor("iris"), clock=bench.clock)
+    personnel.confirm_role(asked.id, actor=bench.shop.actor("avery"), clock=bench.clock)
+    bench.clock.advance(days=2)
+    assert Role.IT_LEAD in personnel.roles_of(people["sam"], bench.clock.now())
+    assert codes(bench.settle, found, who="sam") == ("drift.own_work",)
+    assert not bench.settle(found, who="avery").open_items
 
 
 def test_a_change_that_comes_again_is_found_again(bench):
