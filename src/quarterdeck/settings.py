@@ -72,7 +72,6 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ROOT_URLCONF = "quarterdeck.urls"
 ASGI_APPLICATION = "quarterdeck.asgi.application"
 DATABASES = {"default": _database(os.environ.get("QD_TEST_DATABASE_URL") or CONFIG.database)}
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "web_cache"}}
 
 INSTALLED_APPS = [
     "django.contrib.auth",

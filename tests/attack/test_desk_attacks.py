@@ -12,7 +12,6 @@ from tests.clock import StillClock
 from tests.package_shop import PackageShop
 from tests.sealer_process import running_sealer
 from tests.shop import FAST_HASHER
-from tests.ticket_steps import codes
 from tests.ticket_yard import build_yard
 
 from quarterdeck.assessor import api as assessor

@@ -1,5 +1,7 @@
 """attacks.md rows 1, 2, 26 and 28 against people, roles, keys and logins: a hand on the database gives nothing."""
 
+import base64
+import pickle
 from datetime import timedelta
 
 import pytest
@@ -7,7 +9,9 @@ from allauth.mfa.models import Authenticator
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.contrib.auth.hashers import make_password
+from django.core.cache import cache
 from django.db import IntegrityError, transaction
+from tests.append_only import database_in_hand
 from tests.clock import StillClock
 from tests.shop import FAST_HASHER, Shop, found_shop, password_of
 
@@ -439,3 +443,29 @@ def test_writing_outside_an_act_raises(shop: Shop) -> None:
         RoleGrant.objects.filter(person_id=shop.ids["max"]).update(role="approver")
     with pytest.raises(evidence.UnrecordedWrite):
         Account.objects.filter(person_id=shop.ids["max"]).update(is_active=False)
+
+
+class _Payload:
+    """What an attacker pickles: a call that happens when it is read."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return (open, (self.path, "w"))
+
+
+def test_what_somebody_wrote_into_the_table_of_login_counters_is_never_run(tmp_path, settings) -> None:
+    """Django's own database cache unpickles it in the web process."""
+    trace = tmp_path / "ran"
+    cache.set("counter", [1, 2.5, "a"], 60)
+    assert cache.get("counter") == [1, 2.5, "a"]
+    with database_in_hand() as cursor:
+        payload = base64.b64encode(pickle.dumps(_Payload(str(trace)))).decode()
+        cursor.execute("UPDATE web_cache SET value = %s", [payload])
+        assert cursor.rowcount >= 1
+    assert cache.get("counter") is None
+    assert not trace.exists()
+    with database_in_hand() as cursor:
+        cursor.execute("UPDATE web_cache SET value = 'no pickle at all'")
+    assert cache.get_many(["counter", "other"]) == {}

@@ -34,7 +34,7 @@ LOGIN_SETTINGS: dict[str, object] = {
     "MFA_TRUST_ENABLED": False,
     "CACHES": {
         "default": {
-            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "BACKEND": "quarterdeck.personnel.plain_cache.PlainCache",
             "LOCATION": "web_cache",
             # Counters of failed logins live here: an attacker must not be able to push them out with other names.
             "OPTIONS": {"MAX_ENTRIES": 100_000},
