@@ -111,6 +111,27 @@ def test_malformed_requests_are_answered_not_fatal(desk, line):
     assert code(desk.answer(line)) in {"sealer.unknown", "sealer.malformed"}
 
 
+@pytest.mark.parametrize("torn", [b'{"at": "2026-11-2', b'{"at": "x", "count": 9, "head": "\xff'])
+def test_a_line_torn_by_a_full_disk_or_a_power_cut_stops_no_sealer(desk, tmp_path, torn):
+    """Whoever fills the disk in a session would else keep the sealer from ever starting again."""
+    log = bodies(3)
+    desk.answer(request(0, log[:2], root_of(log[:2])))
+    desk.answer({"op": "head", "session": "se_1", "count": 4, "head": "ab" * 32})
+    for name in ("heads.jsonl", "signed.jsonl"):
+        with (tmp_path / name).open("ab") as file:
+            file.write(torn)
+    for _ in range(2):
+        again = Desk(tmp_path, ORIGIN, StillClock())
+        assert again.answer({"op": "last_head", "session": "se_1"})["count"] == 4
+        assert again.answer({"op": "status", "size": 2})["restorable_from"] == 2
+        assert code(again.answer({"op": "head", "session": "se_1", "count": 3, "head": "ab" * 32})) == "head.rewound"
+        assert again.answer({"op": "head", "session": "se_2", "count": 1, "head": "cd" * 32}) == {"ok": True}
+        again.answer(request(2, log[2:], root_of(log)))
+    third = Desk(tmp_path, ORIGIN, StillClock())
+    assert third.answer({"op": "last_head", "session": "se_2"})["count"] == 1
+    assert third.answer({"op": "status", "size": 2})["restorable_from"] == 2
+
+
 def test_every_file_of_the_sealer_is_its_owners_alone(desk, tmp_path):
     desk.answer(request(0, bodies(1), ""))
     modes = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir()}

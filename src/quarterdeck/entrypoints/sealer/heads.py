@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from quarterdeck.entrypoints.sealer.memory import append_durably
+from quarterdeck.entrypoints.sealer.memory import append_durably, kept_lines
 from quarterdeck.kernel.decision import Refused, refuse
 
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -17,10 +17,8 @@ class HeadsLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._last: dict[str, tuple[int, str]] = {}
-        if path.exists():
-            for line in path.read_text().splitlines():
-                told = json.loads(line)
-                self._last[told["session"]] = (told["count"], told["head"])
+        for told in kept_lines(path):
+            self._last[told["session"]] = (told["count"], told["head"])
 
     def append(self, session: str, count: int, head: str, at: str) -> None:
         """Keep a head; Refused when it is malformed or rewinds a longer recording."""

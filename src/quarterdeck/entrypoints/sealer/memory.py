@@ -6,9 +6,10 @@ It recomputes every head from the entries' own bytes and signs nothing that does
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from quarterdeck.kernel.decision import Decision, Refused, refuse
 from quarterdeck_verify import entry as entry_format
@@ -128,11 +129,10 @@ class MemoryFile:
     def signed_at_most(self, size: int) -> Memory:
         """Return the newest signed state of at most `size` entries, an empty one when there is none."""
         found = Memory(self.memory.origin)
-        if self._history.exists():
-            for line in self._history.read_text().splitlines():
-                state = Memory(**json.loads(line))
-                if found.size <= state.size <= size:
-                    found = state
+        for line in kept_lines(self._history):
+            state = Memory(**line)
+            if found.size <= state.size <= size:
+                found = state
         return found
 
     def go_back(self, size: int, bodies: Sequence[bytes], told_root: str) -> Memory:
@@ -166,9 +166,22 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def append_durably(path: Path, line: str) -> None:
-    """Append one line (file mode 0600) and sync it to disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "ab") as out:
-        out.write(line.encode() + b"\n")
-        out.flush()
-        os.fsync(out.fileno())
+    """Append one line (file mode 0600) and sync it to disk; a torn line before it, of a power cut, is closed first."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        end = os.lseek(descriptor, 0, os.SEEK_END)
+        whole = end == 0 or os.pread(descriptor, 1, end - 1) == b"\n"
+        with os.fdopen(descriptor, "ab", closefd=False) as out:
+            out.write((b"" if whole else b"\n") + line.encode() + b"\n")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def kept_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the lines that `append_durably` kept; a torn one was never acknowledged, so nobody counts on it."""
+    for line in path.read_bytes().split(b"\n") if path.exists() else ():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            continue
