@@ -120,3 +120,10 @@ def test_bytes_that_were_seen_elsewhere_first_keep_the_mark_of_the_stricter_plac
     found = evidence.artifact(free.sha256)
     assert found is not None
     assert found.may_contain_cui
+
+
+def test_a_ticket_taken_out_of_the_database_stands_against_its_objective(shop) -> None:
+    number = shop.closed()
+    by_hand("UPDATE tickets_maintenanceticket SET number = 'MT-2031-00001'")
+    told = [gap for row in assessor.objective_status(shop.clock.now()) for gap in row.gaps]
+    assert ("ticket.unsealed", number) in {(gap.code, gap.ticket) for gap in told}

@@ -125,9 +125,29 @@ def test_sessions_that_were_changed_or_taken_away_conclude_nothing(
             streams={},
         )  # fmt: skip
         sessions.end(current, ending, None)
+    assert not _altered_rows(clock)
     by_hand(statement)
+    assert _altered_rows(clock) == [("MA.L2-3.7.5[b]", "session.unsealed", shop.ticket)]
     assert code in codes(close_ticket.conclude_sessions, shop.actor("sam"), clock, shop.ticket)
     assert evidence.facts(ticket=shop.ticket, kinds=["session.recorded"]) == []
+
+
+def _altered_rows(clock: StillClock) -> list[tuple[str, str, str]]:
+    """What stands against objectives because somebody wrote into rows: objective, code, ticket."""
+    return [
+        (row.id, gap.code, gap.ticket)
+        for row in assessor.objective_status(clock.now())
+        for gap in row.gaps
+        if gap.code.endswith(".unsealed")
+    ]
+
+
+@pytest.mark.parametrize("change", ["finding = 'not_ratified'", "state = 'draft'"])
+def test_a_ticket_changed_by_hand_stands_against_its_objective(press: PackageShop, change: str) -> None:
+    number = press.closed()
+    assert not _altered_rows(press.clock)
+    by_hand(f"UPDATE tickets_maintenanceticket SET {change}")  # noqa: S608
+    assert ("CM.L2-3.4.3[c]", "ticket.unsealed", number) in _altered_rows(press.clock)
 
 
 def test_a_backup_source_pointed_elsewhere_by_hand_proves_nothing(backup: BackupBench) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
+from quarterdeck.assessor.altered import altered_rows
 from quarterdeck.assessor.objectives import STALE, Gap, ObjectiveStatus, propose
 from quarterdeck.controls.api import FACT_KINDS, fact_kind, is_fact_kind
 from quarterdeck.evidence import api as evidence
@@ -31,8 +32,9 @@ def objective_status(at: datetime) -> list[ObjectiveStatus]:
     """Return every objective as proposed from all that is on record at `at`, family MA first."""
     kinds = [kind.code for kind in FACT_KINDS if kind.objectives]
     facts = evidence.facts(kinds=kinds)
-    known = tickets.tickets()
+    known, held = tickets.tickets(), sessions.all_sessions()
     gaps = [
+        *altered_rows(known, held),
         *register_gaps(at),
         *maintenance_gaps(facts, at),
         *(
@@ -40,7 +42,7 @@ def objective_status(at: datetime) -> list[ObjectiveStatus]:
             for view in known
             for pair in ticket_gaps(view, [] if _in_its_window(view, at) else meter_of(view, at), at)
         ),
-        *session_gaps(sessions.all_sessions()),
+        *session_gaps(held),
     ]
     return propose(facts, gaps, at)
 

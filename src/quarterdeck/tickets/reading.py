@@ -263,9 +263,9 @@ def due_tickets(now: datetime) -> tuple[list[str], list[str]]:
     )
 
 
-def altered_tickets() -> dict[str, Decision]:
-    """Return why the row of an open or verified ticket is not what the ledger says, by number."""
-    rows = prefetched().filter(state__in=[State.OPEN.value, State.VERIFYING.value])
+def altered_tickets(states: Sequence[State] = (State.OPEN, State.VERIFYING)) -> dict[str, Decision]:
+    """Return why the row of an open or verified ticket, or of one in `states`, is not what the ledger says."""
+    rows = prefetched().filter(state__in=[state.value for state in states])
     checked = {row.number: check_ticket(row) for row in rows}
     return {number: decision for number, decision in checked.items() if not decision.allowed}
 
