@@ -196,13 +196,15 @@ def test_gaps_overlaps_resumed_and_appended_files_have_no_hash(flags, writes, wh
 
 
 def in_place(size: int, code: Status = Status.OK, flags: int = wire.OPEN_WRITE | wire.OPEN_CREATE) -> FileTransfer:
-    """Return what is told of four bytes written over a file that is then cut to `size`, as scp of OpenSSH does."""
+    """Return what is told last of four bytes written over a file that is then cut to `size`, as OpenSSH's scp does."""
     talk = Talk()
     talk.open(b"/x", flags, b"h")
     talk.ok(talk.write(b"h", 0, b"abcd"))
     talk.ok(talk.ask(Kind.FSETSTAT, wire.text(b"h"), wire.number(wire.ATTR_SIZE), wire.long(size)), code)
     talk.close(b"h")
-    return ends_of(audit_of(talk.steps)[0])[-1]
+    told = ends_of(audit_of(talk.steps)[0])
+    assert [one.change for one in told[:-1]] == ([] if size == 4 else [Change.TRUNCATED])
+    return told[-1]
 
 
 def test_a_file_written_over_is_whole_once_it_is_cut_to_what_was_written():

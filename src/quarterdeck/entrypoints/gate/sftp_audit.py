@@ -6,6 +6,7 @@ be followed raises BrokenProtocol, and the session ends (attacks.md row 21).
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from quarterdeck.entrypoints.gate import sftp_packets as wire
 from quarterdeck.entrypoints.gate.audits import BrokenProtocol
@@ -69,7 +70,7 @@ class SftpAudit:
         self._ending: list[OpenFile] = []
         self._number = 0
         self._answers = b""
-        self._greeted = self._answered_greeting = False
+        self._greeted = self.was_answered = False
 
     hashes = True
     server_waits = False
@@ -97,7 +98,7 @@ class SftpAudit:
 
     def for_client(self) -> bytes:
         """Return our own answers to refused requests, once the server has greeted and stands between two packets."""
-        if not (self._answers and self._answered_greeting and self._server.between_packets):
+        if not (self._answers and self.was_answered and self._server.between_packets):
             return b""
         answers, self._answers = self._answers, b""
         return answers
@@ -166,8 +167,12 @@ class SftpAudit:
         if file is None:
             return self._attributes(kind, request, b"", wanted)
         path = file.path.encode("utf-8", "surrogateescape")
-        cut = file.cut(wanted.size) if wanted.size is not None and self._allowance.to_target else None
-        return self._attributes(kind, request, path, wanted, cut)
+        if wanted.size is None or not self._allowance.to_target:
+            return self._attributes(kind, request, path, wanted)
+        # Cutting a file to what was just written ends its upload; it is no change of its own.
+        is_end = file.ends_at(wanted.size)
+        cut = file.cut(wanted.size)
+        return self._attributes(kind, request, path, replace(wanted, size=None) if is_end else wanted, cut)
 
     def _setstat(self, kind: Kind, request: int, fields: Fields) -> str:
         path = fields.text()
@@ -235,9 +240,9 @@ class SftpAudit:
         kind = _kind(body)
         fields = Fields(body)
         if kind is Kind.VERSION:
-            if not self._greeted or self._answered_greeting or fields.number() != 3:
+            if not self._greeted or self.was_answered or fields.number() != 3:
                 raise BrokenProtocol("the target does not answer with SFTP version 3")
-            self._answered_greeting = True
+            self.was_answered = True
             return
         asked = self._asked.pop(fields.number(), None)
         if asked is None:
@@ -288,7 +293,7 @@ class SftpAudit:
 
     def farewell(self, sentence: str) -> bytes:
         """Return an answer with the sentence to every request that the target has not answered."""
-        if not self._server.between_packets or not self._answered_greeting:
+        if not self._server.between_packets or not self.was_answered:
             return b""
         return b"".join(wire.status(request, Status.FAILURE, f"Quarterdeck: {sentence}") for request in self._asked)
 

@@ -118,9 +118,13 @@ class OpenFile:
         self.bytes_written -= size
         self.written.break_order(Unhashed.FAILED)
 
+    def ends_at(self, size: int) -> bool:
+        """True when exactly so much was written, in order from the beginning on."""
+        return self.writes and size == self.written.next and not self.written.broken
+
     def cut(self, size: int) -> Callable[[bool], None]:
         """The file is to be cut, or filled, to this size; return whom to tell whether the target did it."""
-        if size != self.written.next or self.written.broken:
+        if not self.ends_at(size):
             self.written.break_order(Unhashed.NOT_SEQUENTIAL)
             return lambda ok: None
 
