@@ -42,6 +42,13 @@ _CHANGE_OF = {
 }
 
 
+_LIKE = {
+    b"posix-rename@openssh.com": Kind.RENAME,
+    b"hardlink@openssh.com": Kind.SYMLINK,
+    b"lsetstat@openssh.com": Kind.SETSTAT,
+}
+
+
 class _Asked:
     """A request that waits for its answer: `done` is told whether the target did it."""
 
@@ -134,9 +141,10 @@ class SftpAudit:
     def _open(self, kind: Kind, request: int, fields: Fields) -> str:
         path, flags = fields.text(), fields.number()
         writes = bool(flags & ~wire.OPEN_READ)
-        reads = bool(flags & wire.OPEN_READ) or not flags
+        # A server opens for reading whatever does not ask to write: creating alone is a way to read.
+        reads = bool(flags & wire.OPEN_READ) or not flags & wire.OPEN_WRITE
         if (writes and not self._allowance.to_target) or (reads and not self._allowance.from_target):
-            self._refused(path, to_target=writes)
+            self._refused(_name(path), to_target=writes)
             return NOT_ALLOWED
         if len(self._files) >= MOST_HANDLES:
             raise BrokenProtocol("too many open files")
@@ -151,11 +159,15 @@ class SftpAudit:
 
     def _read(self, kind: Kind, request: int, fields: Fields) -> str:
         file = self._known(fields)
+        if not self._allowance.from_target:
+            return self._refused_part(file, to_target=False)
         self._asked[request] = _Asked(kind, file, fields.long(), fields.number())
         return ""
 
     def _write(self, kind: Kind, request: int, fields: Fields) -> str:
         file, offset = self._known(fields), fields.long()
+        if not self._allowance.to_target:
+            return self._refused_part(file, to_target=True)
         data = fields.view()
         file.wrote(offset, data)
         self._asked[request] = _Asked(kind, file, offset, len(data))
@@ -164,24 +176,17 @@ class SftpAudit:
     def _fsetstat(self, kind: Kind, request: int, fields: Fields) -> str:
         file = self._files.get(fields.text())
         wanted = wire.attributes(fields)
-        if file is None:
-            return self._attributes(kind, request, b"", wanted)
-        path = file.path.encode("utf-8", "surrogateescape")
-        if wanted.size is None or not self._allowance.to_target:
-            return self._attributes(kind, request, path, wanted)
+        path = file.path if file is not None else ""
+        if file is None or wanted.size is None or not self._allowance.to_target:
+            return self._changing(kind, request, *_changes(path, wanted))
         # Cutting a file to what was just written ends its upload; it is no change of its own.
         is_end = file.ends_at(wanted.size)
         cut = file.cut(wanted.size)
-        return self._attributes(kind, request, path, replace(wanted, size=None) if is_end else wanted, cut)
+        return self._changing(kind, request, *_changes(path, replace(wanted, size=None) if is_end else wanted), cut=cut)
 
     def _setstat(self, kind: Kind, request: int, fields: Fields) -> str:
-        path = fields.text()
-        return self._attributes(kind, request, path, wire.attributes(fields))
-
-    def _attributes(
-        self, kind: Kind, request: int, path: bytes, wanted: Attributes, cut: Callable[[bool], None] | None = None
-    ) -> str:
-        return self._changing(kind, request, *_changes(_name(path), wanted), cut=cut)
+        path = _name(fields.text())
+        return self._changing(kind, request, *_changes(path, wire.attributes(fields)))
 
     def _one_path(self, kind: Kind, request: int, fields: Fields) -> str:
         return self._changing(kind, request, FileChange(_CHANGE_OF[kind], _name(fields.text())))
@@ -194,19 +199,14 @@ class SftpAudit:
         name = fields.text()
         if name in _HARMLESS_EXTENSIONS:
             return self._plain(kind, request, fields)
-        if name == b"posix-rename@openssh.com":
-            return self._two_paths(Kind.RENAME, request, fields)
-        if name == b"hardlink@openssh.com":
-            return self._two_paths(Kind.SYMLINK, request, fields)
-        if name == b"lsetstat@openssh.com":
-            return self._setstat(kind, request, fields)
-        return NOT_FOLLOWED
+        same = _LIKE.get(name)
+        return _REQUESTS[same](self, same, request, fields) if same else NOT_FOLLOWED
 
     def _changing(
         self, kind: Kind, request: int, *changes: FileChange, cut: Callable[[bool], None] | None = None
     ) -> str:
         if changes and not self._allowance.to_target:
-            self._refused(changes[0].path.encode("utf-8", "surrogateescape"), to_target=True)
+            self._refused(changes[0].path, to_target=True)
             return NOT_ALLOWED
 
         def done(ok: bool) -> None:
@@ -224,9 +224,16 @@ class SftpAudit:
             raise BrokenProtocol("a file is used that was not opened here")
         return file
 
-    def _refused(self, path: bytes, *, to_target: bool) -> None:
+    def _refused_part(self, file: OpenFile, *, to_target: bool) -> str:
+        """Refuse a read or a write of a file that was opened for the other; told once a file."""
+        if not file.was_refused:
+            file.was_refused = True
+            self._refused(file.path, to_target=to_target)
+        return NOT_ALLOWED
+
+    def _refused(self, path: str, *, to_target: bool) -> None:
         direction = Direction.TO_TARGET if to_target else Direction.FROM_TARGET
-        self._tell(FileTransfer(_name(path), direction, stage=Stage.REFUSED))
+        self._tell(FileTransfer(path, direction, stage=Stage.REFUSED))
 
     # ---- answers
 

@@ -85,7 +85,7 @@ class OpenFile:
         self.bytes_read = 0
         self.failed_writes = 0
         self.failed_reads = 0
-        self.saw_end = False
+        self.saw_end = self.was_refused = False
         self.waiting = 0
         self.closed: bool | None = None
         # What was in the file before is gone: truncated, new, or cut by FSETSTAT to what was written.
