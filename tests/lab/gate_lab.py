@@ -284,7 +284,7 @@ def answers(port):
 class TargetSshd:
     """A target: an `sshd` that trusts the target authority and knows one principal."""
 
-    def __init__(self, folder, asset=ASSET):
+    def __init__(self, folder, asset=ASSET, more="Subsystem sftp internal-sftp\n"):
         self.folder = folder / f"target-{asset}"
         self.folder.mkdir()
         self.port = free_port()
@@ -299,7 +299,7 @@ class TargetSshd:
             f"StrictModes no\nTrustedUserCAKeys {folder}/target_ca.pub\n"
             f"AuthorizedPrincipalsFile {self.folder}/principals\nAuthorizedKeysFile none\nPasswordAuthentication no\n"
             "KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nLogLevel VERBOSE\n"
-            "Subsystem sftp internal-sftp\nMaxStartups 100\nMaxSessions 100\nSetEnv SHLVL=2\n"
+            f"{more}MaxStartups 100\nMaxSessions 100\nSetEnv SHLVL=2\n"
         )
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)

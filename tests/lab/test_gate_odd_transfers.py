@@ -222,3 +222,23 @@ def test_a_greeting_of_a_start_file_breaks_scp_and_is_said_so(lab):
     client.stdin.flush()
     assert b"no scp, such as a greeting" in client.communicate(timeout=10)[1]
     assert client.returncode == 255
+
+
+@pytest.mark.parametrize("flags", [0, wire.OPEN_CREATE])
+def test_a_file_opened_without_asking_to_read_is_read_only_where_files_may_leave(lab, tmp_path, flags):
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"kept here")
+    asking = wire.packet(Kind.OPEN, wire.number(1), wire.text(str(secret).encode()), wire.number(flags), wire.number(0))
+    open_ = RawSftp(lab, lab.grant())
+    open_.greet()
+    open_.say(asking)
+    body = open_.hear()
+    assert body[0] == Kind.HANDLE  # OpenSSH gives a handle that reads
+    handle = wire.Fields(memoryview(body), 5).text()
+    open_.say(wire.packet(Kind.READ, wire.number(2), wire.text(handle), wire.long(0), wire.number(100)))
+    assert b"kept here" in open_.hear()
+    shut = RawSftp(lab, lab.grant(allowance={"from_target": False}))
+    shut.greet()
+    shut.say(asking)
+    fields = wire.Fields(memoryview(shut.hear()))
+    assert (fields.number(), fields.number()) == (1, Status.PERMISSION_DENIED)

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.lab.gate_lab import Terminal, gate_lab, needs_terminal
+from tests.lab.gate_lab import TargetSshd, Terminal, answers, gate_lab, needs_terminal, wait_for
 
 from quarterdeck.sessions.terms import Change, Direction, Files, Unhashed, files_in
 
@@ -286,3 +286,28 @@ def test_a_terminal_that_the_ticket_does_not_allow_is_refused(lab):
     with Terminal(lab.ssh(lab.grant(allowance={"terminal": False}), options=("-tt",))) as terminal:
         terminal.expect(rb"does not allow a terminal")
         assert terminal.status() == 255
+
+
+@pytest.fixture
+def bare(lab):
+    """A target whose sshd has no SFTP."""
+    target = TargetSshd(lab.folder, asset="bare01", more="")
+    wait_for(lambda: answers(target.port), what="the target's answer")
+    yield target
+    target.stop()
+
+
+def test_a_target_without_sftp_is_told_so_in_sftp_and_scp_of_old_works(lab, bare, here, there):
+    place = {"asset": "bare01", "port": bare.port, "host_identity": bare.host_identity}
+    ticketed = lab.grant(**place)
+    result = sftp(lab, ticketed, "ls\n", check=False)
+    assert b"bare01 offers no SFTP. Copy with `scp -O`" in result.stderr
+    assert lab.sealed(ticketed)[0]["reason"] == "target_refused"
+    copy(lab, lab.grant(**place), "-O", random_file(here / "a", 100), f"target:{there}/a")
+    assert (there / "a").read_bytes() == (here / "a").read_bytes()
+
+
+def test_an_sftp_that_asks_for_nothing_ends_well(lab):
+    ticketed = lab.grant()
+    assert lab.run(ticketed, "sftp", options=("-s",)).returncode == 0
+    assert lab.sealed(ticketed)[0]["reason"] == "completed"

@@ -196,13 +196,15 @@ def test_gaps_overlaps_resumed_and_appended_files_have_no_hash(flags, writes, wh
 
 
 def in_place(size: int, code: Status = Status.OK, flags: int = wire.OPEN_WRITE | wire.OPEN_CREATE) -> FileTransfer:
-    """Return what is told of four bytes written over a file that is then cut to `size`, as scp of OpenSSH does."""
+    """Return what is told last of four bytes written over a file that is then cut to `size`, as OpenSSH's scp does."""
     talk = Talk()
     talk.open(b"/x", flags, b"h")
     talk.ok(talk.write(b"h", 0, b"abcd"))
     talk.ok(talk.ask(Kind.FSETSTAT, wire.text(b"h"), wire.number(wire.ATTR_SIZE), wire.long(size)), code)
     talk.close(b"h")
-    return ends_of(audit_of(talk.steps)[0])[-1]
+    told = ends_of(audit_of(talk.steps)[0])
+    assert [one.change for one in told[:-1]] == ([] if size == 4 else [Change.TRUNCATED])
+    return told[-1]
 
 
 def test_a_file_written_over_is_whole_once_it_is_cut_to_what_was_written():
@@ -297,6 +299,9 @@ def test_changes_are_told_with_whether_the_target_did_them():
         (Allowance(to_target=False), Kind.OPEN, (wire.text(b"/x"), wire.number(UPLOAD), NO_ATTRIBUTES)),
         (Allowance(from_target=False), Kind.OPEN, (wire.text(b"/x"), wire.number(wire.OPEN_READ), NO_ATTRIBUTES)),
         (Allowance(from_target=False), Kind.OPEN, (wire.text(b"/x"), wire.number(3), NO_ATTRIBUTES)),
+        (Allowance(from_target=False), Kind.OPEN, (wire.text(b"/x"), wire.number(0), NO_ATTRIBUTES)),
+        (Allowance(from_target=False), Kind.OPEN, (wire.text(b"/x"), wire.number(wire.OPEN_CREATE), NO_ATTRIBUTES)),
+        (Allowance(from_target=False), Kind.OPEN, (wire.text(b"/x"), wire.number(wire.OPEN_APPEND), NO_ATTRIBUTES)),
         (Allowance(to_target=False), Kind.OPEN, (wire.text(b"/x"), wire.number(3), NO_ATTRIBUTES)),
         (Allowance(to_target=False), Kind.REMOVE, (wire.text(b"/x"),)),
         (Allowance(to_target=False), Kind.RENAME, (wire.text(b"/x"), wire.text(b"/y"))),
@@ -316,6 +321,23 @@ def test_what_is_not_allowed_never_reaches_the_target_and_is_answered(allowance,
     assert answers[4:13] == bytes([Kind.STATUS]) + wire.number(refused) + wire.number(code)
     assert later == refused + 1
     assert [one.refused for one in told] == ([] if kind is Kind.EXTENDED else [True])
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_reading_and_writing_are_refused_whatever_the_file_was_opened_for(writes):
+    allowance = Allowance(from_target=False) if writes else Allowance(to_target=False)
+    talk = Talk()
+    talk.open(b"/x", wire.OPEN_WRITE if writes else wire.OPEN_READ, b"h")
+    before = len([1 for side, _ in talk.steps if side == "client"])
+    for _ in range(3):
+        if writes:
+            talk.read(b"h", 0, 10)
+        else:
+            talk.write(b"h", 0, b"data")
+    told, passed, answers = audit_of(talk.steps, allowance)
+    assert passed == b"".join([data for side, data in talk.steps if side == "client"][:before])
+    assert answers.count(b"does not allow") == 3
+    assert [one.refused for one in told] == [False, True, False]
 
 
 def test_an_own_answer_waits_until_the_server_has_greeted_and_its_packet_is_whole():

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from quarterdeck.entrypoints.demo import proof, shop, ticket
+from quarterdeck.entrypoints.demo import files, proof, shop, ticket
 from quarterdeck.entrypoints.demo.shop import SERVER, Shop
 from quarterdeck.entrypoints.demo.stage import (
     ACCOUNT,
@@ -85,6 +85,7 @@ def _steps(house: Shop, out: Path) -> list[Step]:
         ("Take access", ticket.take_access),
         ("Other doors are shut", ticket.other_doors_refused),
         ("Work through the recording gate", ticket.work),
+        ("Copy files through the gate", files.copy_files),
         ("End the work", ticket.end_work),
         ("Explain the differences", ticket.explain_drift),
         ("Close", ticket.close),

@@ -173,7 +173,7 @@ def start_target(stage: Stage, files: dict[str, str], host_key: Path) -> None:
     config = base / "sshd_config"
     config.write_text(
         f"Include {drop_in}\nPort {stage.ports.target}\nListenAddress {LOOPBACK}\nHostKey {host_key}\n"
-        f"PidFile {base}/pid\nStrictModes no\nUsePAM no\n"
+        f"PidFile {base}/pid\nStrictModes no\nUsePAM no\nSubsystem sftp internal-sftp\n"
     )
     log = stage.cleanup.enter_context((base / "sshd.log").open("wb"))
     if os.geteuid() == 0:

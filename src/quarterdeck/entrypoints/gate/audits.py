@@ -19,6 +19,10 @@ class Audit(Protocol):
         """True when the files are told apart and hashed."""
 
     @property
+    def was_answered(self) -> bool:
+        """True once the target has said what such a target says first; a protocol without a greeting is always True."""
+
+    @property
     def client_waits(self) -> bool:
         """True while no more of the client is wanted."""
 

@@ -135,6 +135,10 @@ def bind(directory: Path, login: Login) -> socket.socket:
     return listener
 
 
+# Buffers of 256 KiB come and go with every read; without this glibc gives each to the kernel and faults it in anew.
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "4194304", "MALLOC_TRIM_THRESHOLD_": "8388608"}
+
+
 def start_forker(
     listener: socket.socket, line: socket.socket, recordings: Path, users: list[str]
 ) -> subprocess.Popen[bytes]:
@@ -153,6 +157,6 @@ def start_forker(
         ],
         pass_fds=descriptors,
         stdin=subprocess.DEVNULL,
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": source},
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": source, **KEEP_MEMORY},
         start_new_session=True,
     )

@@ -16,14 +16,14 @@ from quarterdeck.sessions.terms import Protocol, Work
 class Person:
     """Talks to whoever sits at the other end; sentences go to the terminal or to standard error.
 
-    `was_heard` is set once bytes of the channel itself were read.
+    `was_heard` is set once bytes of the channel itself were read, `was_answered` once the target has answered them.
     """
 
     def __init__(self, hello: Hello, descriptors: list[int]) -> None:
         self.hello = hello
         self.stdin, self.stdout, self.stderr = descriptors
         self.asked = asked_for(hello.command, tty=hello.tty)
-        self.was_heard = False
+        self.was_heard = self.was_answered = False
 
     @property
     def work(self) -> Work:
@@ -68,9 +68,9 @@ class Person:
 
     def tell(self, sentence: str) -> None:
         """Show a sentence now; what can't be shown within the socket's buffer is lost."""
-        if self.asked.protocol is Protocol.SFTP and not self.was_heard:
-            self.was_heard = True
-            excuse(self.stdin, self.stdout, f"Quarterdeck: {sentence}")
+        if self.asked.protocol is Protocol.SFTP and not self.was_answered:
+            self.was_answered = True
+            excuse(self.stdin, self.stdout, f"Quarterdeck: {sentence}", greeted=self.was_heard)
             return
         with contextlib.suppress(OSError):
             os.set_blocking(self.stderr, False)

@@ -85,7 +85,7 @@ class ScpAudit:
 
     # ---- the two sides
 
-    hashes = True
+    hashes = was_answered = True
 
     @property
     def _to_target(self) -> bool:

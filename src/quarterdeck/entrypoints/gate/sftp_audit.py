@@ -6,6 +6,7 @@ be followed raises BrokenProtocol, and the session ends (attacks.md row 21).
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from quarterdeck.entrypoints.gate import sftp_packets as wire
 from quarterdeck.entrypoints.gate.audits import BrokenProtocol
@@ -41,6 +42,13 @@ _CHANGE_OF = {
 }
 
 
+_LIKE = {
+    b"posix-rename@openssh.com": Kind.RENAME,
+    b"hardlink@openssh.com": Kind.SYMLINK,
+    b"lsetstat@openssh.com": Kind.SETSTAT,
+}
+
+
 class _Asked:
     """A request that waits for its answer: `done` is told whether the target did it."""
 
@@ -69,7 +77,7 @@ class SftpAudit:
         self._ending: list[OpenFile] = []
         self._number = 0
         self._answers = b""
-        self._greeted = self._answered_greeting = False
+        self._greeted = self.was_answered = False
 
     hashes = True
     server_waits = False
@@ -97,7 +105,7 @@ class SftpAudit:
 
     def for_client(self) -> bytes:
         """Return our own answers to refused requests, once the server has greeted and stands between two packets."""
-        if not (self._answers and self._answered_greeting and self._server.between_packets):
+        if not (self._answers and self.was_answered and self._server.between_packets):
             return b""
         answers, self._answers = self._answers, b""
         return answers
@@ -133,9 +141,10 @@ class SftpAudit:
     def _open(self, kind: Kind, request: int, fields: Fields) -> str:
         path, flags = fields.text(), fields.number()
         writes = bool(flags & ~wire.OPEN_READ)
-        reads = bool(flags & wire.OPEN_READ) or not flags
+        # A server opens for reading whatever does not ask to write: creating alone is a way to read.
+        reads = bool(flags & wire.OPEN_READ) or not flags & wire.OPEN_WRITE
         if (writes and not self._allowance.to_target) or (reads and not self._allowance.from_target):
-            self._refused(path, to_target=writes)
+            self._refused(_name(path), to_target=writes)
             return NOT_ALLOWED
         if len(self._files) >= MOST_HANDLES:
             raise BrokenProtocol("too many open files")
@@ -150,11 +159,15 @@ class SftpAudit:
 
     def _read(self, kind: Kind, request: int, fields: Fields) -> str:
         file = self._known(fields)
+        if not self._allowance.from_target:
+            return self._refused_part(file, to_target=False)
         self._asked[request] = _Asked(kind, file, fields.long(), fields.number())
         return ""
 
     def _write(self, kind: Kind, request: int, fields: Fields) -> str:
         file, offset = self._known(fields), fields.long()
+        if not self._allowance.to_target:
+            return self._refused_part(file, to_target=True)
         data = fields.view()
         file.wrote(offset, data)
         self._asked[request] = _Asked(kind, file, offset, len(data))
@@ -163,20 +176,17 @@ class SftpAudit:
     def _fsetstat(self, kind: Kind, request: int, fields: Fields) -> str:
         file = self._files.get(fields.text())
         wanted = wire.attributes(fields)
-        if file is None:
-            return self._attributes(kind, request, b"", wanted)
-        path = file.path.encode("utf-8", "surrogateescape")
-        cut = file.cut(wanted.size) if wanted.size is not None and self._allowance.to_target else None
-        return self._attributes(kind, request, path, wanted, cut)
+        path = file.path if file is not None else ""
+        if file is None or wanted.size is None or not self._allowance.to_target:
+            return self._changing(kind, request, *_changes(path, wanted))
+        # Cutting a file to what was just written ends its upload; it is no change of its own.
+        is_end = file.ends_at(wanted.size)
+        cut = file.cut(wanted.size)
+        return self._changing(kind, request, *_changes(path, replace(wanted, size=None) if is_end else wanted), cut=cut)
 
     def _setstat(self, kind: Kind, request: int, fields: Fields) -> str:
-        path = fields.text()
-        return self._attributes(kind, request, path, wire.attributes(fields))
-
-    def _attributes(
-        self, kind: Kind, request: int, path: bytes, wanted: Attributes, cut: Callable[[bool], None] | None = None
-    ) -> str:
-        return self._changing(kind, request, *_changes(_name(path), wanted), cut=cut)
+        path = _name(fields.text())
+        return self._changing(kind, request, *_changes(path, wire.attributes(fields)))
 
     def _one_path(self, kind: Kind, request: int, fields: Fields) -> str:
         return self._changing(kind, request, FileChange(_CHANGE_OF[kind], _name(fields.text())))
@@ -189,19 +199,14 @@ class SftpAudit:
         name = fields.text()
         if name in _HARMLESS_EXTENSIONS:
             return self._plain(kind, request, fields)
-        if name == b"posix-rename@openssh.com":
-            return self._two_paths(Kind.RENAME, request, fields)
-        if name == b"hardlink@openssh.com":
-            return self._two_paths(Kind.SYMLINK, request, fields)
-        if name == b"lsetstat@openssh.com":
-            return self._setstat(kind, request, fields)
-        return NOT_FOLLOWED
+        same = _LIKE.get(name)
+        return _REQUESTS[same](self, same, request, fields) if same else NOT_FOLLOWED
 
     def _changing(
         self, kind: Kind, request: int, *changes: FileChange, cut: Callable[[bool], None] | None = None
     ) -> str:
         if changes and not self._allowance.to_target:
-            self._refused(changes[0].path.encode("utf-8", "surrogateescape"), to_target=True)
+            self._refused(changes[0].path, to_target=True)
             return NOT_ALLOWED
 
         def done(ok: bool) -> None:
@@ -219,9 +224,16 @@ class SftpAudit:
             raise BrokenProtocol("a file is used that was not opened here")
         return file
 
-    def _refused(self, path: bytes, *, to_target: bool) -> None:
+    def _refused_part(self, file: OpenFile, *, to_target: bool) -> str:
+        """Refuse a read or a write of a file that was opened for the other; told once a file."""
+        if not file.was_refused:
+            file.was_refused = True
+            self._refused(file.path, to_target=to_target)
+        return NOT_ALLOWED
+
+    def _refused(self, path: str, *, to_target: bool) -> None:
         direction = Direction.TO_TARGET if to_target else Direction.FROM_TARGET
-        self._tell(FileTransfer(_name(path), direction, stage=Stage.REFUSED))
+        self._tell(FileTransfer(path, direction, stage=Stage.REFUSED))
 
     # ---- answers
 
@@ -235,9 +247,9 @@ class SftpAudit:
         kind = _kind(body)
         fields = Fields(body)
         if kind is Kind.VERSION:
-            if not self._greeted or self._answered_greeting or fields.number() != 3:
+            if not self._greeted or self.was_answered or fields.number() != 3:
                 raise BrokenProtocol("the target does not answer with SFTP version 3")
-            self._answered_greeting = True
+            self.was_answered = True
             return
         asked = self._asked.pop(fields.number(), None)
         if asked is None:
@@ -288,7 +300,7 @@ class SftpAudit:
 
     def farewell(self, sentence: str) -> bytes:
         """Return an answer with the sentence to every request that the target has not answered."""
-        if not self._server.between_packets or not self._answered_greeting:
+        if not self._server.between_packets or not self.was_answered:
             return b""
         return b"".join(wire.status(request, Status.FAILURE, f"Quarterdeck: {sentence}") for request in self._asked)
 

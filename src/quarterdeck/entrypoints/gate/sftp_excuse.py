@@ -14,8 +14,19 @@ from quarterdeck.entrypoints.gate.sftp_packets import Framer, Kind, Status
 PATIENCE = 2.0
 
 
-def excuse(source: int, sink: int, sentence: str) -> None:
-    """Speak with the client until its first request is answered, it goes away, or two seconds have passed."""
+_VERSION = wire.packet(Kind.VERSION, wire.number(3))
+
+
+def excuse(source: int, sink: int, sentence: str, *, greeted: bool = False) -> None:
+    """Speak with the client until its first request is answered, it goes away, or two seconds have passed.
+
+    `greeted` says that its greeting was read already and nobody has answered it.
+    """
+    if greeted:
+        try:
+            os.write(sink, _VERSION)
+        except OSError:
+            return
     deadline = time.monotonic() + PATIENCE
     framer, waiter = Framer(), select.poll()
     waiter.register(source, select.POLLIN)
@@ -33,5 +44,5 @@ def excuse(source: int, sink: int, sentence: str) -> None:
 def _answer(body: memoryview, sentence: str) -> tuple[bytes, bool]:
     """Return the answer to one packet and whether it is the last."""
     if body[0] == Kind.INIT:
-        return wire.packet(Kind.VERSION, wire.number(3)), False
+        return _VERSION, False
     return wire.status(wire.Fields(body).number(), Status.PERMISSION_DENIED, sentence), True

@@ -85,7 +85,7 @@ class OpenFile:
         self.bytes_read = 0
         self.failed_writes = 0
         self.failed_reads = 0
-        self.saw_end = False
+        self.saw_end = self.was_refused = False
         self.waiting = 0
         self.closed: bool | None = None
         # What was in the file before is gone: truncated, new, or cut by FSETSTAT to what was written.
@@ -118,9 +118,13 @@ class OpenFile:
         self.bytes_written -= size
         self.written.break_order(Unhashed.FAILED)
 
+    def ends_at(self, size: int) -> bool:
+        """True when exactly so much was written, in order from the beginning on."""
+        return self.writes and size == self.written.next and not self.written.broken
+
     def cut(self, size: int) -> Callable[[bool], None]:
         """The file is to be cut, or filled, to this size; return whom to tell whether the target did it."""
-        if size != self.written.next or self.written.broken:
+        if not self.ends_at(size):
             self.written.break_order(Unhashed.NOT_SEQUENTIAL)
             return lambda ok: None
 

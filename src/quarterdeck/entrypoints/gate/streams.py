@@ -10,6 +10,8 @@ from collections.abc import Callable
 from quarterdeck.sessions.terms import StreamSum
 
 CHUNK = 262_144
+# So many chunks pass before the loop looks around again: fewer polls, and an order still waits for a mebibyte at most.
+BURST = 4
 Keep = Callable[[bytes], None]
 Passes = Callable[[bytes], bytes | memoryview]
 
@@ -79,9 +81,14 @@ class Stream:
 
     def move(self) -> None:
         """Write what waits, else read one chunk, keep it and write it."""
-        if not self._pending:
-            self._read()
-        self._write()
+        for _ in range(BURST):
+            if not self._pending:
+                self._read()
+            if not self._pending:
+                break
+            self._write()
+            if self._pending or self._waits():
+                break
         self._settle()
 
     def close(self) -> None:

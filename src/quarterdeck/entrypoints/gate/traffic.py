@@ -35,6 +35,7 @@ PIPE_BYTES = 1 << 20
 NOT_FOLLOWED = (
     "The gate can't follow this transfer, so it has ended: {}. Use sftp, scp or rsync of OpenSSH, or ask the IT lead."
 )
+NO_SFTP = "{} offers no SFTP. Copy with `scp -O`, or ask the IT lead to add the subsystem to its sshd."
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -148,6 +149,7 @@ class Traffic:
         """Say farewell in the client's protocol, and record which files the end cut off."""
         self._person.was_heard = self._streams["stdin"].sum.size > 0
         if self._audit is not None:
+            self._person.was_answered = self._audit.was_answered
             if outcome.sentence and self._streams["stdout"].is_idle:
                 self._person.answer(self._audit.farewell(outcome.sentence))
             self._audit.finish(complete=outcome.status == 0)
@@ -254,6 +256,8 @@ class Traffic:
         elif self._exited == 255 and connection_lost(log):
             sentence = f"The connection to {self._admitted.asset} was lost. Log in again when the host answers."
             self._outcome = self._end(EndReason.TARGET_UNREACHABLE, None, sentence)
+        elif self._audit is not None and self._streams["stdin"].sum.size and not self._audit.was_answered:
+            self._outcome = self._end(EndReason.TARGET_REFUSED, None, NO_SFTP.format(self._admitted.asset))
         else:
             self._outcome = self._end(EndReason.COMPLETED, self._exited, "")
 

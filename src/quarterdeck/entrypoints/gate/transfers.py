@@ -14,6 +14,7 @@ _WAYS = {Direction.TO_TARGET: "to the target", Direction.FROM_TARGET: "from the 
 class RsyncWatch:
     """Counts the bytes of an rsync: its stream tells no files apart, so there is one transfer without a hash."""
 
+    was_answered = True
     hashes = client_waits = server_waits = False
 
     def __init__(self, asked: Asked, tell: Callable[[Told], None]) -> None:
