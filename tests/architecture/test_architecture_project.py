@@ -79,3 +79,9 @@ def test_decision_records_keep_their_form():
         assert re.search(r"^State: (draft|accepted|superseded by \d{4})$", text, re.MULTILINE), path.name
         assert re.findall(r"^## (.+)$", text, re.MULTILINE) == sections, path.name
         assert len(text.splitlines()) <= 60, path.name
+
+
+def test_no_two_test_modules_share_a_name():
+    # pytest imports them by their bare name; the second of a pair would not be collected.
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []

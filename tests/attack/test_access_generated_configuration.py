@@ -62,7 +62,8 @@ def test_whatever_passes_as_a_folder_is_one_path_to_ssh(folder: str) -> None:
     except ValueError:
         return
     seen = effective(argv)
-    assert seen["userknownhostsfile"].replace("%%", "%") == str(files("/run/" + folder).known_hosts)
+    path = str(files("/run/" + folder).known_hosts)
+    assert seen["userknownhostsfile"] in {path, path.replace("%", "%%")}  # expanded or not, by the client's version
     assert seen["batchmode"] == "yes"
     assert seen["permitlocalcommand"] == "no"
 
