@@ -63,15 +63,13 @@ def approve(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
     if request.method == "POST" and roles and form.is_valid():
         if request.POST.get("content_hash", "") != ticket.content_hash:
             extra, status = extra | {"changed": True}, 409
-        else:
-            fresh = stepup.stepped_up(request, seen, code)
-            if fresh is not None:
-                try:
-                    return _decided(request, fresh, ticket, form)
-                except Refused as refused:
-                    moved = "content.moved" in refused.decision.codes
-                    extra |= {"changed": True} if moved else {"refused": refused.decision}
-                    status = 409 if moved else 200
+        elif code is None:
+            try:
+                return _decided(request, seen, ticket, form)
+            except Refused as refused:
+                moved = "content.moved" in refused.decision.codes
+                extra |= {"changed": True} if moved else {"refused": refused.decision}
+                status = 409 if moved else 200
     ticket = ticket_for(seen, number)
     context = shown(request, seen, ticket) | extra
     if roles and ticket.content_hash:

@@ -94,15 +94,13 @@ def plan_page(request: HttpRequest, seen: Visitor, plan_id: str) -> HttpResponse
     if request.method == "POST" and roles and form.is_valid():
         if request.POST.get("content_hash", "") != plan.content_hash:
             extra, status = extra | {"moved": True}, 409
-        else:
-            fresh = stepup.stepped_up(request, seen, code)
-            if fresh is not None:
-                try:
-                    return _decided(request, fresh, plan, form)
-                except Refused as refused:
-                    moved = "content.moved" in refused.decision.codes
-                    extra |= {"moved": True} if moved else {"refused": refused.decision}
-                    status = 409 if moved else 200
+        elif code is None:
+            try:
+                return _decided(request, seen, plan, form)
+            except Refused as refused:
+                moved = "content.moved" in refused.decision.codes
+                extra |= {"moved": True} if moved else {"refused": refused.decision}
+                status = 409 if moved else 200
     return render(request, "monitoring/plan.html", _shown(seen, access.plan(plan_id)) | extra, status=status)
 
 

@@ -118,14 +118,14 @@ def ask(
         "button": question.button,
         "button_css": "btn-refuse" if question.danger else "btn-primary",
     }
-    if request.method == "POST" and form.is_valid():
-        fresh = stepup.stepped_up(request, seen, code)
-        if fresh is not None:
-            try:
-                messages.success(request, act(fresh, form))
-                return redirect("ticket", ticket.number)
-            except Refused as refused:
-                context["refused"] = refused.decision
+    if request.method == "POST" and form.is_valid() and code is None:
+        try:
+            messages.success(request, act(seen, form))
+            return redirect("ticket", ticket.number)
+        except Refused as refused:
+            if stepup.NEEDED in refused.decision.codes:
+                context["code_form"] = stepup.code_form(request, seen)
+            context["refused"] = refused.decision
     return render(request, "tickets/reason.html", context)
 
 

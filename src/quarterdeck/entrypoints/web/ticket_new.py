@@ -126,16 +126,14 @@ def standard(request: HttpRequest, seen: Visitor) -> HttpResponse:
     if isinstance(shown, HttpResponse):
         return shown
     context: dict[str, Any] = {"form": form, "usable": usable, "list": shown if every else None, "code_form": code}
-    if request.method == "POST" and form.is_valid():
-        now_seen = stepup.stepped_up(request, seen, code)
-        if now_seen is not None:
-            try:
-                said = form.cleaned_data
-                made = requesting.request_standard(now_seen.actor, CLOCK, said["template"], said["window_from"])
-                messages.success(request, f"{made.number} is scheduled.")
-                return redirect("ticket", made.number)
-            except Refused as refused:
-                context["refused"] = refused.decision
+    if request.method == "POST" and form.is_valid() and code is None:
+        try:
+            said = form.cleaned_data
+            made = requesting.request_standard(seen.actor, CLOCK, said["template"], said["window_from"])
+            messages.success(request, f"{made.number} is scheduled.")
+            return redirect("ticket", made.number)
+        except Refused as refused:
+            context["refused"] = refused.decision
     return render(request, "tickets/standard.html", context)
 
 

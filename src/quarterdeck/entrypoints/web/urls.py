@@ -154,5 +154,6 @@ urlpatterns = [
     path("you/", you.you, name="you"),
     path("you/password/", you.password, name="you_password"),
     path("you/key/", you.key, name="you_key"),
+    path("you/step-up/", you.step_up, name="you_step_up"),
     path("you/codes/", you.codes, name="you_codes"),
 ]
