@@ -18,6 +18,7 @@ from quarterdeck.entrypoints.web.pages import Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import record_view, ticket_for
 from quarterdeck.entrypoints.web.tickets import approvals
+from quarterdeck.entrypoints.web.told_changes import in_words
 from quarterdeck.entrypoints.web.ways import told
 from quarterdeck.entrypoints.web.words import called
 from quarterdeck.evidence import api as evidence
@@ -125,7 +126,7 @@ def shown(request: HttpRequest, seen: Visitor, ticket: TicketView) -> dict[str, 
         "overlaps": overlaps(ticket, tickets.tickets(states=tuple(LIVE)), names.assets),
         "approvals": [one for one in approvals(ticket, names) if not one["void"]],
         "void": sorted({one["name"] for one in approvals(ticket, names) if one["void"]}),
-        "diff": changes,
+        "diff": in_words(changes, names, zone),
         "diff_since": since,
         "snapshot_text": json.dumps(tickets.frozen_snapshot(number), indent=2, ensure_ascii=False, sort_keys=True),
         "duty": _duty(seen, ticket, names),
