@@ -14,6 +14,7 @@ from quarterdeck.entrypoints.web.calendar import line
 from quarterdeck.entrypoints.web.first_run import steps_done
 from quarterdeck.entrypoints.web.frame import WAITING
 from quarterdeck.entrypoints.web.naming import Names
+from quarterdeck.entrypoints.web.next_act import lacks
 from quarterdeck.entrypoints.web.pages import EVERYONE, Visitor, page
 from quarterdeck.entrypoints.web.tickets import MAY_REQUEST, ticket_url
 from quarterdeck.entrypoints.web.words import called
@@ -107,13 +108,8 @@ def _of_ticket(ticket: TicketView, seen: Visitor, names: Names) -> list[dict[str
     me, number = seen.person.id, ticket.number
     if ticket.state is State.SUBMITTED:
         roles = [role for role, people in tickets.waiting_for(number, seen.now).items() if me in people]
-        return [
-            _item(
-                ticket, f"Decide as {called(role.value)}", "Decide", "eye-check", names,
-                due=ticket.window.from_, url=reverse("ticket_approve", args=[number]),
-            )
-            for role in roles
-        ]  # fmt: skip
+        found = [_to_decide(ticket, role.value, seen, names) for role in roles]
+        return found or _to_complete(ticket, seen, names)
     if ticket.state is State.DRAFT and me == ticket.requester:
         return [_item(ticket, "Finish your draft", "Open", "pencil", names)]
     found = _to_ratify(ticket, seen, names)
@@ -125,6 +121,28 @@ def _of_ticket(ticket: TicketView, seen: Visitor, names: Names) -> list[dict[str
     if ticket.state is State.VERIFYING:
         found += _to_close(ticket, seen, names)
     return found
+
+
+def _to_decide(ticket: TicketView, role: str, seen: Visitor, names: Names) -> dict[str, Any]:
+    """Return the decision that waits: due before the window begins, then before it ends."""
+    begun = ticket.window.from_ <= seen.now
+    item = _item(
+        ticket, f"Decide as {called(role)}", "Decide", "eye-check", names,
+        due=ticket.window.until if begun else ticket.window.from_, url=reverse("ticket_approve", args=[ticket.number]),
+        late=begun and ticket.window.until <= seen.now,
+    )  # fmt: skip
+    item["due_word"] = "its window ends in " if begun else "its window opens in "
+    item["due_done"] = "its window is over" if begun else "its window opens now"
+    if lacks(tickets.hold_points(ticket.number, seen.now)):
+        item["about"] += " · can't be approved yet, its requester has more to do"
+    return item
+
+
+def _to_complete(ticket: TicketView, seen: Visitor, names: Names) -> list[dict[str, Any]]:
+    """Return what the requester still owes a submitted ticket before anybody can approve it."""
+    if seen.person.id != ticket.requester or not lacks(tickets.hold_points(ticket.number, seen.now)):
+        return []
+    return [_item(ticket, "Complete your request: it can't be approved yet", "Open", "pencil", names)]
 
 
 def _before_opening(ticket: TicketView, seen: Visitor, names: Names) -> list[dict[str, Any]]:

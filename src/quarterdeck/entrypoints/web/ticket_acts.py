@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from quarterdeck.entrypoints.web import stepup
+from quarterdeck.entrypoints.web import next_act, stepup
 from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import ticket_for
@@ -44,7 +44,6 @@ def _button(act: Act, said: str, *roles: Role) -> Callable[..., HttpResponseBase
     return pressed
 
 
-submit = _button(lambda actor, number: requesting.submit(actor, CLOCK, number), "{number} is submitted for approval.")
 refreeze = _button(
     lambda actor, number: requesting.freeze_again(actor, CLOCK, number),
     "{number} is frozen as it is now; ask for approval.",
@@ -62,6 +61,27 @@ verify = _button(lambda actor, number: closing.ask_to_verify(actor, CLOCK, numbe
 escort = _button(
     lambda actor, number: deciding.confirm_escort(actor, CLOCK, number), "Your presence as escort is recorded."
 )
+
+
+@page(*STAFF_AT_WORK)
+@require_POST
+def submit(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
+    """Submit a draft for approval."""
+    ticket_for(seen, number)
+    requesting.submit(seen.actor, CLOCK, number)
+    say_submitted(request, seen, number)
+    return redirect("ticket", number)
+
+
+def say_submitted(request: HttpRequest, seen: Visitor, number: str) -> None:
+    """Say that a ticket is submitted, or that nobody can approve it before something more is done."""
+    lacking = next_act.lacks(tickets.hold_points(number, seen.now))
+    if not lacking:
+        messages.success(request, f"{number} is submitted. The approvers see it in their work.")
+        return
+    what = "1 thing is" if len(lacking) == 1 else f"{len(lacking)} things are"
+    said = f"{number} is submitted, but nobody can approve it yet: {what} still to be done, see below."
+    messages.warning(request, said)
 
 
 @page(*STAFF_AT_WORK)

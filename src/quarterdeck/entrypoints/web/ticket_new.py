@@ -13,6 +13,7 @@ from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import ticket_for
+from quarterdeck.entrypoints.web.ticket_acts import say_submitted
 from quarterdeck.entrypoints.web.ticket_forms import QuickLogForm, StandardForm, TicketForm, initial_of
 from quarterdeck.entrypoints.web.typed_times import NotAMoment, read_moment
 from quarterdeck.entrypoints.web.ways import told
@@ -59,7 +60,7 @@ def _saved(request: HttpRequest, seen: Visitor, ticket: TicketView) -> HttpRespo
     if request.POST.get("do") == "submit" and ticket.state is State.DRAFT:
         try:
             requesting.submit(seen.actor, CLOCK, ticket.number)
-            messages.success(request, f"{ticket.number} is submitted. The approvers see it in their work.")
+            say_submitted(request, seen, ticket.number)
         except Refused as refused:
             messages.error(request, f"Kept as the draft {ticket.number}, not submitted: {refused}")
     else:
