@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -28,6 +29,7 @@ from quarterdeck.tickets.api import ApprovalKind, HoldState, State, TicketView
 
 LIVE = (State.DRAFT, State.SUBMITTED, State.APPROVED, State.SCHEDULED, State.OPEN, State.VERIFYING)
 _SOON = timedelta(days=30)
+_NEXT = 5
 _ASKS = "waits for your decision"
 _UNANCHORED_TOO_LONG = timedelta(hours=24)
 
@@ -49,17 +51,12 @@ def my_work(request: HttpRequest, seen: Visitor) -> HttpResponse:
     at_work = tickets.tickets(person_id=seen.person.id, at=seen.now, states=LIVE)
     zone, mine = zones.zone_of(request), waiting(seen, at_work, names)
     request.session[WAITING] = len(mine)
-    today = [
-        line(ticket, names, seen)
-        for ticket in sorted(at_work, key=lambda one: one.window.from_)
-        if ticket.state in (State.SCHEDULED, State.OPEN)
-        and ticket.window.until > seen.now
-        and ticket.window.from_.astimezone(zone).date() <= seen.now.astimezone(zone).date()
-    ]
+    today, later = _windows(seen, at_work, names, zone)
     context = {
         "waiting": mine,
         "waiting_for": _waiting_for(seen, at_work, names) + watching.waited_for(seen, names),
         "today": today,
+        "later": later,
         "risks": _risks(seen, at_work, names) + watching.risks(seen, names),
         "told": _told(seen),
         "set_up": steps_done(request, seen) if seen.has(Role.IT_LEAD) and not (at_work or tickets.tickets()) else None,
@@ -67,6 +64,21 @@ def my_work(request: HttpRequest, seen: Visitor) -> HttpResponse:
         "may_log": seen.has(Role.TECHNICIAN, Role.IT_LEAD),
     }
     return render(request, "work/my_work.html", context)
+
+
+def _windows(
+    seen: Visitor, live: list[TicketView], names: Names, zone: ZoneInfo
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the windows of this person's day, decided or not, and the next ones after it."""
+    ahead = [
+        ticket
+        for ticket in sorted(live, key=lambda one: one.window.from_)
+        if ticket.state is not State.DRAFT and ticket.window.until > seen.now
+    ]
+    tomorrow = seen.now.astimezone(zone).date() + timedelta(days=1)
+    now = [ticket for ticket in ahead if ticket.window.from_.astimezone(zone).date() < tomorrow]
+    later = ahead[len(now) :][:_NEXT]
+    return [line(ticket, names, seen) for ticket in now], [line(ticket, names, seen) for ticket in later]
 
 
 def _told(seen: Visitor) -> list[tickets.TicketNoticeView]:
