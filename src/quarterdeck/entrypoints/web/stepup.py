@@ -39,8 +39,9 @@ def take(request: HttpRequest, seen: Visitor) -> Visitor:
         return seen
     try:
         personnel.step_up_session(request, form.cleaned_data["code"])
-    except Refused:
-        form.add_error("code", "Not accepted. Each code counts once, for half a minute; check the phone's time.")
+    except Refused as refused:
+        wrong = "login.refused" in refused.decision.codes
+        form.add_error("code", personnel.CODE_NOT_ACCEPTED if wrong else str(refused))
         return seen
     forget(request)
     return visitor_of(request) or seen
