@@ -199,7 +199,7 @@ def _to_ratify(ticket: TicketView, seen: Visitor, names: Names) -> list[dict[str
 
 def _to_close(ticket: TicketView, seen: Visitor, names: Names) -> list[dict[str, Any]]:
     me, left = seen.person.id, sum(len(one.open_items) for one in baselines.drift(ticket.number))
-    if left and me not in ticket.technicians and seen.has(Role.IT_LEAD, Role.APPROVER):
+    if left and me not in ticket.technicians and seen.has(Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER):
         url = f"{ticket_url(ticket)}?tab=drift#tabs"
         return [
             _item(

@@ -172,7 +172,9 @@ def _approved(scene: Scene) -> Offer:
 
 
 def _open(scene: Scene) -> Offer:
-    done = Button("I am done", "check", scene.url("ticket_done"), post=True, key="d")
+    # The requester and the IT lead may end the work of others too (tickets.working.end_work).
+    word = "I am done" if scene.is_doer else "End the work"
+    done = Button(word, "check", scene.url("ticket_done"), post=True, key="d")
     if scene.is_doer and scene.ticket.content.method is Method.SSH:
         return Button("Start work", "terminal-2", scene.url("ticket_start"), key="w"), [done], None
     if scene.is_doer:
@@ -202,11 +204,29 @@ def _verifying(scene: Scene) -> Offer:
     if scene.busy:
         return None, [], None
     if "HP-DRIFT" in failing and not failing & {"HP-BASELINE-AFTER", "HP-ENDED"}:
+        may = scene.seen.person.id not in scene.ticket.technicians and scene.seen.has(*_EXPLAINERS)
+        if not may:
+            return None, [*others, verify], _explainers(scene)
         explain = Button("Explain the differences", "arrows-diff", f"{scene.url('ticket')}?tab=drift#tabs", key="x")
         return explain, [*others, verify], _held(scene, Before.CLOSE, "closing")
     if failing & {"HP-BASELINE-AFTER", "HP-ENDED", "HP-LEFTOVERS", "HP-POSTCHECK"}:
         return verify, others, _held(scene, Before.CLOSE, "closing")
     return close, [*others, verify], _held(scene, Before.CLOSE, "closing")
+
+
+_EXPLAINERS = (Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER)
+
+
+def _explainers(scene: Scene) -> Waits:
+    """Say who explains the differences: nobody explains those of their own work (3.1.4)."""
+    able = {one for role in _EXPLAINERS for one in personnel.holders(role, scene.seen.now)}
+    who = sorted(scene.names.person(one) for one in able - set(scene.ticket.technicians))
+    return Waits(
+        "Differences wait to be explained by somebody who did not do the work.",
+        f"{' or '.join(who)} can." if who else "Nobody can: have a role granted to somebody who did not do the work.",
+        tone="warn",
+        icon="arrows-diff",
+    )
 
 
 def _ratification(scene: Scene) -> Button | None:
