@@ -41,3 +41,12 @@ def test_what_lacks_nothing_is_plain_success_and_due_before_its_window(yard):
     assert "due in 0 s" not in work
     begun = tickets.ticket(made.number).window.from_ <= yard.clock.now()
     assert ("its window ends in" if begun else "its window opens in") in work
+
+
+def test_the_key_c_leads_from_every_tab_to_the_comment(yard):
+    ticket = yard.submitted()
+    iris = sign_in(yard.shop, "iris")
+    first = iris.get(f"/tickets/{ticket.number}/").content.decode()
+    assert '<a href="?tab=comments#comment" data-key="c"' in first
+    there = iris.get(f"/tickets/{ticket.number}/?tab=comments").content.decode()
+    assert there.count('data-key="c"') == 1
