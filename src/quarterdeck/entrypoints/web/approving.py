@@ -27,7 +27,7 @@ from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
-from quarterdeck.tickets.api import ApprovalRole, Before, HoldState, TicketAsset, TicketView
+from quarterdeck.tickets.api import ApprovalRole, Before, HoldState, State, TicketAsset, TicketView
 from quarterdeck.tools import api as tools
 from quarterdeck.workflows import approve as deciding
 
@@ -97,8 +97,20 @@ def _decided(request: HttpRequest, seen: Visitor, ticket: TicketView, form: Deci
         reason=said["reason"],
     )
     word = "refused" if verdict == "refused" else "approved"
-    messages.success(request, f"You {word} {ticket.number}. It is now: {called(after.state.value)}.")
+    messages.success(request, f"You {word} {ticket.number}. {_then(after, seen)}")
     return redirect("ticket", ticket.number)
+
+
+def _then(after: TicketView, seen: Visitor) -> str:
+    """Say what the ticket is now, or whose decision it still waits for."""
+    if after.state is not State.SUBMITTED:
+        return f"It is now: {called(after.state.value)}."
+    names = Names()
+    awaited = [
+        f"{called(role.value)} ({' or '.join(names.person(one) for one in people) or 'nobody can yet'})"
+        for role, people in tickets.waiting_for(after.number, seen.now).items()
+    ]
+    return f"It still waits for the decision of the {' and the '.join(awaited)}."
 
 
 def shown(request: HttpRequest, seen: Visitor, ticket: TicketView) -> dict[str, Any]:
