@@ -126,6 +126,14 @@ def test_a_used_code_is_refused_on_the_web_and_over_the_wire(shop: Shop, clock: 
         personnel.issue_token("iris@example.test", password_of("iris"), code, clock=clock)
 
 
+def test_a_wrong_code_is_told_as_a_wrong_code(shop: Shop) -> None:
+    client = Client()
+    first_step(client)
+    told = second_step(client, "000000").content.decode()
+    assert "The code was not accepted." in told
+    assert "Mail address, password" not in told
+
+
 def test_a_recovery_code_works_once_and_its_owner_is_told(shop: Shop) -> None:
     code = shop.recovery["iris"][0]
     client = Client()

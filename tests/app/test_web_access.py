@@ -47,7 +47,7 @@ def test_every_page_declares_who_may_open_it():
     ours = [view for view in _views(get_resolver()) if view.__module__.startswith("quarterdeck.entrypoints.web")]
     assert len(ours) > 60
     assert [view for view in ours if access_of(view) is None] == []
-    assert {view.__name__ for view in ours if access_of(view).public} == {"enrol"}
+    assert {view.__name__ for view in ours if access_of(view).public} == {"enrol", "forgotten"}
 
 
 def test_nobody_sees_a_page_without_login():
@@ -62,6 +62,14 @@ def test_the_library_opens_nothing_but_the_login(yard):
         for address in CLOSED:
             assert client.get(address).status_code == 404, address
             assert client.post(address, {"email": "iris@example.test"}).status_code == 404, address
+
+
+def test_a_lost_password_leads_to_a_page_that_says_whom_to_ask():
+    page = Client().get("/accounts/login/").content.decode()
+    assert "/accounts/password/reset/" not in page
+    assert 'href="/forgotten/"' in page
+    assert re.search(r'<input[^>]*name="login"[^>]*autofocus', page)
+    assert "Ask the IT lead" in Client().get("/forgotten/").content.decode()
 
 
 def test_a_password_alone_opens_nothing(yard):

@@ -100,7 +100,7 @@ def test_a_question_goes_to_the_it_lead_and_comes_back_answered(shop):
     assert "Answer the assessor's question" not in text_of(iris.get("/"))
     assert "Iris, each quarter." in text_of(quinn.get("/questions/"))
     assert "Who reviews the list of tools?" in text_of(quinn.get("/objectives/MA.L2-3.7.2.a/"))
-    assert "Question: This field is required." in text_of(quinn.post("/questions/ask/", {"text": ""}))
+    assert "Please fill this in." in text_of(quinn.post("/questions/ask/", {"text": ""}))
     refused = quinn.post("/questions/ask/", {"text": "Why?", "ticket": "MT-2026-09999"})
     assert "There is no ticket" in text_of(refused)
     assert quinn.get("/questions/qu_none/").status_code == 404

@@ -101,7 +101,7 @@ def test_tickets_are_withdrawn_together_after_a_preview(shop):
     assert "Left out" in preview
     assert tickets.ticket(drafts[0]).state is State.SUBMITTED
     without = iris.post("/tickets/chosen/withdraw/", send | {"do": "yes", "reason": ""})
-    assert "Reason: This field is required." in text_of(without)
+    assert "Please fill this in." in text_of(without)
     after = iris.post("/tickets/chosen/withdraw/", send | {"do": "yes", "reason": "Not needed."}, follow=True)
     assert "2 withdrawn." in text_of(after)
     assert [tickets.ticket(number).state for number in (*drafts, done)] == [

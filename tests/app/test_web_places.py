@@ -1,5 +1,6 @@
 """Where and when: the calendar, ways into an asset, an asset's history, what an approver was shown, trying a target."""
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from tests.web_visitor import hidden, sign_in, text_of
 
 from quarterdeck import wiring
 from quarterdeck.access.api import Probe
+from quarterdeck.entrypoints.web import pages, people_in
 from quarterdeck.evidence import api as evidence
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.windows import Window
@@ -70,6 +72,28 @@ def test_the_calendar_speaks_the_zone_that_was_chosen(shop):
     assert f"{one.window.from_:%H:%M}</time>" in utc
     assert f"{one.window.from_ + timedelta(hours=9):%H:%M}</time>" in own
     assert "tz=org" in own
+
+
+def test_my_work_shows_the_windows_of_the_persons_day_and_the_next_ones(shop, monkeypatch):
+    """23:30 UTC is today for somebody in UTC, and tomorrow morning in Tokyo."""
+    noon = (shop.clock.now() + timedelta(days=1)).replace(hour=12, minute=0)
+    shop.yard.submitted(title="Far away", window=Window(noon + timedelta(days=9), noon + timedelta(days=9, hours=1)))
+    late = Window(noon + timedelta(hours=11, minutes=30), noon + timedelta(hours=12))
+    shop.yard.submitted(title="Late tonight", window=late)
+    real = people_in.visitor_of
+
+    def at_noon(request: object) -> people_in.Visitor | None:
+        found = real(request)
+        return None if found is None else dataclasses.replace(found, now=noon)
+
+    monkeypatch.setattr(pages, "visitor_of", at_noon)
+    for key in ("max", "avery"):
+        person = sign_in(shop.yard.shop, key)
+        today, _, later = text_of(person.get("/")).partition(" Today ")[2].partition("At risk")[0].partition(" Next ")
+        assert "Late tonight" in today
+        assert "Far away" in later
+        person.cookies["qd_zone"] = "Asia/Tokyo"
+        assert "No window today" in text_of(person.get("/"))
 
 
 def test_a_technician_sees_conflicts_without_the_numbers_of_others(shop):

@@ -176,7 +176,7 @@ def test_a_decision_without_a_reason_is_not_taken(yard):
     avery = sign_in(yard.shop, "avery")
     page = avery.get(f"/tickets/{ticket.number}/decide/")
     answer = avery.post(f"/tickets/{ticket.number}/decide/", _decision(page, reason=""))
-    assert "Reason: This field is required." in text_of(answer)
+    assert "Please fill this in." in text_of(answer)
     assert tickets.ticket(ticket.number).approvals == ()
 
 
@@ -294,7 +294,7 @@ def test_the_quick_log_takes_half_a_minute_and_refuses_what_it_must(yard):
 def test_withdrawing_wants_a_reason(yard):
     ticket = yard.submitted()
     iris = sign_in(yard.shop, "iris")
-    assert "Reason: This field is required." in text_of(iris.post(f"/tickets/{ticket.number}/withdraw/", {}))
+    assert "Please fill this in." in text_of(iris.post(f"/tickets/{ticket.number}/withdraw/", {}))
     iris.post(f"/tickets/{ticket.number}/withdraw/", {"reason": "Done by the vendor already."})
     assert tickets.ticket(ticket.number).state is State.WITHDRAWN
 

@@ -27,7 +27,7 @@ def may_take_work(actor: Actor, person: str, at: datetime) -> Decision:
         actor.stepped_up(at),
         "access.step_up",
         "Taking access needs a second factor that is at most ten minutes old.",
-        "Enter your code again (`qd login`), then repeat.",
+        "Enter the code that your authenticator shows now, then repeat the act.",
     )
 
 

@@ -102,9 +102,10 @@ from quarterdeck.personnel.vendors import (
     pool,
     pools,
 )
-from quarterdeck.personnel.web_login import actor_for_request, step_up_session
+from quarterdeck.personnel.web_login import CODE_NOT_ACCEPTED, actor_for_request, step_up_session
 
 __all__ = [
+    "CODE_NOT_ACCEPTED",
     "COOL_DOWN", "DECIDING_ROLES", "GUARDED_ROLES", "AgreedHoursView", "AgreementView", "Assignment",
     "AuthorisationView", "ChangeKind", "ChangeState", "ChangeView", "DutyNeeds", "DutyPlan", "Enrolled",
     "FoundingMember", "GrantState", "Identity", "IssuedCode", "KeyView", "Member", "NoticeView", "PersonKind",

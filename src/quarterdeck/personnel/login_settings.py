@@ -22,6 +22,7 @@ LOGIN_SETTINGS: dict[str, object] = {
     "ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE": True,
     "ACCOUNT_REAUTHENTICATION_TIMEOUT": 600,
     "ACCOUNT_RATE_LIMITS": {"login": "30/m/ip", "login_failed": "20/m/ip,5/5m/key"},
+    "ACCOUNT_FORMS": {"login": "quarterdeck.personnel.web_login.PasswordForm"},
     "MFA_ADAPTER": "quarterdeck.personnel.web_login.FactorAdapter",
     "MFA_FORMS": {
         "authenticate": "quarterdeck.personnel.web_login.SecondFactorForm",

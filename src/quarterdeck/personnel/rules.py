@@ -84,7 +84,7 @@ def may_act(act: PersonnelAct, actor: Actor, roles: frozenset[Role], *, own: boo
             require_that(permitted, "role.missing", "Your roles don't cover this act.", f"Ask the {needed} to do it."),
             require_that(
                 actor.stepped_up(at), "step_up.needed", "Your last second factor is older than ten minutes.",
-                "Enter a fresh code from your authenticator app (`qd step-up`), then try again.",
+                "Enter a fresh code from your authenticator app, then try again.",
             ),
         )
     )

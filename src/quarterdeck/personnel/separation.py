@@ -203,7 +203,7 @@ def _no_escort() -> Reason:
     return Reason(
         "duties.no_escort",
         "Work by people without access authorisation needs an escort who is no technician, and nobody is left.",
-        "Have the IT lead grant the escort role to somebody who doesn't do this work.",
+        "Authorise the technician for these assets, or name an escort who doesn't do this work.",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
+from allauth.account.forms import LoginForm
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
@@ -32,6 +33,10 @@ from quarterdeck.personnel.terms import FactorKind
 from quarterdeck.personnel.tokens import DOOR, is_open, login_refused, plain_address, stand_in_hash
 
 CLOCK: Clock = SystemClock()
+CODE_NOT_ACCEPTED = (
+    "The code was not accepted. Each code counts once and for half a minute: wait for the next one, and check that the "
+    "phone's time is right."
+)
 _SHOWN = "quarterdeck_factor"
 _EVENTS = ("login.accepted", "login.stepped_up", "login.ended")
 
@@ -124,6 +129,15 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # a library witho
         return False
 
 
+class PasswordForm(LoginForm):  # type: ignore[misc]  # a library without types
+    """The first step of a login, without the library's link to a mail that nobody sends."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401
+        super().__init__(*arguments, **named)
+        self.fields["password"].help_text = ""
+        self.fields["login"].widget.attrs["autofocus"] = "autofocus"
+
+
 class SecondFactorForm(AuthenticateForm):  # type: ignore[misc]  # a library without types
     """The second step of a login: six digits of the app, or a recovery code."""
 
@@ -180,7 +194,9 @@ def _check(account: Account, code: str) -> ShownFactor:
     try:
         return _shown_factor(account, code)
     except Refused as refused:
-        raise ValidationError(str(refused), code=refused.decision.codes[0]) from refused
+        code = refused.decision.codes[0]
+        # The password was right already: only the code can be wrong here, and the person may know it.
+        raise ValidationError(CODE_NOT_ACCEPTED if code == "login.refused" else str(refused), code=code) from refused
 
 
 def _shown_factor(account: Account, code: str) -> ShownFactor:

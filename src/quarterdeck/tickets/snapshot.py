@@ -4,6 +4,7 @@ Version 2 says what sessions may do; a ticket from before keeps version 1, so th
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime, timedelta
@@ -90,7 +91,7 @@ def content_hash(document: Mapping[str, JsonValue]) -> str:
 
 
 def differences(old: Mapping[str, JsonValue], new: Mapping[str, JsonValue], prefix: str = "") -> list[dict[str, str]]:
-    """Return what changed between two snapshots: dotted name, old and new value as text."""
+    """Return what changed between two snapshots: dotted name, old and new value as text, lists and the like as JSON."""
     found: list[dict[str, str]] = []
     for key in sorted(set(old) | set(new)):
         before, now = old.get(key), new.get(key)
@@ -113,9 +114,10 @@ def _by_id(items: list[JsonValue]) -> dict[str, JsonValue]:
 
 
 def _text(value: JsonValue) -> str:
+    """Return a text as it is, nothing as an empty one, everything else as JSON."""
     if value is None:
-        return "none"
-    return value if isinstance(value, str) else str(value)
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def _frozen(value: object) -> dict[str, JsonValue]:

@@ -18,7 +18,7 @@ def person_acts(actor: Actor) -> Decision:
         actor.is_person,
         "actor.not_a_person",
         "Only a person with an own login requests, approves, grants, opens or closes.",
-        "Log in with your own account (qd login).",
+        "Log in with your own account.",
     )
 
 
@@ -49,7 +49,7 @@ def stepped_up(actor: Actor, at: datetime) -> Decision:
         actor.stepped_up(at),
         "step_up.needed",
         "This act wants your second factor again.",
-        "Enter your one-time code (qd step-up), then repeat the act.",
+        "Enter the code that your authenticator shows now, then repeat the act.",
     )
 
 

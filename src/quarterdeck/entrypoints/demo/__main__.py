@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from quarterdeck.entrypoints.demo import files, proof, shop, ticket
+from quarterdeck.entrypoints.demo import files, proof, shop, ticket, waiting
 from quarterdeck.entrypoints.demo.shop import SERVER, Shop
 from quarterdeck.entrypoints.demo.stage import (
     ACCOUNT,
@@ -146,6 +146,10 @@ def _play(steps: list[Step], out: Path) -> bool:
 
 
 def _serve(house: Shop, out: Path) -> None:
+    try:
+        print(f"\nTo try: {waiting.leave_work(house)}")
+    except DemoFailed as error:
+        print(f"\nThe tickets to try could not be left: {error}")
     print(f"\nThe web with this data: {house.stage.url}   (Ctrl-C stops everything)\n")
     for member in house.people.values():
         print(f"  {member.name:<14} {member.email:<28} password: {member.password}")

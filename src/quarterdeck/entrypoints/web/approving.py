@@ -18,6 +18,7 @@ from quarterdeck.entrypoints.web.pages import Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import record_view, ticket_for
 from quarterdeck.entrypoints.web.tickets import approvals
+from quarterdeck.entrypoints.web.told_changes import in_words
 from quarterdeck.entrypoints.web.ways import told
 from quarterdeck.entrypoints.web.words import called
 from quarterdeck.evidence import api as evidence
@@ -26,7 +27,7 @@ from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
-from quarterdeck.tickets.api import ApprovalRole, Before, HoldState, TicketAsset, TicketView
+from quarterdeck.tickets.api import ApprovalRole, Before, HoldState, State, TicketAsset, TicketView
 from quarterdeck.tools import api as tools
 from quarterdeck.workflows import approve as deciding
 
@@ -63,15 +64,13 @@ def approve(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
     if request.method == "POST" and roles and form.is_valid():
         if request.POST.get("content_hash", "") != ticket.content_hash:
             extra, status = extra | {"changed": True}, 409
-        else:
-            fresh = stepup.stepped_up(request, seen, code)
-            if fresh is not None:
-                try:
-                    return _decided(request, fresh, ticket, form)
-                except Refused as refused:
-                    moved = "content.moved" in refused.decision.codes
-                    extra |= {"changed": True} if moved else {"refused": refused.decision}
-                    status = 409 if moved else 200
+        elif code is None:
+            try:
+                return _decided(request, seen, ticket, form)
+            except Refused as refused:
+                moved = "content.moved" in refused.decision.codes
+                extra |= {"changed": True} if moved else {"refused": refused.decision}
+                status = 409 if moved else 200
     ticket = ticket_for(seen, number)
     context = shown(request, seen, ticket) | extra
     if roles and ticket.content_hash:
@@ -98,8 +97,20 @@ def _decided(request: HttpRequest, seen: Visitor, ticket: TicketView, form: Deci
         reason=said["reason"],
     )
     word = "refused" if verdict == "refused" else "approved"
-    messages.success(request, f"You {word} {ticket.number}. It is now: {called(after.state.value)}.")
+    messages.success(request, f"You {word} {ticket.number}. {_then(after, seen)}")
     return redirect("ticket", ticket.number)
+
+
+def _then(after: TicketView, seen: Visitor) -> str:
+    """Say what the ticket is now, or whose decision it still waits for."""
+    if after.state is not State.SUBMITTED:
+        return f"It is now: {called(after.state.value)}."
+    names = Names()
+    awaited = [
+        f"{called(role.value)} ({' or '.join(names.person(one) for one in people) or 'nobody can yet'})"
+        for role, people in tickets.waiting_for(after.number, seen.now).items()
+    ]
+    return f"It still waits for the decision of the {' and the '.join(awaited)}."
 
 
 def shown(request: HttpRequest, seen: Visitor, ticket: TicketView) -> dict[str, Any]:
@@ -127,7 +138,7 @@ def shown(request: HttpRequest, seen: Visitor, ticket: TicketView) -> dict[str, 
         "overlaps": overlaps(ticket, tickets.tickets(states=tuple(LIVE)), names.assets),
         "approvals": [one for one in approvals(ticket, names) if not one["void"]],
         "void": sorted({one["name"] for one in approvals(ticket, names) if one["void"]}),
-        "diff": changes,
+        "diff": in_words(changes, names, zone),
         "diff_since": since,
         "snapshot_text": json.dumps(tickets.frozen_snapshot(number), indent=2, ensure_ascii=False, sort_keys=True),
         "duty": _duty(seen, ticket, names),

@@ -35,14 +35,13 @@ def asset_import(request: HttpRequest, seen: Visitor) -> HttpResponse:
         skip = request.POST.get("skip_bad_rows") == "yes"
         mapping, token = _mapping(request), request.POST.get("token", "")
         plan = import_inventory.plan(data, mapping, skip_bad_rows=skip)
-        if request.POST.get("do") == "import" and token == plan.token:
+        context |= _shown(plan, data, name)
+        context["code_form"] = stepup.code_form(request, seen)
+        if request.POST.get("do") == "import" and token == plan.token and seen.stepped_up:
             done = import_inventory.apply(seen.actor, CLOCK, data, mapping, token=token, skip_bad_rows=skip)
             return _imported(request, done)
-        context |= _shown(plan, data, name)
-        context["stale"] = request.POST.get("do") == "import"
+        context["stale"] = request.POST.get("do") == "import" and token != plan.token
     except Refused as refused:
-        if stepup.NEEDED in refused.decision.codes:
-            return stepup.ask_and_repeat(request)
         context["refused"] = refused.decision
     return render(request, "assets/import.html", context)
 

@@ -240,8 +240,9 @@ def connection_set(request: HttpRequest, seen: Visitor, asset_id: str, connectio
         "asset": asset,
         "heading": f"How {asset.hostname} is reached",
         "button": "Save",
+        "code_form": stepup.code_form(request, seen),
     }
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid() and seen.stepped_up:
         try:
             keep_inventory.set_connection(
                 seen.actor, CLOCK, asset_id, form.connection(), connection_id=connection_id or None
@@ -251,7 +252,5 @@ def connection_set(request: HttpRequest, seen: Visitor, asset_id: str, connectio
             )
             return redirect("asset", asset_id)
         except Refused as refused:
-            if stepup.NEEDED in refused.decision.codes:
-                return stepup.ask_and_repeat(request)
             context["refused"] = refused.decision
     return render(request, "assets/form.html", context)

@@ -40,6 +40,7 @@ class Bulk:
     act: Callable[[Visitor, Sequence[str], Said], str]
     form: type[forms.Form] | None = None
     danger: bool = False
+    with_code: bool = False
     more: Callable[[Sequence[str]], dict[str, Any]] = field(default=lambda ids: {})
 
 
@@ -71,8 +72,10 @@ def serve(request: HttpRequest, seen: Visitor, bulk: Bulk) -> HttpResponse:
         return redirect(bulk.back)
     confirmed = request.POST.get("do") == "yes"
     form = bulk.form(request.POST if confirmed else None) if bulk.form else None
-    if confirmed and able and (form is None or form.is_valid()):
+    code = stepup.code_form(request, seen) if bulk.with_code else None
+    if confirmed and able and code is None and (form is None or form.is_valid()):
         messages.success(request, bulk.act(seen, able, form.cleaned_data if form else {}))
         return redirect(bulk.back)
     context = {"bulk": bulk, "lines": lines, "able": able, "form": form, "left_out": len(lines) - len(able)}
+    context["code_form"] = code
     return render(request, "bulk.html", context | bulk.more(able))

@@ -174,5 +174,6 @@ def people_deactivate(request: HttpRequest, seen: Visitor) -> HttpResponse:
     return serve(
         request,
         seen,
-        Bulk("Deactivate people", lead, "Deactivate", "people", look, each(do, "deactivated"), danger=True),
+        Bulk("Deactivate people", lead, "Deactivate", "people", look, each(do, "deactivated"), danger=True,
+             with_code=True),
     )

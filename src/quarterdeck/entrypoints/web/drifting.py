@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from quarterdeck.baselines import api as baselines
 from quarterdeck.baselines.api import Disposition, DriftClass, DriftItemView, DriftView, Severity
-from quarterdeck.entrypoints.web import drift_facts, stepup
+from quarterdeck.entrypoints.web import drift_facts
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page
 from quarterdeck.entrypoints.web.people_in import CLOCK
@@ -119,8 +119,6 @@ def explain(request: HttpRequest, seen: Visitor, number: str, asset: str) -> Htt
     try:
         disposition_drift(chosen, how=how, reason=request.POST.get("reason", ""), actor=seen.actor, clock=CLOCK)
     except Refused as refused:
-        if stepup.NEEDED in refused.decision.codes:
-            return stepup.ask_and_repeat(request)
         messages.error(request, str(refused))
         return back
     messages.success(request, f"{len(chosen)} {'difference' if len(chosen) == 1 else 'differences'} settled.")

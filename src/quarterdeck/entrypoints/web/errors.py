@@ -3,10 +3,18 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from quarterdeck.entrypoints.web.pages import public
+
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """400: the request could not be read."""
     return render(request, "errors/400.html", status=400)
+
+
+@public
+def forgotten(request: HttpRequest) -> HttpResponse:
+    """Whom to ask when the password or the authenticator is lost: no mail opens a login here."""
+    return render(request, "errors/forgotten.html")
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -100,6 +100,9 @@ def _closed(request: HttpRequest) -> HttpResponse:
 def _back(request: HttpRequest) -> str:
     """Return the page that the form stood on, when it is one of ours."""
     came_from = request.headers.get("Referer", "")
+    if request.resolver_match is not None and request.resolver_match.url_name == "mfa_reauthenticate":
+        # The act was repeated from the page that asked for the code: back to where it was pressed.
+        came_from = request.session.pop(stepup.CAME_FROM, "")
     here = request.build_absolute_uri("/")
     # Without the leading slashes that a browser would take for another host.
     return "/" + came_from[len(here) :].lstrip("/\\") if came_from.startswith(here) else "/"

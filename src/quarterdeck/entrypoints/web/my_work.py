@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -14,6 +15,7 @@ from quarterdeck.entrypoints.web.calendar import line
 from quarterdeck.entrypoints.web.first_run import steps_done
 from quarterdeck.entrypoints.web.frame import WAITING
 from quarterdeck.entrypoints.web.naming import Names
+from quarterdeck.entrypoints.web.next_act import lacks
 from quarterdeck.entrypoints.web.pages import EVERYONE, Visitor, page
 from quarterdeck.entrypoints.web.tickets import MAY_REQUEST, ticket_url
 from quarterdeck.entrypoints.web.words import called
@@ -27,6 +29,7 @@ from quarterdeck.tickets.api import ApprovalKind, HoldState, State, TicketView
 
 LIVE = (State.DRAFT, State.SUBMITTED, State.APPROVED, State.SCHEDULED, State.OPEN, State.VERIFYING)
 _SOON = timedelta(days=30)
+_NEXT = 5
 _ASKS = "waits for your decision"
 _UNANCHORED_TOO_LONG = timedelta(hours=24)
 
@@ -48,17 +51,12 @@ def my_work(request: HttpRequest, seen: Visitor) -> HttpResponse:
     at_work = tickets.tickets(person_id=seen.person.id, at=seen.now, states=LIVE)
     zone, mine = zones.zone_of(request), waiting(seen, at_work, names)
     request.session[WAITING] = len(mine)
-    today = [
-        line(ticket, names, seen)
-        for ticket in sorted(at_work, key=lambda one: one.window.from_)
-        if ticket.state in (State.SCHEDULED, State.OPEN)
-        and ticket.window.until > seen.now
-        and ticket.window.from_.astimezone(zone).date() <= seen.now.astimezone(zone).date()
-    ]
+    today, later = _windows(seen, at_work, names, zone)
     context = {
         "waiting": mine,
         "waiting_for": _waiting_for(seen, at_work, names) + watching.waited_for(seen, names),
         "today": today,
+        "later": later,
         "risks": _risks(seen, at_work, names) + watching.risks(seen, names),
         "told": _told(seen),
         "set_up": steps_done(request, seen) if seen.has(Role.IT_LEAD) and not (at_work or tickets.tickets()) else None,
@@ -66,6 +64,21 @@ def my_work(request: HttpRequest, seen: Visitor) -> HttpResponse:
         "may_log": seen.has(Role.TECHNICIAN, Role.IT_LEAD),
     }
     return render(request, "work/my_work.html", context)
+
+
+def _windows(
+    seen: Visitor, live: list[TicketView], names: Names, zone: ZoneInfo
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the windows of this person's day, decided or not, and the next ones after it."""
+    ahead = [
+        ticket
+        for ticket in sorted(live, key=lambda one: one.window.from_)
+        if ticket.state is not State.DRAFT and ticket.window.until > seen.now
+    ]
+    tomorrow = seen.now.astimezone(zone).date() + timedelta(days=1)
+    now = [ticket for ticket in ahead if ticket.window.from_.astimezone(zone).date() < tomorrow]
+    later = ahead[len(now) :][:_NEXT]
+    return [line(ticket, names, seen) for ticket in now], [line(ticket, names, seen) for ticket in later]
 
 
 def _told(seen: Visitor) -> list[tickets.TicketNoticeView]:
@@ -107,13 +120,8 @@ def _of_ticket(ticket: TicketView, seen: Visitor, names: Names) -> list[dict[str
     me, number = seen.person.id, ticket.number
     if ticket.state is State.SUBMITTED:
         roles = [role for role, people in tickets.waiting_for(number, seen.now).items() if me in people]
-        return [
-            _item(
-                ticket, f"Decide as {called(role.value)}", "Decide", "eye-check", names,
-                due=ticket.window.from_, url=reverse("ticket_approve", args=[number]),
-            )
-            for role in roles
-        ]  # fmt: skip
+        found = [_to_decide(ticket, role.value, seen, names) for role in roles]
+        return found or _to_complete(ticket, seen, names)
     if ticket.state is State.DRAFT and me == ticket.requester:
         return [_item(ticket, "Finish your draft", "Open", "pencil", names)]
     found = _to_ratify(ticket, seen, names)
@@ -125,6 +133,28 @@ def _of_ticket(ticket: TicketView, seen: Visitor, names: Names) -> list[dict[str
     if ticket.state is State.VERIFYING:
         found += _to_close(ticket, seen, names)
     return found
+
+
+def _to_decide(ticket: TicketView, role: str, seen: Visitor, names: Names) -> dict[str, Any]:
+    """Return the decision that waits: due before the window begins, then before it ends."""
+    begun = ticket.window.from_ <= seen.now
+    item = _item(
+        ticket, f"Decide as {called(role)}", "Decide", "eye-check", names,
+        due=ticket.window.until if begun else ticket.window.from_, url=reverse("ticket_approve", args=[ticket.number]),
+        late=begun and ticket.window.until <= seen.now,
+    )  # fmt: skip
+    item["due_word"] = "its window ends in " if begun else "its window opens in "
+    item["due_done"] = "its window is over" if begun else "its window opens now"
+    if lacks(tickets.hold_points(ticket.number, seen.now)):
+        item["about"] += " · can't be approved yet, its requester has more to do"
+    return item
+
+
+def _to_complete(ticket: TicketView, seen: Visitor, names: Names) -> list[dict[str, Any]]:
+    """Return what the requester still owes a submitted ticket before anybody can approve it."""
+    if seen.person.id != ticket.requester or not lacks(tickets.hold_points(ticket.number, seen.now)):
+        return []
+    return [_item(ticket, "Complete your request: it can't be approved yet", "Open", "pencil", names)]
 
 
 def _before_opening(ticket: TicketView, seen: Visitor, names: Names) -> list[dict[str, Any]]:
@@ -169,7 +199,7 @@ def _to_ratify(ticket: TicketView, seen: Visitor, names: Names) -> list[dict[str
 
 def _to_close(ticket: TicketView, seen: Visitor, names: Names) -> list[dict[str, Any]]:
     me, left = seen.person.id, sum(len(one.open_items) for one in baselines.drift(ticket.number))
-    if left and me not in ticket.technicians and seen.has(Role.IT_LEAD, Role.APPROVER):
+    if left and me not in ticket.technicians and seen.has(Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER):
         url = f"{ticket_url(ticket)}?tab=drift#tabs"
         return [
             _item(

@@ -40,6 +40,7 @@ class Waits:
     next_step: str = ""
     tone: str = "busy"
     icon: str = "clock"
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def _draft(scene: Scene) -> Offer:
         return None, [], Waits(f"A draft of {scene.names.person(scene.ticket.requester)}; nobody decides on it yet.")
     submit = Button("Submit for approval", "send", scene.url("ticket_submit"), post=True, key="s")
     change = Button("Change", "pencil", scene.url("ticket_edit"), key="m")
-    return submit, [_withdraw(scene), change], _held(scene, Before.APPROVE, "approval")
+    return submit, [_withdraw(scene), change], _lacking(scene)
 
 
 def _submitted(scene: Scene) -> Offer:
@@ -105,7 +106,10 @@ def _submitted(scene: Scene) -> Offer:
     if scene.ticket.emergency and scene.works:
         word = Button("Record the authoriser's word", "user-check", scene.url("ticket_emergency"), key="a")
         return word, others, _who(scene, waiting)
-    return None, others, _who(scene, waiting) or _held(scene, Before.APPROVE, "approval")
+    lacking = _lacking(scene)
+    if lacking and scene.works:
+        return Button("Change", "pencil", scene.url("ticket_edit"), key="m"), others[:1], lacking
+    return None, others, _who(scene, waiting) or lacking
 
 
 def _waiting(scene: Scene) -> dict[tickets.ApprovalRole, tuple[str, ...]]:
@@ -168,7 +172,9 @@ def _approved(scene: Scene) -> Offer:
 
 
 def _open(scene: Scene) -> Offer:
-    done = Button("I am done", "check", scene.url("ticket_done"), post=True, key="d")
+    # The requester and the IT lead may end the work of others too (tickets.working.end_work).
+    word = "I am done" if scene.is_doer else "End the work"
+    done = Button(word, "check", scene.url("ticket_done"), post=True, key="d")
     if scene.is_doer and scene.ticket.content.method is Method.SSH:
         return Button("Start work", "terminal-2", scene.url("ticket_start"), key="w"), [done], None
     if scene.is_doer:
@@ -198,11 +204,29 @@ def _verifying(scene: Scene) -> Offer:
     if scene.busy:
         return None, [], None
     if "HP-DRIFT" in failing and not failing & {"HP-BASELINE-AFTER", "HP-ENDED"}:
+        may = scene.seen.person.id not in scene.ticket.technicians and scene.seen.has(*_EXPLAINERS)
+        if not may:
+            return None, [*others, verify], _explainers(scene)
         explain = Button("Explain the differences", "arrows-diff", f"{scene.url('ticket')}?tab=drift#tabs", key="x")
         return explain, [*others, verify], _held(scene, Before.CLOSE, "closing")
     if failing & {"HP-BASELINE-AFTER", "HP-ENDED", "HP-LEFTOVERS", "HP-POSTCHECK"}:
         return verify, others, _held(scene, Before.CLOSE, "closing")
     return close, [*others, verify], _held(scene, Before.CLOSE, "closing")
+
+
+_EXPLAINERS = (Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER)
+
+
+def _explainers(scene: Scene) -> Waits:
+    """Say who explains the differences: nobody explains those of their own work (3.1.4)."""
+    able = {one for role in _EXPLAINERS for one in personnel.holders(role, scene.seen.now)}
+    who = sorted(scene.names.person(one) for one in able - set(scene.ticket.technicians))
+    return Waits(
+        "Differences wait to be explained by somebody who did not do the work.",
+        f"{' or '.join(who)} can." if who else "Nobody can: have a role granted to somebody who did not do the work.",
+        tone="warn",
+        icon="arrows-diff",
+    )
 
 
 def _ratification(scene: Scene) -> Button | None:
@@ -217,6 +241,24 @@ def _ratification(scene: Scene) -> Button | None:
     if scene.seen.person.id in given:
         return None
     return Button("Ratify or refuse", "scale", scene.url("ticket_ratify"), key="a")
+
+
+def lacks(holds: Sequence[HoldPointView]) -> tuple[str, ...]:
+    """Return, one sentence each, what is still to be done before a ticket can be approved."""
+    return tuple(
+        f"{hold.label}: {hold.sentence} {hold.next_step}".strip()
+        for hold in holds
+        if hold.before is Before.APPROVE and hold.state is HoldState.FAILED
+    )
+
+
+def _lacking(scene: Scene) -> Waits | None:
+    """Say everything that is to be done before approval, not only the first of it."""
+    told = lacks(scene.holds)
+    if not told or scene.ticket.work_class is WorkClass.QUICK_LOG:
+        return None
+    head = "It can't be approved yet." if scene.ticket.state is State.SUBMITTED else "Before it can be approved:"
+    return Waits(head, tone="warn", icon="alert-triangle", lacks=told)
 
 
 def _withdraw(scene: Scene) -> Button:

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase
 
+from quarterdeck.entrypoints.web import stepup
 from quarterdeck.entrypoints.web.people_in import Visitor, visitor_of
 from quarterdeck.entrypoints.web.viewing import note_view
 from quarterdeck.personnel.api import Role
@@ -29,8 +30,8 @@ class Access:
 def page(*roles: Role) -> Callable[[View], View]:
     """Declare a page for these roles, for everyone with a role when none is named; the view gets the visitor.
 
-    The roles are checked here as well as by the guard: a request that was put aside for the step-up comes back
-    without passing the guard again.
+    A code from the authenticator that came with the form is shown before the view runs. The roles are checked here as
+    well as by the guard: a request that was put aside for the step-up comes back without passing the guard again.
     """
     wanted = frozenset(roles) or EVERYONE
 
@@ -40,6 +41,7 @@ def page(*roles: Role) -> Callable[[View], View]:
             seen = visitor_of(request)
             if seen is None or not seen.roles & wanted:
                 raise PermissionDenied
+            seen = stepup.take(request, seen)
             response = view(request, seen, *arguments, **named)
             note_view(request, seen, response)
             return response

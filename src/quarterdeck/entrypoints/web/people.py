@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from quarterdeck.entrypoints.web import lists, zones
+from quarterdeck.entrypoints.web import lists, stepup, zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import Visitor, page, posted
 from quarterdeck.entrypoints.web.people_forms import AuthoriseForm, DeputyForm, PersonForm, RoleForm
@@ -153,12 +153,17 @@ def _change(change: personnel.ChangeView, seen: Visitor, names: Names) -> dict[s
     }
 
 
+def _may_go_on(request: HttpRequest, seen: Visitor, form: forms.Form) -> bool:
+    """True when the form is right and the second factor fresh: every act of these forms wants both."""
+    return request.method == "POST" and form.is_valid() and seen.stepped_up
+
+
 def _form_page(
-    request: HttpRequest, form: forms.Form, heading: str, lead: str, button: str, **more: object
+    request: HttpRequest, seen: Visitor, form: forms.Form, heading: str, lead: str, button: str, **more: object
 ) -> HttpResponse:
-    return render(
-        request, "people/form.html", {"form": form, "heading": heading, "lead": lead, "button": button} | more
-    )
+    code = stepup.code_form(request, seen)
+    context = {"form": form, "heading": heading, "lead": lead, "button": button, "code_form": code}
+    return render(request, "people/form.html", context | more)
 
 
 @page(Role.IT_LEAD)
@@ -166,7 +171,7 @@ def person_add(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """Add a person; the enrolment code is shown once."""
     form = PersonForm(posted(request))
     refused = None
-    if request.method == "POST" and form.is_valid():
+    if _may_go_on(request, seen, form):
         said = form.cleaned_data
         try:
             made = personnel.add_person(
@@ -179,7 +184,7 @@ def person_add(request: HttpRequest, seen: Visitor) -> HttpResponse:
         except Refused as error:
             refused = error.decision
     lead = "They get no rights by being added: a login needs the code, work needs a role and an authorisation."
-    return _form_page(request, form, "Add a person", lead, "Add", refused=refused)
+    return _form_page(request, seen, form, "Add a person", lead, "Add", refused=refused)
 
 
 def _keep_issued(request: HttpRequest, issued: IssuedCode | None) -> None:
@@ -207,7 +212,7 @@ def role_grant(request: HttpRequest, seen: Visitor, person_id: str) -> HttpRespo
     person = personnel.person(person_id)
     form = RoleForm(posted(request), zone=zones.zone_of(request), now=seen.now)
     refused = None
-    if request.method == "POST" and form.is_valid():
+    if _may_go_on(request, seen, form):
         try:
             made = personnel.grant_role(
                 person_id, Role(form.cleaned_data["role"]), actor=seen.actor, clock=CLOCK,
@@ -221,7 +226,7 @@ def role_grant(request: HttpRequest, seen: Visitor, person_id: str) -> HttpRespo
         except Refused as error:
             refused = error.decision
     lead = "Approver, CUI owner and IT lead take a second person and a day; the others count at once."
-    return _form_page(request, form, f"A role for {person.name}", lead, "Grant", refused=refused, person=person)
+    return _form_page(request, seen, form, f"A role for {person.name}", lead, "Grant", refused=refused, person=person)
 
 
 @page(Role.IT_LEAD)
@@ -230,7 +235,7 @@ def deputy_name(request: HttpRequest, seen: Visitor, person_id: str) -> HttpResp
     person = personnel.person(person_id)
     form = DeputyForm(posted(request), zone=zones.zone_of(request), now=seen.now, principal=person_id)
     refused = None
-    if request.method == "POST" and form.is_valid():
+    if _may_go_on(request, seen, form):
         said = form.cleaned_data
         try:
             personnel.name_deputy(
@@ -243,6 +248,7 @@ def deputy_name(request: HttpRequest, seen: Visitor, person_id: str) -> HttpResp
             refused = error.decision
     return _form_page(
         request,
+        seen,
         form,
         f"A deputy for {person.name}",
         "Dated, and listed in every package.",
@@ -258,7 +264,7 @@ def authorise(request: HttpRequest, seen: Visitor, person_id: str) -> HttpRespon
     person = personnel.person(person_id)
     form = AuthoriseForm(posted(request), zone=zones.zone_of(request), now=seen.now, initial={"valid_from": "now"})
     refused = None
-    if request.method == "POST" and form.is_valid():
+    if _may_go_on(request, seen, form):
         said = form.cleaned_data
         try:
             personnel.authorise(
@@ -272,7 +278,8 @@ def authorise(request: HttpRequest, seen: Visitor, person_id: str) -> HttpRespon
         except Refused as error:
             refused = error.decision
     lead = "What, which assets, until when. A ticket is still needed for each piece of work."
-    return _form_page(request, form, f"Authorise {person.name}", lead, "Authorise", refused=refused, person=person)
+    heading = f"Authorise {person.name}"
+    return _form_page(request, seen, form, heading, lead, "Authorise", refused=refused, person=person)
 
 
 @page(Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER, Role.ESCORT, Role.TECHNICIAN, Role.REQUESTER)

@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import messages
@@ -19,6 +20,7 @@ from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.ticket_forms import MomentField, ReasonForm, TimedForm
+from quarterdeck.entrypoints.web.told_changes import in_words
 from quarterdeck.entrypoints.web.watching import PLAN_WORDS, every, finding_shown, run_shown
 from quarterdeck.entrypoints.web.words import called
 from quarterdeck.inventory import api as inventory
@@ -94,16 +96,15 @@ def plan_page(request: HttpRequest, seen: Visitor, plan_id: str) -> HttpResponse
     if request.method == "POST" and roles and form.is_valid():
         if request.POST.get("content_hash", "") != plan.content_hash:
             extra, status = extra | {"moved": True}, 409
-        else:
-            fresh = stepup.stepped_up(request, seen, code)
-            if fresh is not None:
-                try:
-                    return _decided(request, fresh, plan, form)
-                except Refused as refused:
-                    moved = "content.moved" in refused.decision.codes
-                    extra |= {"moved": True} if moved else {"refused": refused.decision}
-                    status = 409 if moved else 200
-    return render(request, "monitoring/plan.html", _shown(seen, access.plan(plan_id)) | extra, status=status)
+        elif code is None:
+            try:
+                return _decided(request, seen, plan, form)
+            except Refused as refused:
+                moved = "content.moved" in refused.decision.codes
+                extra |= {"moved": True} if moved else {"refused": refused.decision}
+                status = 409 if moved else 200
+    shown = _shown(seen, access.plan(plan_id), zones.zone_of(request))
+    return render(request, "monitoring/plan.html", shown | extra, status=status)
 
 
 def _roles_for(seen: Visitor, plan_id: str) -> list[ApprovalRole]:
@@ -126,7 +127,7 @@ def _decided(request: HttpRequest, seen: Visitor, plan: PlanView, form: Decision
     return redirect("monitoring_plan", plan.id)
 
 
-def _shown(seen: Visitor, plan: PlanView) -> dict[str, Any]:
+def _shown(seen: Visitor, plan: PlanView, zone: ZoneInfo) -> dict[str, Any]:
     """Return everything that a decider reads, in reading order, and how the plan has gone since."""
     names, state = Names(), watch_state(plan, seen.now)
     code, word = PLAN_WORDS[plan.state]
@@ -146,7 +147,7 @@ def _shown(seen: Visitor, plan: PlanView) -> dict[str, Any]:
             for one in plan.decisions
         ],
         "waits": _waits(seen, plan, names),
-        "diff": list(state.changes) or [dict(one) for one in plan.differences],
+        "diff": in_words(list(state.changes) or [dict(one) for one in plan.differences], names, zone),
         "state": state,
         "runs": [run_shown(run) for run in baselines.runs(plan.id, RUNS)],
         "findings": [finding_shown(one, names) for one in baselines.findings(plan=plan.id)] if reads else [],

@@ -45,6 +45,16 @@ class ItemForm(forms.Form):
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401
         super().__init__(*arguments, **named)
         self.fields["owner"] = forms.ChoiceField(label="Owner", choices=_people())
+        for name in ("file", "sha256"):
+            self.fields[name].needed = "one of the two; a tool may go without"  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """A technique or mechanism needs its file or the hash of it; a tool may be a device without either."""
+        said: dict[str, Any] = super().clean() or {}
+        given = said.get("file") or said.get("sha256") or "sha256" in self.errors
+        if said.get("kind") not in (None, ItemKind.TOOL.value) and not given:
+            self.add_error("file", "Give the file, or its SHA-256 below.")
+        return said
 
     def item(self) -> ItemFields:
         """Return what was typed, the hash of the file where one was given."""

@@ -172,6 +172,12 @@ def bytes_words(size: int | None) -> str:
     return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 100 else f"{amount:.1f} {unit}"
 
 
+@register.filter
+def wrong_fields(form: Any) -> list[str]:  # noqa: ANN401  a Django form
+    """Return the labels of the fields that something is wrong with."""
+    return [str(bound.label) for bound in form if bound.errors]
+
+
 @register.inclusion_tag("parts/field.html")
 def field(bound: Any, autofocus: bool = False) -> dict[str, Any]:  # noqa: ANN401  a Django BoundField, which has no useful type
     """Render one form field: label, control, hint, error that names the field."""
@@ -190,4 +196,12 @@ def field(bound: Any, autofocus: bool = False) -> dict[str, Any]:  # noqa: ANN40
     if autofocus and not bound.form.errors:
         attributes["autofocus"] = "autofocus"
     grouped = kind in {"radio", "several"}
-    return {"bound": bound, "kind": kind, "control": bound if grouped else bound.as_widget(attrs=attributes)}
+    return {
+        "bound": bound,
+        "kind": kind,
+        "control": bound if grouped else bound.as_widget(attrs=attributes),
+        "wrong": [
+            "Please fill this in." if one.code == "required" else " ".join(map(str, one.messages))
+            for one in bound.errors.as_data()
+        ],
+    }

@@ -75,18 +75,16 @@ def template_page(request: HttpRequest, seen: Visitor, template_id: str) -> Http
     form = ReasonForm(posted(request))
     code = stepup.code_form(request, seen)
     context: dict[str, Any] = {"refused": None}
-    if request.method == "POST" and roles and form.is_valid():
-        fresh = stepup.stepped_up(request, seen, code)
-        if fresh is not None:
-            try:
-                keep_templates.approve(
-                    fresh.actor, CLOCK, template_id, role=ApprovalRole(request.POST.get("role", roles[0].value)),
-                    shown_hash=request.POST.get("content_hash", ""), reason=form.cleaned_data["reason"],
-                )  # fmt: skip
-                messages.success(request, f"You approved “{template.name}” for 90 days.")
-                return redirect("template", template_id)
-            except Refused as refused:
-                context["refused"] = refused.decision
+    if request.method == "POST" and roles and form.is_valid() and code is None:
+        try:
+            keep_templates.approve(
+                seen.actor, CLOCK, template_id, role=ApprovalRole(request.POST.get("role", roles[0].value)),
+                shown_hash=request.POST.get("content_hash", ""), reason=form.cleaned_data["reason"],
+            )  # fmt: skip
+            messages.success(request, f"You approved “{template.name}” for 90 days.")
+            return redirect("template", template_id)
+        except Refused as refused:
+            context["refused"] = refused.decision
     context |= {
         "template": template,
         "assets": [

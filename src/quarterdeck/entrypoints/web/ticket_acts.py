@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from quarterdeck.entrypoints.web import stepup
+from quarterdeck.entrypoints.web import next_act, stepup
 from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import ticket_for
@@ -44,7 +44,6 @@ def _button(act: Act, said: str, *roles: Role) -> Callable[..., HttpResponseBase
     return pressed
 
 
-submit = _button(lambda actor, number: requesting.submit(actor, CLOCK, number), "{number} is submitted for approval.")
 refreeze = _button(
     lambda actor, number: requesting.freeze_again(actor, CLOCK, number),
     "{number} is frozen as it is now; ask for approval.",
@@ -62,6 +61,27 @@ verify = _button(lambda actor, number: closing.ask_to_verify(actor, CLOCK, numbe
 escort = _button(
     lambda actor, number: deciding.confirm_escort(actor, CLOCK, number), "Your presence as escort is recorded."
 )
+
+
+@page(*STAFF_AT_WORK)
+@require_POST
+def submit(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
+    """Submit a draft for approval."""
+    ticket_for(seen, number)
+    requesting.submit(seen.actor, CLOCK, number)
+    say_submitted(request, seen, number)
+    return redirect("ticket", number)
+
+
+def say_submitted(request: HttpRequest, seen: Visitor, number: str) -> None:
+    """Say that a ticket is submitted, or that nobody can approve it before something more is done."""
+    lacking = next_act.lacks(tickets.hold_points(number, seen.now))
+    if not lacking:
+        messages.success(request, f"{number} is submitted. The approvers see it in their work.")
+        return
+    what = "1 thing is" if len(lacking) == 1 else f"{len(lacking)} things are"
+    said = f"{number} is submitted, but nobody can approve it yet: {what} still to be done, see below."
+    messages.warning(request, said)
 
 
 @page(*STAFF_AT_WORK)
@@ -118,14 +138,14 @@ def ask(
         "button": question.button,
         "button_css": "btn-refuse" if question.danger else "btn-primary",
     }
-    if request.method == "POST" and form.is_valid():
-        fresh = stepup.stepped_up(request, seen, code)
-        if fresh is not None:
-            try:
-                messages.success(request, act(fresh, form))
-                return redirect("ticket", ticket.number)
-            except Refused as refused:
-                context["refused"] = refused.decision
+    if request.method == "POST" and form.is_valid() and code is None:
+        try:
+            messages.success(request, act(seen, form))
+            return redirect("ticket", ticket.number)
+        except Refused as refused:
+            if stepup.NEEDED in refused.decision.codes:
+                context["code_form"] = stepup.code_form(request, seen)
+            context["refused"] = refused.decision
     return render(request, "tickets/reason.html", context)
 
 

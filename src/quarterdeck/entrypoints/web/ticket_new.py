@@ -13,6 +13,7 @@ from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import ticket_for
+from quarterdeck.entrypoints.web.ticket_acts import say_submitted
 from quarterdeck.entrypoints.web.ticket_forms import QuickLogForm, StandardForm, TicketForm, initial_of
 from quarterdeck.entrypoints.web.typed_times import NotAMoment, read_moment
 from quarterdeck.entrypoints.web.ways import told
@@ -59,7 +60,7 @@ def _saved(request: HttpRequest, seen: Visitor, ticket: TicketView) -> HttpRespo
     if request.POST.get("do") == "submit" and ticket.state is State.DRAFT:
         try:
             requesting.submit(seen.actor, CLOCK, ticket.number)
-            messages.success(request, f"{ticket.number} is submitted. The approvers see it in their work.")
+            say_submitted(request, seen, ticket.number)
         except Refused as refused:
             messages.error(request, f"Kept as the draft {ticket.number}, not submitted: {refused}")
     else:
@@ -126,16 +127,14 @@ def standard(request: HttpRequest, seen: Visitor) -> HttpResponse:
     if isinstance(shown, HttpResponse):
         return shown
     context: dict[str, Any] = {"form": form, "usable": usable, "list": shown if every else None, "code_form": code}
-    if request.method == "POST" and form.is_valid():
-        now_seen = stepup.stepped_up(request, seen, code)
-        if now_seen is not None:
-            try:
-                said = form.cleaned_data
-                made = requesting.request_standard(now_seen.actor, CLOCK, said["template"], said["window_from"])
-                messages.success(request, f"{made.number} is scheduled.")
-                return redirect("ticket", made.number)
-            except Refused as refused:
-                context["refused"] = refused.decision
+    if request.method == "POST" and form.is_valid() and code is None:
+        try:
+            said = form.cleaned_data
+            made = requesting.request_standard(seen.actor, CLOCK, said["template"], said["window_from"])
+            messages.success(request, f"{made.number} is scheduled.")
+            return redirect("ticket", made.number)
+        except Refused as refused:
+            context["refused"] = refused.decision
     return render(request, "tickets/standard.html", context)
 
 

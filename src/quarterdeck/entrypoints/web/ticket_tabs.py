@@ -20,6 +20,7 @@ from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Reading, State, TicketView
 from quarterdeck.tools import api as tools
 
+_HAVE_C_OF_THEIR_OWN = frozenset({"comments", "drift"})
 SECRET_ROLES = frozenset({"recording", "manifest", "posture", "drift", "measurement"})
 
 
@@ -44,6 +45,8 @@ def context(
     }
     asked = request.GET.get("tab", "timeline")
     chosen = asked if asked in counts else "timeline"
+    if chosen not in _HAVE_C_OF_THEIR_OWN and not ticket.is_final:
+        counts["comments"] = ("Comments", len(remarks), "c")
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "timeline": lambda: _timeline(request, names, entries, listed),
         "plan": lambda: {"items": [tools.item(item) for item in ticket.content.items]},

@@ -7,10 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from quarterdeck.entrypoints.web import consents, lists, next_act, ticket_tabs, ticket_words, ways, words
+from quarterdeck.entrypoints.web import consents, lists, next_act, ticket_tabs, ticket_words, ways, words, zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import Visitor, page
 from quarterdeck.entrypoints.web.reading import ticket_for
+from quarterdeck.entrypoints.web.told_changes import in_words
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
@@ -128,7 +129,7 @@ def ticket_page(request: HttpRequest, seen: Visitor, number: str) -> HttpRespons
         "job": job,
         "job_words": JOB_WORDS.get(job.kind, job.kind) if job else "",
         "failed_job": next(iter(jobs), None) if jobs and jobs[0].state == "failed" and not ticket.is_final else None,
-        "changes": [] if ticket.is_final else _changes(number),
+        "changes": [] if ticket.is_final else in_words(_changes(number), names, zones.zone_of(request)),
         "consent": consents.card(seen, number, names),
     }
     context |= next_act.context(ticket, seen, names, holds, busy=job is not None)

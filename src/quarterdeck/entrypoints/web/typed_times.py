@@ -70,10 +70,10 @@ def _clock(text: str) -> tuple[int, int]:
     hour, minute, half = int(found[1]), int(found[2] or 0), (found[3] or "").lower()
     if half:
         if not 1 <= hour <= 12:
-            raise NotAMoment(f"There is no {found[1]} {half}.")
+            raise NotAMoment(f"{found[1]} {half} is no time of day.")
         hour = hour % 12 + (12 if half == "pm" else 0)
     if hour > 23 or minute > 59:
-        raise NotAMoment(f"There is no time of day {text.strip()}.")
+        raise NotAMoment(f"{text.strip()} is no time of day.")
     return hour, minute
 
 

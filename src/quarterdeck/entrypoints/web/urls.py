@@ -15,6 +15,7 @@ from quarterdeck.entrypoints.web import (
     drifting,
     emergencies,
     enrol,
+    errors,
     evidence_pages,
     files,
     findings,
@@ -40,6 +41,7 @@ from quarterdeck.entrypoints.web import (
 
 _TICKET = "tickets/<str:number>/"
 urlpatterns = [
+    path("forgotten/", errors.forgotten, name="forgotten"),
     path("accounts/", include("allauth.urls")),
     path("enrol/", enrol.enrol, name="enrol"),
     path("", my_work.my_work, name="my_work"),
@@ -154,5 +156,6 @@ urlpatterns = [
     path("you/", you.you, name="you"),
     path("you/password/", you.password, name="you_password"),
     path("you/key/", you.key, name="you_key"),
+    path("you/step-up/", you.step_up, name="you_step_up"),
     path("you/codes/", you.codes, name="you_codes"),
 ]

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from quarterdeck.entrypoints.web import zones
+from quarterdeck.entrypoints.web import stepup, zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import Visitor, page, posted
 from quarterdeck.entrypoints.web.people_forms import AgreementForm, PoolForm
@@ -66,7 +66,7 @@ def agreement_add(request: HttpRequest, seen: Visitor) -> HttpResponse:
     zone = zones.zone_of(request)
     form = AgreementForm(posted(request), zone=zone, now=seen.now)
     refused = None
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid() and seen.stepped_up:
         try:
             made = personnel.add_agreement(**form.cleaned_data, time_zone=zone.key, actor=seen.actor, clock=CLOCK)
             messages.success(request, f"Agreement {made.number} of {made.vendor} is added.")
@@ -74,6 +74,7 @@ def agreement_add(request: HttpRequest, seen: Visitor) -> HttpResponse:
         except Refused as error:
             refused = error.decision
     context = {"form": form, "heading": "Add a vendor agreement", "button": "Add", "refused": refused,
+               "code_form": stepup.code_form(request, seen),
                "lead": "What the vendor's people may do, by which ways, until when."}  # fmt: skip
     return render(request, "people/form.html", context)
 
@@ -83,7 +84,7 @@ def pool_add(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """Add a pool."""
     form = PoolForm(posted(request))
     refused = None
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid() and seen.stepped_up:
         said = form.cleaned_data
         try:
             personnel.add_pool(said["name"], said["agreement"], said["members"], actor=seen.actor, clock=CLOCK)
@@ -92,6 +93,7 @@ def pool_add(request: HttpRequest, seen: Visitor) -> HttpResponse:
         except Refused as error:
             refused = error.decision
     context = {"form": form, "heading": "Add a pool", "button": "Add", "refused": refused,
+               "code_form": stepup.code_form(request, seen),
                "lead": "A ticket may name the pool; the person is bound when access is taken."}  # fmt: skip
     return render(request, "people/form.html", context)
 

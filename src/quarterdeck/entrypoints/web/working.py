@@ -115,28 +115,26 @@ def take(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
     key = personnel.key_of(seen.person.id)
     form = KeyForm(request.POST) if key is None else None
     extra: dict[str, Any] = {"code_form": code, "access_form": form}
-    if form is None or form.is_valid():
-        fresh = stepup.stepped_up(request, seen, code)
-        if fresh is not None:
-            try:
-                if form is not None:
-                    line = form.cleaned_data["public_key"]
-                    key = personnel.register_key(seen.person.id, line, actor=fresh.actor, clock=CLOCK)
-                material = take_access(
-                    fresh.actor,
-                    CLOCK,
-                    ticket=number,
-                    public_key=key.public_key if key else "",
-                    signer=wiring.signer(),
-                    door=wiring.gate_door(),
-                )
-                _keep(request, number, material)
-                messages.success(
-                    request, "Your certificate is ready. It works only for this ticket, and only until its window ends."
-                )
-                return redirect("ticket_start", number)
-            except Refused as refused:
-                extra |= {"refused": refused.decision, "form": KeyForm()}
+    if (form is None or form.is_valid()) and code is None:
+        try:
+            if form is not None:
+                line = form.cleaned_data["public_key"]
+                key = personnel.register_key(seen.person.id, line, actor=seen.actor, clock=CLOCK)
+            material = take_access(
+                seen.actor,
+                CLOCK,
+                ticket=number,
+                public_key=key.public_key if key else "",
+                signer=wiring.signer(),
+                door=wiring.gate_door(),
+            )
+            _keep(request, number, material)
+            messages.success(
+                request, "Your certificate is ready. It works only for this ticket, and only until its window ends."
+            )
+            return redirect("ticket_start", number)
+        except Refused as refused:
+            extra |= {"refused": refused.decision, "form": KeyForm()}
     return render(request, "tickets/start.html", _context(request, seen, ticket) | extra)
 
 

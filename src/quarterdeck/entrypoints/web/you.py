@@ -12,6 +12,7 @@ from quarterdeck.entrypoints.web import stepup
 from quarterdeck.entrypoints.web.pages import Visitor, page
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.working import KeyForm
+from quarterdeck.kernel.actors import STEP_UP_MAX_AGE
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
 
@@ -39,11 +40,13 @@ class PasswordForm(forms.Form):
 @page()
 def you(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """The page of the own login."""
-    return render(request, "people/you.html", _context(seen))
+    return render(request, "people/you.html", _context(request, seen))
 
 
-def _context(seen: Visitor) -> dict[str, Any]:
+def _context(request: HttpRequest, seen: Visitor) -> dict[str, Any]:
     return {
+        "code_forms": _code_forms(request, seen),
+        "fresh_until": seen.actor.mfa_at + STEP_UP_MAX_AGE if seen.stepped_up and seen.actor.mfa_at else None,
         "key": personnel.key_of(seen.person.id),
         "tokens": personnel.tokens_of(seen.person.id, seen.now),
         "password_form": PasswordForm(),
@@ -51,10 +54,29 @@ def _context(seen: Visitor) -> dict[str, Any]:
     }
 
 
+def _code_forms(request: HttpRequest, seen: Visitor) -> dict[str, stepup.CodeForm | None]:
+    """Return a field for the code for each form of the page; the one that was sent keeps what was wrong with it."""
+    sent = request.resolver_match.url_name if request.resolver_match else ""
+    return {
+        name: stepup.code_form(request, seen)
+        if seen.stepped_up or sent == f"you_{name}"
+        else stepup.CodeForm(auto_id=f"{name}_%s")
+        for name in ("step_up", "key", "password", "codes")
+    }
+
+
+@page()
+@require_POST
+def step_up(request: HttpRequest, seen: Visitor) -> HttpResponse:
+    """Show the second factor again, so that acts may follow for ten minutes."""
+    if not seen.stepped_up:
+        return render(request, "people/you.html", _context(request, seen))
+    messages.success(request, "Accepted. For ten minutes nothing asks for another code.")
+    return redirect("you")
+
+
 def _again(request: HttpRequest, seen: Visitor, refused: Refused, **more: object) -> HttpResponse:
-    if stepup.NEEDED in refused.decision.codes:
-        return stepup.ask_and_repeat(request)
-    return render(request, "people/you.html", _context(seen) | {"refused": refused.decision} | more)
+    return render(request, "people/you.html", _context(request, seen) | {"refused": refused.decision} | more)
 
 
 @page()
@@ -62,8 +84,8 @@ def _again(request: HttpRequest, seen: Visitor, refused: Refused, **more: object
 def password(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """Change the password; every session and token ends."""
     form = PasswordForm(request.POST)
-    if not form.is_valid():
-        return render(request, "people/you.html", _context(seen) | {"password_form": form, "form": form})
+    if not form.is_valid() or not seen.stepped_up:
+        return render(request, "people/you.html", _context(request, seen) | {"password_form": form, "form": form})
     try:
         personnel.change_password(form.cleaned_data["old"], form.cleaned_data["new"], actor=seen.actor, clock=CLOCK)
     except Refused as refused:
@@ -77,8 +99,8 @@ def password(request: HttpRequest, seen: Visitor) -> HttpResponse:
 def key(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """Register the own SSH key in place of the one before."""
     form = KeyForm(request.POST)
-    if not form.is_valid():
-        return render(request, "people/you.html", _context(seen) | {"key_form": form, "form": form})
+    if not form.is_valid() or not seen.stepped_up:
+        return render(request, "people/you.html", _context(request, seen) | {"key_form": form, "form": form})
     try:
         made = personnel.register_key(seen.person.id, form.cleaned_data["public_key"], actor=seen.actor, clock=CLOCK)
     except Refused as refused:
@@ -91,5 +113,7 @@ def key(request: HttpRequest, seen: Visitor) -> HttpResponse:
 @require_POST
 def codes(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """Make new recovery codes and show them this once."""
+    if not seen.stepped_up:
+        return render(request, "people/you.html", _context(request, seen))
     made = personnel.renew_recovery_codes(actor=seen.actor, clock=CLOCK)
     return render(request, "people/codes.html", {"codes": made})
