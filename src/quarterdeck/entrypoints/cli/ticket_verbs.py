@@ -5,14 +5,16 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Failed, Server
 from quarterdeck.entrypoints.cli.showing import JsonValue, clean, confirm, show_json, show_rows, table
-from quarterdeck.entrypoints.cli.ticket_file import EXAMPLE, read_ticket
+from quarterdeck.entrypoints.cli.ticket_file import example, read_ticket, with_ids
+from quarterdeck.entrypoints.cli.ticket_page import hold_lines, notice_warning
 from quarterdeck.entrypoints.cli.verbs import Group, Handler, as_row, as_rows, flag, option, text_of
+from quarterdeck.kernel.clock import SystemClock
 
 COLUMNS = {"Number": "number", "State": "state", "From": "window_from", "Until": "window_until", "Title": "title"}
 PLAIN = {
-    "submit": "freeze the draft and submit it for approval",
     "freeze": "freeze anew after a register changed",
     "confirm-escort": "confirm, as the named escort, that you are there",
     "prepare": "ask for pre-checks, backup proof, sole path and baseline",
@@ -37,6 +39,7 @@ def add(verbs: Group) -> None:
     made.add_argument("file", help="the whole ticket as a TOML file")
     flag(_numbered(nouns, "show", "show a ticket with hold points and evidence", show_ticket), "--json", "print JSON")
     flag(_numbered(nouns, "timeline", "show every act about a ticket", timeline), "--json", "print JSON")
+    _numbered(nouns, "submit", "freeze the draft and submit it for approval", submit)
     for name, words in PLAIN.items():
         _numbered(nouns, name, words, partial(plain_act, name))
     for name, words in (("approve", "approve exactly the content shown"), ("refuse", "refuse the ticket")):
@@ -86,19 +89,24 @@ def list_tickets(arguments: argparse.Namespace) -> int:
 def new_ticket(arguments: argparse.Namespace) -> int:
     """Make a draft."""
     if arguments.example:
-        print(EXAMPLE, end="")
+        print(example(SystemClock().now().astimezone()), end="")
         return 0
     if not arguments.file:
         raise Failed("Name the ticket's file, or print an example with --example.")
-    body = read_ticket(Path(arguments.file)) | ({"emergency": True} if arguments.emergency else {})
-    return _tell(Server().post("/tickets", body))
+    server = Server()
+    body = with_ids(read_ticket(Path(arguments.file)), Names(server))
+    made = server.post("/tickets", body | ({"emergency": True} if arguments.emergency else {}))
+    _tell(made)
+    print(notice_warning(as_row(made), SystemClock().now().astimezone()), end="")
+    return 0
 
 
 def edit_ticket(arguments: argparse.Namespace) -> int:
     """Replace the content of a ticket."""
     server = Server(code=arguments.code)
     version = as_row(as_row(server.get(ticket_path(arguments.number)))["ticket"])["version"]
-    return _tell(server.put(ticket_path(arguments.number), read_ticket(Path(arguments.file)) | {"version": version}))
+    body = with_ids(read_ticket(Path(arguments.file)), Names(server)) | {"version": version}
+    return _tell(server.put(ticket_path(arguments.number), body))
 
 
 def show_ticket(arguments: argparse.Namespace) -> int:
@@ -155,6 +163,19 @@ def timeline(arguments: argparse.Namespace) -> int:
 def plain_act(name: str, arguments: argparse.Namespace) -> int:
     """Do an act that needs nothing but the ticket's number."""
     return _tell(Server(code=arguments.code).post(f"{ticket_path(arguments.number)}/{name}"))
+
+
+def submit(arguments: argparse.Namespace) -> int:
+    """Submit, then say what an approval would still be refused for."""
+    server = Server(code=arguments.code)
+    row = as_row(server.post(f"{ticket_path(arguments.number)}/submit"))
+    _tell(row)
+    page = as_row(server.get(ticket_path(arguments.number)))
+    lines = hold_lines([hold for hold in as_rows(page["hold_points"]) if text_of(hold, "before") == "approve"])
+    if lines:
+        print("It can't be approved before this is mended:\n" + "\n".join(lines))
+    print(notice_warning(row, SystemClock().now().astimezone()), end="")
+    return 0
 
 
 def decide(name: str, arguments: argparse.Namespace) -> int:
