@@ -10,7 +10,10 @@ from tests.ticket_yard import build_yard
 from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Failed
 from quarterdeck.entrypoints.cli.ticket_file import example, read_ticket, with_ids
+from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.clock import SystemClock
+from quarterdeck.tickets.api import TicketAsset
+from quarterdeck.workflows import request
 
 pytestmark = pytest.mark.django_db
 
@@ -69,3 +72,17 @@ def test_the_server_refuses_a_field_that_it_does_not_know(yard):
     answer = Caller(yard.shop, "iris").call("post", "/tickets", body)
     assert answer.status_code == 422
     assert b"rsk" in answer.content
+
+
+def test_work_over_a_connection_without_account_waits_for_one(yard):
+    caller = Caller(yard.shop, "iris")
+    asset = inventory.add_asset(
+        inventory.AssetFields(hostname="pc01", category="contractor_risk_managed", owner=yard.shop.ids["iris"]),
+        actor=yard.actor("iris"), clock=yard.clock,
+    )  # fmt: skip
+    link = inventory.set_connection(
+        asset.id, inventory.ConnectionFields("192.0.2.7", ""), actor=yard.actor("iris"), clock=yard.clock
+    )
+    view = request.request(yard.actor("iris"), yard.clock, yard.content(assets=(TicketAsset(asset.id, link.id),)))
+    holds = caller.call("get", f"/tickets/{view.number}").json()["hold_points"]
+    assert "The connection to pc01 names no account." in {hold["sentence"] for hold in holds}
