@@ -3,11 +3,13 @@
 import os
 import signal
 import sqlite3
+import subprocess
 import sys
 import time
 
 import pytest
 
+from quarterdeck.adapters.ssh_signature import SshKeygenSigner
 from quarterdeck.config.api import load
 from quarterdeck.entrypoints.supervisor import machine_checks, sealed_keys
 from quarterdeck.entrypoints.supervisor.children import Child, Recipe
@@ -54,6 +56,12 @@ def test_a_malformed_roster_names_the_mistake(text, part):
 def test_a_roster_that_is_not_there_is_a_sentence(tmp_path):
     with pytest.raises(MalformedRoster, match="cannot be read"):
         read_file(tmp_path / "none.toml")
+
+
+def test_the_fingerprint_is_the_one_that_ssh_keygen_and_the_verifier_print(tmp_path):
+    signer = SshKeygenSigner.create(tmp_path / "key", "example")
+    told = subprocess.run(["ssh-keygen", "-l", "-f", tmp_path / "key.pub"], capture_output=True, text=True, check=True)
+    assert signer.shown_fingerprint() == told.stdout.split()[1]
 
 
 def test_preparing_makes_everything_private_and_only_once():
