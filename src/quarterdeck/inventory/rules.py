@@ -191,7 +191,7 @@ def may_connect(connection: ConnectionView) -> Decision:
         bool(connection.host_identity),
         "host_identity.missing",
         "No host key is pinned for this connection, so the gate could not tell the machine from an impostor.",
-        "Read the key on the machine itself and set it: qd gate target-setup prints it.",
+        "Read /etc/ssh/ssh_host_ecdsa_key.pub on the machine itself and set type and key.",
     )
     return Decision(check_connection(connection.fields).reasons + named.reasons + pinned.reasons)
 

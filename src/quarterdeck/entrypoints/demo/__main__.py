@@ -121,7 +121,7 @@ def _target(house: Shop) -> str:
     shop.make_key(stage.folder / "target" / "host_key")
     etc = stage.folder / "target" / "ssh"
     told = stage.qd(
-        *("gate", "target-setup", SERVER, "--account", ACCOUNT, "--json"),
+        *("gate", "target-setup", SERVER, "--account", ACCOUNT, "--unlisted", "--json"),
         *("--folder", str(etc), "--drop-in", str(etc / "00-quarterdeck.conf")),
     )
     files = json.loads(told)
