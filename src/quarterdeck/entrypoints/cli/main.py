@@ -9,6 +9,7 @@ from quarterdeck import __version__
 from quarterdeck.entrypoints.cli import (
     access_verbs,
     capture_verbs,
+    listing_verbs,
     login_verbs,
     monitoring_verbs,
     package_verbs,
@@ -34,6 +35,7 @@ _MODULES = (
     capture_verbs,
     monitoring_verbs,
     register_verbs,
+    listing_verbs,
     package_verbs,
     server_verbs,
 )
