@@ -19,7 +19,7 @@ from quarterdeck.entrypoints.cli import (
 )
 from quarterdeck.entrypoints.cli.server import Failed
 from quarterdeck.entrypoints.cli.showing import complain
-from quarterdeck.entrypoints.cli.verbs import Group
+from quarterdeck.entrypoints.cli.verbs import Group, Parser
 
 REFUSED = 1
 EPILOG = """\
@@ -43,7 +43,7 @@ _MODULES = (
 
 def parser() -> argparse.ArgumentParser:
     """Return the whole command line."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="qd",
         description="Maintenance of systems that hold CUI: tickets, access, evidence.",
         epilog=EPILOG,
