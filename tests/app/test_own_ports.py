@@ -12,7 +12,7 @@ from quarterdeck.entrypoints.demo.stage import DemoFailed, set_up
 class _Web(BaseHTTPRequestHandler):
     """The web of a start whose token is "ours"."""
 
-    def do_HEAD(self):
+    def do_GET(self):
         self.send_response(404)
         self.send_header(START_HEADER, "ours")
         self.end_headers()

@@ -57,7 +57,7 @@ def web_answers(host: str, port: int, token: str) -> bool:
     """True when the web there is the one that was started with this token."""
     asked = http.client.HTTPConnection(reached_at(host), port, timeout=PROBE_SECONDS)
     try:
-        asked.request("HEAD", "/api/v1/")
+        asked.request("GET", "/enrol/")
         return asked.getresponse().getheader(START_HEADER) == token
     except (OSError, http.client.HTTPException):
         return False
