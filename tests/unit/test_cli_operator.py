@@ -87,6 +87,15 @@ def test_an_unknown_owner_is_a_sentence():
         prepare(load(), "nobody-here")
 
 
+def test_doctor_before_init_says_it_once_and_calls_nothing_ok_that_it_cannot_see(monkeypatch, tmp_path):
+    monkeypatch.setenv("QD_DATA_DIR", str(tmp_path / "none"))
+    load.cache_clear()
+    found = [*machine_checks.permissions(load()), *machine_checks.separation(load())]
+    load.cache_clear()
+    assert [(one.topic, one.grade) for one in found] == [("permissions", Grade.WRONG), ("separation", Grade.NOTE)]
+    assert found[0].next_step == "Run `qd init`."
+
+
 def test_doctor_sees_a_key_that_others_may_read():
     config = load()
     prepare(config)

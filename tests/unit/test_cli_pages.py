@@ -1,5 +1,9 @@
 """What `qd` prints: hold points with their next step, reasons one a line, near words for a typing error."""
 
+import hashlib
+import subprocess
+import sys
+
 import pytest
 
 from quarterdeck.entrypoints.cli.capture_verbs import with_words
@@ -63,3 +67,13 @@ def test_a_difference_says_how_it_differs():
     item = {"kind": "changed", "codes": ["owner_changed"]}
     assert with_words(item)["what"] == "changed, owner changed"
     assert with_words({"kind": "changed", "codes": []})["what"] == "changed"
+
+
+def test_the_verifier_can_be_written_for_others(tmp_path, capsys):
+    target = tmp_path / "verify.pyz"
+    assert main(["verify", "--write", str(target)]) == 0
+    assert hashlib.sha256(target.read_bytes()).hexdigest() in capsys.readouterr().out
+    done = subprocess.run([sys.executable, "-I", target, "--help"], capture_output=True, text=True)
+    assert "usage" in done.stdout
+    assert main(["verify", "--write", str(target)]) == 1
+    assert main(["verify"]) == 1
