@@ -1,8 +1,36 @@
 """ASGI application for uvicorn."""
 
 import os
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Any
 
-from django.core.asgi import get_asgi_application
+import django
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIHandler
+from django.http.response import HttpResponseBase
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "quarterdeck.settings")
-application = get_asgi_application()
+
+
+class Application(ASGIHandler):
+    """Django's handler, with files sent piece by piece: Django itself reads the whole file into memory, and warns."""
+
+    async def send_response(self, response: HttpResponseBase, send: Any) -> None:  # noqa: ANN401  the ASGI callable
+        """Send the response."""
+        if response.streaming and not getattr(response, "is_async", False):
+            response.streaming_content = _in_pieces(response.streaming_content)  # type: ignore[attr-defined]
+        await super().send_response(response, send)
+
+
+def _next(left: Iterator[bytes]) -> bytes | None:
+    return next(left, None)
+
+
+async def _in_pieces(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
+    left = iter(parts)
+    while (part := await sync_to_async(_next)(left)) is not None:
+        yield part
+
+
+django.setup(set_prefix=False)
+application = Application()

@@ -3,10 +3,13 @@
 import json
 
 from quarterdeck_verify.contents import Completeness
-from quarterdeck_verify.findings import plain
+from quarterdeck_verify.findings import Findings, plain
 from quarterdeck_verify.verification import Report, State, Verdict
 
 MAX_LISTED = 20
+# Without its bytes nothing that rests on a file can be checked: each such check fails for this one reason.
+_CAUSES = frozenset({"member.unreadable"})
+_OF_THEIR_OWN = ("member.changed", "member.unexpected", "member.unlisted", "signer.", "anchor.contradicts")
 
 _LABELS = {
     "intact": "Intact",
@@ -39,12 +42,27 @@ def as_text(report: Report, path: str) -> str:
     lines.append("Not checked:")
     lines += [f"  - {plain(note, 400)}" for note in report.not_checked]
     if report.findings:
-        lines += ["", f"What is wrong ({report.findings.total}):"]
-        lines += [f"  - {finding.where}: {finding.sentence}" for finding in report.findings]
-        hidden = report.findings.total - len(list(report.findings))
-        lines += [f"  - and {hidden} more"] if hidden else []
+        lines += ["", *_wrong(report.findings)]
     lines += ["", f"{report.verdict}: {_MEANING[report.verdict]}"]
     return "\n".join(lines) + "\n"
+
+
+def _wrong(findings: Findings) -> list[str]:
+    """Return what is wrong, the cause first: what only follows from a file that can't be read is counted."""
+    kept = list(findings)
+    causes = [finding for finding in kept if finding.code in _CAUSES]
+    if not causes:
+        named, follows = kept, 0
+    else:
+        unread = {finding.where for finding in causes}
+        named = causes + [f for f in kept if f.code.startswith(_OF_THEIR_OWN) and f.where not in unread]
+        follows = len(kept) - len(named)
+    lines = [f"What is wrong ({findings.total}):" if not follows else "What is wrong:"]
+    lines += [f"  - {finding.where}: {finding.sentence}" for finding in named]
+    if follows:
+        lines.append(f"  - {follows} further checks fail, which may follow from this; --json lists them.")
+    hidden = findings.total - len(kept)
+    return [*lines, *([f"  - and {hidden} more"] if hidden else [])]
 
 
 def as_json(report: Report, path: str) -> str:

@@ -169,6 +169,8 @@ def _anchored(report: Report, outside: _Outside) -> Check:
         sentence = "No checkpoint from outside was given: who holds the sealing key could have rewritten everything."
         return Check(State.NOT_CHECKED, sentence + " Give one that was mailed with --anchor.")
     relevant = found.ticket_seqs or found.seqs
+    if report.findings and not anchoring.covered and not anchoring.notes:
+        return Check(State.NOT_CHECKED, "The package is damaged, so no checkpoint could be held against it.")
     if not any(seq < anchoring.covered for seq in relevant):
         told = " ".join(anchoring.notes) or "The anchors are older than every ticket entry of this package."
         return Check(State.NOT_CHECKED, told)

@@ -186,6 +186,17 @@ def test_before_init_the_operator_is_told_what_to_do(installation, words):
     assert "qd init" in done.stdout + done.stderr or "qd backup" in done.stderr
 
 
+@pytest.mark.parametrize("knob", ["QD_WEB_PORT", "QD_GATE_PORT"])
+def test_a_port_that_another_program_holds_is_refused_before_anything_starts(installation, knob):
+    installation.init()
+    port = installation.environment[knob]
+    with socket.create_server(("127.0.0.1", int(port))):
+        done = installation.qd("up", expect=1)
+    assert f"Port {port} is in use" in done.stderr
+    assert knob in done.stderr
+    assert not (installation.folder / "data" / "run" / "supervisor.json").exists()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away: not run here as an ordinary user")
 def test_a_place_that_the_owner_cannot_reach_is_a_sentence(tmp_path):
     installation = Installation(tmp_path)

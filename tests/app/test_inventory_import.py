@@ -185,3 +185,14 @@ def test_a_full_disk_leaves_nothing(keep, data_dir):
     assert codes(inventory.apply_import, plan(), file=GOOD, **keep) == ("store.failed",)
     assert inventory.assets() == []
     assert evidence.head().size == 0
+
+
+def test_a_windows_pc_comes_in_and_gets_its_account_later(keep):
+    bare = b"hostname,category,ip\r\npc01,crma,192.0.2.7\r\n"
+    inventory.apply_import(plan(bare), file=bare, **keep)
+    (before,) = inventory.assets()[0].connections
+    assert inventory.may_connect(before).codes[0] == "target_account.missing"
+    named = b"hostname,ip,account\r\npc01,192.0.2.7,maint\r\n"
+    inventory.apply_import(plan(named), file=named, **keep)
+    (after,) = inventory.assets()[0].connections
+    assert (after.id, after.target_account) == (before.id, "maint")

@@ -14,6 +14,7 @@ from quarterdeck.entrypoints.supervisor import (
     backup,
     doctor,
     init,
+    kept_checkpoint,
     restore,
     signing_key,
     target_setup,
@@ -30,6 +31,7 @@ OPERATOR = {
     "restore": restore,
     "ledger verify": verify_ledger,
     "ledger key": signing_key,
+    "ledger checkpoint": kept_checkpoint,
     "gate target-setup": target_setup,
 }
 HEAD = """\

@@ -20,7 +20,8 @@ from tests.attack.package_fixture import (
 )
 
 from quarterdeck_verify import checkpoint, package, report, signers, trust, zipformat
-from quarterdeck_verify.verification import Verdict, verify
+from quarterdeck_verify.findings import Findings
+from quarterdeck_verify.verification import Check, Report, State, Verdict, verify
 
 MASKS = (0x01, 0x20, 0x80)
 SAMPLE = 150
@@ -174,3 +175,17 @@ def test_rubbish_instead_of_each_member(tiny, tmp_path):
                 assert found.exit_code == 1, (name, data[:20])
                 assert report.as_text(found, "x").isascii()
                 assert report.as_json(found, "x")
+
+
+def test_one_damaged_byte_is_told_as_one_cause_without_false_reasons():
+    judged = Report(Findings(), dict.fromkeys(("intact", "signed", "anchored", "time"), Check(State.FAILED, "x")))
+    judged.findings.add("member.unreadable", "data/artifacts/a.json", "Its bytes do not fit the checksum.")
+    for number in range(22):
+        judged.findings.add("entry.artifact", f"entry {number}", "Its artifact is not here.")
+    judged.findings.add("member.unexpected", "data/other", "A package has no place for this file.")
+    told = report.as_text(judged, "package.zip").splitlines()
+    assert told[told.index("What is wrong:") + 1 :][:3] == [
+        "  - data/artifacts/a.json: Its bytes do not fit the checksum.",
+        "  - data/other: A package has no place for this file.",
+        "  - 22 further checks fail, which may follow from this; --json lists them.",
+    ]

@@ -1,15 +1,21 @@
 """The files of `qd`: token, ticket, ssh material; private from the first byte; malformed ones are a sentence."""
 
 import json
+import re
 import stat
+from datetime import datetime, timedelta
 
 import pytest
 
+from quarterdeck.entrypoints.api.allowance_schemas import AllowanceIn
+from quarterdeck.entrypoints.api.ticket_schemas import PlaceIn, RequestIn
 from quarterdeck.entrypoints.cli import access_verbs, token_file
 from quarterdeck.entrypoints.cli.server import Failed
-from quarterdeck.entrypoints.cli.ticket_file import EXAMPLE, read_ticket
+from quarterdeck.entrypoints.cli.ticket_file import ALLOWANCE_KEYS, KEYS, PLACE_KEYS, example, read_ticket
+from quarterdeck.entrypoints.cli.ticket_page import notice_warning
 from quarterdeck.entrypoints.cli.token_file import NoToken, Token
 
+NOW = datetime.fromisoformat("2026-11-23T18:00:00-05:00")
 TOKEN = Token("https://qd.example.test", "max@example.test", "secret", "2026-11-24T00:00:00Z")
 
 
@@ -63,12 +69,42 @@ def test_forgetting_twice_is_fine():
 
 
 def test_the_example_of_a_ticket_can_be_read(tmp_path):
-    (tmp_path / "t.toml").write_text(EXAMPLE)
+    (tmp_path / "t.toml").write_text(example(NOW))
     body = read_ticket(tmp_path / "t.toml")
-    assert body["window_from"] == "2026-11-23T18:00:00-05:00"
-    assert body["assets"] == [{"asset": "as_...", "connection": "co_..."}]
+    assert body["window_from"] == "2026-11-23T18:15:00-05:00"
     assert body["allowance"] == {"command": True, "from_target": False}
     json.dumps(body)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("rsk = 'low'", "no field rsk. Did you mean risk?"),
+        ("[allowance]\ncomand = true", "no field allowance.comand. Did you mean command?"),
+        ("[[assets]]\nconection = 'co_1'", "no field assets.conection. Did you mean connection?"),
+    ],
+)
+def test_a_mistyped_field_is_refused_with_the_near_one(tmp_path, text, part):
+    (tmp_path / "t.toml").write_text(text)
+    with pytest.raises(Failed, match=re.escape(part)):
+        read_ticket(tmp_path / "t.toml")
+
+
+def test_the_known_fields_are_those_of_the_server():
+    assert set(RequestIn.model_fields) == KEYS
+    assert set(PlaceIn.model_fields) == PLACE_KEYS
+    assert set(AllowanceIn.model_fields) == ALLOWANCE_KEYS
+
+
+@pytest.mark.parametrize(
+    ("hours", "starts", "said"), [(0, 1, ""), (24, 25, ""), (24, 23, "later than its window"), (24, 2, "has ended")]
+)
+def test_a_window_nearer_than_the_notice_is_said(hours, starts, said):
+    start = NOW + timedelta(hours=starts)
+    told = {"notice_hours": hours, "maintenance_type": "preventive", "window_from": start.isoformat(),
+            "window_until": (start + timedelta(hours=2)).isoformat()}  # fmt: skip
+    assert said in notice_warning(told, NOW)
+    assert bool(said) == bool(notice_warning(told, NOW))
 
 
 def test_a_moment_without_offset_is_refused(tmp_path):

@@ -3,11 +3,13 @@
 import os
 import signal
 import sqlite3
+import subprocess
 import sys
 import time
 
 import pytest
 
+from quarterdeck.adapters.ssh_signature import SshKeygenSigner
 from quarterdeck.config.api import load
 from quarterdeck.entrypoints.supervisor import machine_checks, sealed_keys
 from quarterdeck.entrypoints.supervisor.children import Child, Recipe
@@ -56,6 +58,12 @@ def test_a_roster_that_is_not_there_is_a_sentence(tmp_path):
         read_file(tmp_path / "none.toml")
 
 
+def test_the_fingerprint_is_the_one_that_ssh_keygen_and_the_verifier_print(tmp_path):
+    signer = SshKeygenSigner.create(tmp_path / "key", "example")
+    told = subprocess.run(["ssh-keygen", "-l", "-f", tmp_path / "key.pub"], capture_output=True, text=True, check=True)
+    assert signer.shown_fingerprint() == told.stdout.split()[1]
+
+
 def test_preparing_makes_everything_private_and_only_once():
     config = load()
     assert prepare(config)
@@ -77,6 +85,15 @@ def test_an_unknown_owner_is_a_sentence():
     match = "no user 'nobody-here'" if os.geteuid() == 0 else "Only root"
     with pytest.raises(Unusable, match=match):
         prepare(load(), "nobody-here")
+
+
+def test_doctor_before_init_says_it_once_and_calls_nothing_ok_that_it_cannot_see(monkeypatch, tmp_path):
+    monkeypatch.setenv("QD_DATA_DIR", str(tmp_path / "none"))
+    load.cache_clear()
+    found = [*machine_checks.permissions(load()), *machine_checks.separation(load())]
+    load.cache_clear()
+    assert [(one.topic, one.grade) for one in found] == [("permissions", Grade.WRONG), ("separation", Grade.NOTE)]
+    assert found[0].next_step == "Run `qd init`."
 
 
 def test_doctor_sees_a_key_that_others_may_read():

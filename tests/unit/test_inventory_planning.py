@@ -177,10 +177,22 @@ def test_a_connection_changes_only_where_the_row_says_so():
     assert [(d.field, d.old, d.new) for d in row.differences] == [("port", "22", "2222")]
 
 
-def test_half_a_connection_is_an_error():
-    assert [code for _, _, code in problems("hostname,category,address\ndb01,crma,192.0.2.7\n")] == [
-        "target_account.grammar"
-    ]
+def test_an_address_comes_in_without_account():
+    row = plan("hostname,category,address\npc01,crma,192.0.2.7\n").rows[0]
+    assert (row.connection.address, row.connection.target_account, row.connection.elevation) == (
+        "192.0.2.7",
+        "",
+        "none",
+    )
+
+
+def test_an_account_without_address_is_an_error():
+    assert [code for _, _, code in problems("hostname,category,account\ndb01,crma,maint\n")] == ["address.grammar"]
+
+
+def test_an_ignored_column_with_a_near_name_says_how_to_map_it():
+    told = " ".join(plan("hostname,Kategory,Shoe size\nweb01,crma,42\n").notices)
+    assert "Kategory (did you mean category? Then --map Kategory=category), Shoe size." in told
 
 
 def test_several_connections_are_not_guessed_at():

@@ -137,7 +137,7 @@ def test_an_address_is_one_machine(address):
     assert check_connection(replace(BY_SSH, address=address)).codes == ("address.grammar",)
 
 
-@pytest.mark.parametrize("account", ["", "-l", "Root", "ma int", "maint\n", "a" * 33, "1st", "$USER"])
+@pytest.mark.parametrize("account", ["-l", "Root", "ma int", "maint\n", "a" * 33, "1st", "$USER"])
 def test_an_account_is_a_login_name(account):
     assert check_connection(replace(BY_SSH, target_account=account)).codes == ("target_account.grammar",)
 
@@ -224,3 +224,9 @@ def seen(**change):
 )
 def test_what_an_entry_point_lacks_is_a_gap(change, codes):
     assert gaps_of(seen(**change), TODAY).codes == codes
+
+
+def test_an_address_without_account_stands_but_nothing_opens_over_it():
+    assert check_connection(replace(BY_SSH, target_account="")).allowed
+    view = ConnectionView("co_1", "as_1", BY_SSH.method, BY_SSH.address, 22, KEY, "", "none", ())
+    assert may_connect(view).codes == ("target_account.missing",)

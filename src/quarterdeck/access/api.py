@@ -64,7 +64,17 @@ from quarterdeck.access.sole_path import (
     doors_of_server,
     parse_effective,
 )
-from quarterdeck.access.target_setup import DROP_IN, FOLDER, expected_target, target_files, target_script
+from quarterdeck.access.target_setup import (
+    BACKUPS,
+    DROP_IN,
+    FOLDER,
+    MAIN_CONFIG,
+    RELOAD,
+    expected_target,
+    reload_by,
+    target_files,
+    target_script,
+)
 from quarterdeck.access.terms import (
     GRANT_EVENTS,
     LONGEST_CADENCE_HOURS,
@@ -82,6 +92,7 @@ from quarterdeck.access.terms import (
 )
 
 __all__ = [
+    "BACKUPS",
     "DEFAULT_FOLDER",
     "DROP_IN",
     "ENDING_ROLES",
@@ -90,7 +101,9 @@ __all__ = [
     "LONGEST_CADENCE_HOURS",
     "LONGEST_GRANT",
     "LONGEST_PLAN",
+    "MAIN_CONFIG",
     "PLAN_TRANSITIONS",
+    "RELOAD",
     "SERIAL_EVENTS",
     "SHORTEST_CADENCE_HOURS",
     "Admissible",
@@ -159,6 +172,7 @@ __all__ = [
     "read_certificate",
     "read_public_key",
     "record_serial",
+    "reload_by",
     "revoke",
     "revoke_for",
     "target_files",

@@ -29,6 +29,11 @@ fi
 _END = "QUARTERDECK_END"
 
 
+def reload_by(pid_file: str) -> str:
+    """Return the script's lines that reload the one sshd whose process id stands in this file."""
+    return f'kill -HUP "$(cat {shlex.quote(pid_file)})"\n'
+
+
 def target_files(
     *,
     hostname: str,

@@ -61,6 +61,11 @@ class SshKeygenSigner:
         """Return the SHA-256 fingerprint of the public key in hexadecimal: an entry can carry it."""
         return hashlib.sha256(base64.b64decode(self.public_line().split()[1])).hexdigest()
 
+    def shown_fingerprint(self) -> str:
+        """Return the fingerprint as a person compares it: `SHA256:...`, as ssh-keygen -l and the verifier print it."""
+        digest = hashlib.sha256(base64.b64decode(self.public_line().split()[1])).digest()
+        return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
     def allowed_signers_line(self, origin: str) -> str:
         """Return the line that pins this key for checkpoints and packages of the log `origin`."""
         namespaces = f'namespaces="{CHECKPOINT_NAMESPACE},{PACKAGE_NAMESPACE}"'

@@ -1,5 +1,6 @@
 """Columns of the CSV: which header means which field, and how a field is written in a cell, both ways."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -119,6 +120,12 @@ def _refuse_unknown(explicit: Mapping[str, str], header: Sequence[str]) -> None:
                     f"Choose one of: {', '.join(COLUMNS)}; or leave it empty to ignore the column.",
                 )
             )
+
+
+def near_field(header: str) -> str:
+    """Return the field whose name is near this header, empty when none is."""
+    near = difflib.get_close_matches(header.casefold(), _FIELD_OF, n=1, cutoff=0.7)
+    return _FIELD_OF[near[0]] if near else ""
 
 
 def _column(name: str, explicit: Mapping[str, str]) -> Column:

@@ -114,7 +114,7 @@ class Connection(InventoryRow):
     address = models.CharField(max_length=253)
     port = models.PositiveIntegerField()
     host_identity = models.CharField(max_length=1300, blank=True)
-    target_account = models.CharField(max_length=32)
+    target_account = models.CharField(max_length=32, blank=True)
     elevation = models.CharField(max_length=8, choices=_choices(Elevation))
     watched_roots = models.JSONField(default=list)
 
@@ -131,7 +131,7 @@ class Connection(InventoryRow):
                 condition=~Q(address="") & ~Q(address__startswith="-"), name="connection_address_no_option"
             ),
             models.CheckConstraint(
-                condition=~Q(target_account="") & ~Q(target_account__startswith="-"),
+                condition=~Q(target_account__startswith="-"),
                 name="connection_account_no_option",
             ),
             models.CheckConstraint(
@@ -144,7 +144,7 @@ class Connection(InventoryRow):
         ]
 
     def __str__(self) -> str:
-        return f"{self.target_account} at {self.address}"
+        return f"{self.target_account or 'no account'} at {self.address}"
 
 
 class EntryPoint(InventoryRow):

@@ -6,6 +6,7 @@ refused. By default one bad row stops the whole import; with `skip_bad_rows` the
 
 import hashlib
 import json
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -19,6 +20,7 @@ from quarterdeck.inventory.columns import (
     asset_cells,
     connection_cells,
     map_columns,
+    near_field,
 )
 from quarterdeck.inventory.ports import OwnerDirectory
 from quarterdeck.inventory.rules import shown
@@ -264,7 +266,7 @@ def _notices(columns: Sequence[Column], rows: Sequence[PlannedRow], existing: Se
     found = []
     ignored = [column.header for column in columns if not column.field]
     if ignored:
-        found.append(f"Ignored columns: {', '.join(ignored[:20])}. Map them if they mean something.")
+        found.append(f"Ignored columns: {', '.join(map(_ignored, ignored[:20]))}. Map them if they mean something.")
     guessed = [f"{column.header} as {column.field}" for column in columns if column.guessed]
     if guessed:
         found.append(f"Guessed columns: {', '.join(guessed)}.")
@@ -272,6 +274,11 @@ def _notices(columns: Sequence[Column], rows: Sequence[PlannedRow], existing: Se
     if absent and rows:
         found.append(f"{absent} asset{'s' if absent > 1 else ''} of the inventory not in this file: left as they are.")
     return found
+
+
+def _ignored(header: str) -> str:
+    field = near_field(header)
+    return f"{header} (did you mean {field}? Then --map {shlex.quote(f'{header}={field}')})" if field else header
 
 
 def export_rows(assets: Sequence[AssetView], email_of: Callable[[str], str]) -> bytes:

@@ -144,11 +144,13 @@ def _connection_reasons(fields: ConnectionFields) -> Iterator[Reason]:
             "The host identity is not one host key.",
             "Paste type and key from /etc/ssh/ssh_host_ecdsa_key.pub without the comment, or leave it empty for now.",
         )
-    if not is_account(fields.target_account):
+    # No account yet is a fact worth keeping; `may_connect` refuses such a connection.
+    if fields.target_account and not is_account(fields.target_account):
         yield Reason(
             "target_account.grammar",
             f"Account {shown(fields.target_account)} is not a login name.",
-            "Use lower-case letters, digits, hyphen and underscore, beginning with a letter, at most 32 long.",
+            "Use lower-case letters, digits, hyphen and underscore, beginning with a letter, at most 32 long, "
+            "or leave it empty for now.",
         )
     yield from _choice_reasons("method", fields.method, Method)
     yield from _choice_reasons("elevation", fields.elevation, Elevation)
@@ -178,14 +180,20 @@ def _root_reasons(roots: tuple[str, ...]) -> Iterator[Reason]:
 
 
 def may_connect(connection: ConnectionView) -> Decision:
-    """Decide whether anything may be opened over this connection: its grammar holds and a host key is pinned."""
+    """Decide whether anything may be opened over this connection: its grammar holds, account and host key are set."""
+    named = require_that(
+        bool(connection.target_account),
+        "target_account.missing",
+        "The connection names no account, so nobody can log in over it.",
+        "Set the login name on the asset's page, or choose work on site.",
+    )
     pinned = require_that(
         bool(connection.host_identity),
         "host_identity.missing",
         "No host key is pinned for this connection, so the gate could not tell the machine from an impostor.",
-        "Read the key on the machine itself and set it: qd gate target-setup prints it.",
+        "Read /etc/ssh/ssh_host_ecdsa_key.pub on the machine itself and set type and key.",
     )
-    return Decision(check_connection(connection.fields).reasons + pinned.reasons)
+    return Decision(check_connection(connection.fields).reasons + named.reasons + pinned.reasons)
 
 
 def check_entry_point(fields: EntryPointFields) -> Decision:

@@ -20,7 +20,7 @@ from quarterdeck.personnel.changes import (
     confirm_factor_reset,
     request_factor_reset,
 )
-from quarterdeck.personnel.enrolment import confirm_enrolment, enrol, issue_enrolment
+from quarterdeck.personnel.enrolment import confirm_enrolment, enrol, issue_enrolment, revoke_tokens
 from quarterdeck.personnel.factor_secrets import make_factor_key
 from quarterdeck.personnel.keys import register_key
 from quarterdeck.personnel.notices import mark_notice_sent, notices_for, unsent_notices
@@ -118,6 +118,6 @@ __all__ = [
     "has_second_factor", "holders", "identify", "is_standing", "issue_enrolment", "issue_token", "key_of",
     "make_factor_key", "mark_notice_sent", "may_decide", "may_maintain", "name_deputy", "notices_for", "people",
     "person", "pool", "pools", "register_key", "renew_founding_codes", "renew_recovery_codes", "request_factor_reset",
-    "revoke_role", "revoke_token", "role_grants", "roles_of", "roster", "step_up", "step_up_session", "tokens_of",
+    "revoke_role", "revoke_token", "revoke_tokens", "role_grants", "roles_of", "roster", "step_up", "step_up_session", "tokens_of",
     "unsent_notices", "withdraw_authorisation",
 ]  # fmt: skip

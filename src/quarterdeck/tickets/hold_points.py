@@ -37,6 +37,7 @@ class AssetPicture:
     kind: str
     active: bool
     has_connection: bool
+    names_account: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,12 @@ def _scope(picture: Picture, row: PolicyRow) -> Decision:
                 "scope.no_connection",
                 f"{asset.hostname} has no connection for work over SSH.",
                 "Add its address, host key and account on its asset page.",
+            ),
+            require_that(
+                asset.names_account or not asset.has_connection,
+                "scope.no_account",
+                f"The connection to {asset.hostname} names no account.",
+                "Set the login name on its asset page, or choose work on site.",
             ),
         ]
     return all_of(decisions)

@@ -96,6 +96,7 @@ def _asset(asset_id: str, connection_id: str) -> AssetPicture:
         str(asset.asset_kind),
         asset.active,
         bool(connection_id),
+        any(one.target_account for one in asset.connections if one.id == connection_id),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 from typing import Any
@@ -17,7 +18,7 @@ from quarterdeck.entrypoints.demo import __main__ as play
 from quarterdeck.entrypoints.demo import ticket as demo_ticket
 from quarterdeck.entrypoints.demo.people import Member, cast
 from quarterdeck.entrypoints.demo.shop import Shop
-from quarterdeck.entrypoints.demo.stage import LOOPBACK, Stage, free_ports, set_up, wait_for
+from quarterdeck.entrypoints.demo.stage import LOOPBACK, Stage, free_ports, listens, set_up, wait_for
 
 LAST_STEP = "Export the package"
 STEP_UP_SECONDS = 3
@@ -74,7 +75,7 @@ def open_harbour(folder: Path) -> Iterator[Harbour]:
                 break
         _more_tickets(harbour)
         assert impatient is not None
-        wait_for("the impatient web", impatient, stage.folder / "impatient.log", port)
+        wait_for("the impatient web", impatient, stage.folder / "impatient.log", partial(listens, port))
         harbour.impatient_url = f"http://{LOOPBACK}:{port}"
         yield harbour
 

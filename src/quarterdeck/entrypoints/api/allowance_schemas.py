@@ -3,6 +3,7 @@
 from dataclasses import asdict, replace
 
 from ninja import Schema
+from pydantic import ConfigDict
 
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Allowance, Content
@@ -10,6 +11,8 @@ from quarterdeck.tickets.api import Allowance, Content
 
 class AllowanceIn(Schema):
     """What sessions may do; what is left out is as usual for the ticket's assets and people."""
+
+    model_config = ConfigDict(extra="forbid")
 
     terminal: bool | None = None
     command: bool | None = None

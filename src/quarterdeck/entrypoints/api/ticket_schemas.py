@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from ninja import Schema
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from quarterdeck.entrypoints.api.allowance_schemas import AllowanceIn, AllowanceOut
 from quarterdeck.entrypoints.api.moments import Moment
@@ -45,6 +45,9 @@ class PlaceIn(Schema):
 
 class ContentIn(Schema):
     """What a person writes in a ticket; moments with an offset, for example 2026-11-23T18:00:00-05:00."""
+
+    # A mistyped field must not be left out in silence: what it meant would be missing from what is approved.
+    model_config = ConfigDict(extra="forbid")
 
     title: str = Field(max_length=400)
     maintenance_type: MaintenanceType
@@ -231,6 +234,7 @@ class TicketOut(Schema):
     closed_at: datetime | None
     ratify_until: datetime | None
     finding: str
+    notice_hours: int
 
     @classmethod
     def of(cls, view: TicketView) -> "TicketOut":
@@ -281,7 +285,14 @@ class TicketOut(Schema):
             closed_at=view.closed_at,
             ratify_until=view.ratify_until,
             finding=view.finding,
+            notice_hours=_notice_hours(view),
         )
+
+
+def _notice_hours(view: TicketView) -> int:
+    if view.work_class == "standard":
+        return 0
+    return int(tickets.lead_time(view.content.maintenance_type, emergency=view.emergency).total_seconds()) // 3600
 
 
 class HoldPointOut(Schema):

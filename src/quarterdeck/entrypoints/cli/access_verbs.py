@@ -8,6 +8,7 @@ from pathlib import Path
 
 from quarterdeck.entrypoints.cli import token_file
 from quarterdeck.entrypoints.cli.login_verbs import key_file
+from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Failed, Server
 from quarterdeck.entrypoints.cli.showing import JsonValue, clean, confirm
 from quarterdeck.entrypoints.cli.verbs import Group, as_row, as_rows, flag, option, text_of
@@ -21,7 +22,7 @@ def add(verbs: Group) -> None:
     """Add `access` and `done`."""
     made = verbs.verb("access", "get the certificates of an open ticket and write what ssh needs", take)
     made.add_argument("number", metavar="MT-YYYY-NNNNN", help="the ticket's number")
-    made.add_argument("--asset", action="append", default=[], metavar="ID", help="only this asset; may be repeated")
+    made.add_argument("--asset", action="append", default=[], metavar="HOST", help="only this asset; may be repeated")
     option(made, "--identity", "your private key; its .pub is sent (default: the key of `qd key new`)", metavar="FILE")
     option(made, "--code", "six digits of your authenticator app, should a fresh second factor be needed")
     flag(made, "--include", "add the Include line to ~/.ssh/config without asking")
@@ -34,13 +35,15 @@ def take(arguments: argparse.Namespace) -> int:
     """Take access and write certificates, known_hosts and config."""
     folder = ticket_folder(arguments.number)
     identity = Path(arguments.identity).expanduser().resolve() if arguments.identity else key_file()
+    server = Server(code=arguments.code)
+    names = Names(server)
     body: dict[str, JsonValue] = {
         "public_key": _public_line(identity),
-        "assets": list(arguments.asset),
+        "assets": [names.asset(said) for said in arguments.asset],
         "folder": str(folder),
         "identity_file": str(identity),
     }
-    told = as_row(Server(code=arguments.code).post(f"/tickets/{arguments.number}/access", body))
+    told = as_row(server.post(f"/tickets/{arguments.number}/access", body))
     config = write(folder, told)
     print(f"{arguments.number} is open for you:")
     for asset in as_rows(told["assets"]):

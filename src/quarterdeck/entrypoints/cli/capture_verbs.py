@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Failed, Server
 from quarterdeck.entrypoints.cli.showing import JsonValue, clean, show_json, show_rows, table
 from quarterdeck.entrypoints.cli.ticket_verbs import ticket_path
@@ -10,7 +11,7 @@ from quarterdeck.entrypoints.cli.verbs import Group, as_row, as_rows, flag, opti
 
 SESSIONS = {"Id": "id", "Kind": "kind", "State": "state", "Person": "person", "Asset": "asset", "Began": "began_at",
             "Ended": "ended_at", "Reason": "end_reason"}  # fmt: skip
-DRIFT = {"Id": "id", "Class": "drift_class", "Severity": "severity", "Path": "path", "What": "codes",
+DRIFT = {"Id": "id", "Class": "drift_class", "Severity": "severity", "Path": "path", "What": "what",
          "Explained": "disposition"}  # fmt: skip
 
 
@@ -45,7 +46,11 @@ def add(verbs: Group) -> None:
 def list_sessions(arguments: argparse.Namespace) -> int:
     """List the sessions of a ticket."""
     ticket_path(arguments.number)
-    rows = as_rows(Server().get("/sessions", ticket=arguments.number))
+    server = Server()
+    rows = as_rows(server.get("/sessions", ticket=arguments.number))
+    if not arguments.json:
+        names = Names(server)
+        rows = [row | {key: names.of(row[key]) for key in ("person", "asset")} for row in rows]
     show_rows(rows, SESSIONS, as_json=arguments.json, none="No session yet.")
     return 0
 
@@ -96,13 +101,15 @@ def recording(arguments: argparse.Namespace) -> int:
 
 def show_drift(arguments: argparse.Namespace) -> int:
     """Show what differs."""
-    comparisons = as_rows(Server().get(f"{ticket_path(arguments.number)}/drift"))
+    server = Server()
+    comparisons = as_rows(server.get(f"{ticket_path(arguments.number)}/drift"))
     if arguments.json:
         show_json(comparisons)
         return 0
+    names = Names(server)
     for one in comparisons:
-        print(f"{text_of(one, 'asset')}: {text_of(one, 'open_items')} not explained")
-        print(table(_items(one), DRIFT))
+        print(clean(f"{names.of(one['asset'])}: {text_of(one, 'open_items')} not explained"))
+        print(table([with_words(item) for item in _items(one)], DRIFT))
     if not comparisons:
         print("Nothing was compared yet.")
     return 0
@@ -121,6 +128,13 @@ def explain_drift(arguments: argparse.Namespace) -> int:
     server.post(path, {"items": chosen, "reason": arguments.reason})
     print(f"{len(chosen)} explained.")
     return 0
+
+
+def with_words(item: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return a difference with `what`: how it differs, and why that matters when there is a reason."""
+    codes = item["codes"]
+    parts = [text_of(item, "kind"), *map(str, codes if isinstance(codes, list) else [])]
+    return item | {"what": ", ".join(part.replace("_", " ") for part in parts if part)}
 
 
 def _items(comparison: dict[str, JsonValue]) -> list[dict[str, JsonValue]]:

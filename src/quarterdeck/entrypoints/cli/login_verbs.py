@@ -8,8 +8,8 @@ from pathlib import Path
 
 from quarterdeck.entrypoints.cli import token_file
 from quarterdeck.entrypoints.cli.server import Failed, Server, ask_code
-from quarterdeck.entrypoints.cli.showing import show_json, show_rows
-from quarterdeck.entrypoints.cli.verbs import Group, as_row, flag, option
+from quarterdeck.entrypoints.cli.showing import confirm, show_json, show_rows
+from quarterdeck.entrypoints.cli.verbs import Group, as_row, flag, option, text_of
 
 KEY_NAME = "id_ecdsa"
 
@@ -31,6 +31,7 @@ def add(verbs: Group) -> None:
     flag(made, "--no-passphrase", "leave the key without passphrase (for machines only)")
     made = keys.verb("add", "register your public key under your name", add_key)
     made.add_argument("file", nargs="?", help="public key file; by default the one that `qd key new` made")
+    flag(made, "--yes", "replace a key that is registered without asking")
 
 
 def log_in(arguments: argparse.Namespace) -> int:
@@ -121,8 +122,12 @@ def add_key(arguments: argparse.Namespace) -> int:
         raise Failed(f"{source} cannot be read ({error.strerror}). `qd key new` makes one.") from error
     if "PRIVATE KEY" in line:
         raise Failed(f"{source} is a private key; it stays with you. Give the file that ends in .pub.")
-    told = as_row(Server().post("/keys", {"public_key": line}))
-    print(f"Registered {told['fingerprint']} under your name.")
+    server = Server()
+    before = text_of(as_row(server.get("/me")), "key_fingerprint")
+    if before and not arguments.yes and not confirm(f"Replace your key {before}? It opens nothing afterwards."):
+        raise Failed(f"Your key {before} stays. To replace it answer yes, in a script give --yes.")
+    told = as_row(server.post("/keys", {"public_key": line}))
+    print(f"Registered {told['fingerprint']} under your name{f' instead of {before}' if before else ''}.")
     return 0
 
 

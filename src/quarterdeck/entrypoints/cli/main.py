@@ -9,6 +9,7 @@ from quarterdeck import __version__
 from quarterdeck.entrypoints.cli import (
     access_verbs,
     capture_verbs,
+    listing_verbs,
     login_verbs,
     monitoring_verbs,
     package_verbs,
@@ -18,7 +19,7 @@ from quarterdeck.entrypoints.cli import (
 )
 from quarterdeck.entrypoints.cli.server import Failed
 from quarterdeck.entrypoints.cli.showing import complain
-from quarterdeck.entrypoints.cli.verbs import Group
+from quarterdeck.entrypoints.cli.verbs import Group, Parser
 
 REFUSED = 1
 EPILOG = """\
@@ -34,6 +35,7 @@ _MODULES = (
     capture_verbs,
     monitoring_verbs,
     register_verbs,
+    listing_verbs,
     package_verbs,
     server_verbs,
 )
@@ -41,7 +43,7 @@ _MODULES = (
 
 def parser() -> argparse.ArgumentParser:
     """Return the whole command line."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="qd",
         description="Maintenance of systems that hold CUI: tickets, access, evidence.",
         epilog=EPILOG,

@@ -4,7 +4,8 @@ import argparse
 import sys
 from functools import partial
 
-from quarterdeck.entrypoints.cli.capture_verbs import DRIFT
+from quarterdeck.entrypoints.cli.capture_verbs import DRIFT, with_words
+from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Failed, Server
 from quarterdeck.entrypoints.cli.showing import JsonValue, clean, confirm, show_json, show_rows, table
 from quarterdeck.entrypoints.cli.verbs import Group, Handler, as_row, as_rows, flag, option, text_of
@@ -17,11 +18,11 @@ FINDINGS = {"Id": "id", "Asset": "asset", "Found": "found_at", "Unexplained": "o
 def add(verbs: Group) -> None:
     """Add `monitoring-plans`, `monitoring-plan ...`, `findings` and `finding ...`."""
     made = verbs.verb("monitoring-plans", "list the monitoring plans", list_plans)
-    option(made, "--asset", "only of this asset", metavar="ID")
+    option(made, "--asset", "only of this asset: host name or id", metavar="HOST")
     flag(made, "--json", "print JSON")
     nouns = verbs.group("monitoring-plan", "one standing plan to measure an asset between tickets")
     made = nouns.verb("propose", "propose to measure an asset between tickets; two others decide", propose)
-    made.add_argument("asset", help="id of the asset, see `qd assets`")
+    made.add_argument("asset", help="host name or id of the asset, see `qd assets`")
     option(made, "--connection", "id of the connection (default: the asset's only one)", metavar="ID")
     made.add_argument("--every", type=int, default=24, metavar="HOURS", help="how often: 4 to 744 hours (default 24)")
     made.add_argument("--until", required=True, metavar="DATE", help="last day, such as 2027-11-23; a year at most")
@@ -40,7 +41,7 @@ def add(verbs: Group) -> None:
 
 def _add_findings(verbs: Group) -> None:
     made = verbs.verb("findings", "list what was found between tickets and is not explained", list_findings)
-    option(made, "--asset", "only of this asset", metavar="ID")
+    option(made, "--asset", "only of this asset: host name or id", metavar="HOST")
     flag(made, "--all", "also what is explained")
     flag(made, "--json", "print JSON")
     nouns = verbs.group("finding", "what differs between two measurements and no ticket explains")
@@ -68,7 +69,7 @@ def _numbered(nouns: Group, name: str, words: str, handler: Handler) -> argparse
 
 def list_plans(arguments: argparse.Namespace) -> int:
     """List plans."""
-    rows = as_rows(Server().get("/monitoring-plans", asset=arguments.asset))
+    rows = _named(Server(), "/monitoring-plans", arguments)
     show_rows(rows, PLANS, as_json=arguments.json, none="No asset is monitored between tickets yet.")
     return 0
 
@@ -76,22 +77,16 @@ def list_plans(arguments: argparse.Namespace) -> int:
 def propose(arguments: argparse.Namespace) -> int:
     """Propose a plan for an asset's connection."""
     server = Server()
+    names = Names(server)
+    asset = names.asset(arguments.asset)
     body: dict[str, JsonValue] = {
-        "asset": arguments.asset,
-        "connection": arguments.connection or _only_connection(server, arguments.asset),
+        "asset": asset,
+        "connection": names.connection(asset, arguments.connection),
         "cadence_hours": arguments.every,
         "valid_until": arguments.until,
         "reason": arguments.reason,
     }
     return _tell(server.post("/monitoring-plans", body))
-
-
-def _only_connection(server: Server, asset: str) -> str:
-    page = as_row(server.get(f"/assets/{_id(asset)}"))
-    found = as_rows(as_row(page["asset"])["connections"])
-    if len(found) != 1:
-        raise Failed(f"This asset has {len(found)} connections; name one with --connection, see `qd asset show`.")
-    return text_of(found[0], "id")
 
 
 def show_plan(arguments: argparse.Namespace) -> int:
@@ -162,20 +157,21 @@ def end(arguments: argparse.Namespace) -> int:
 
 def list_findings(arguments: argparse.Namespace) -> int:
     """List findings."""
-    rows = as_rows(Server().get("/findings", asset=arguments.asset, open_only=str(not arguments.all).lower()))
+    rows = _named(Server(), "/findings", arguments, open_only=str(not arguments.all).lower())
     show_rows(rows, FINDINGS, as_json=arguments.json, none="Nothing waits for an explanation.")
     return 0
 
 
 def show_finding(arguments: argparse.Namespace) -> int:
     """Show a finding."""
-    page = as_row(Server().get(f"/findings/{arguments.id}"))
+    server = Server()
+    page = as_row(server.get(f"/findings/{arguments.id}"))
     if arguments.json:
         show_json(page)
         return 0
     finding = as_row(page["finding"])
-    print(f"{text_of(finding, 'asset')}: {text_of(finding, 'open_items')} not explained")
-    print(table(as_rows(finding["items"]), DRIFT))
+    print(f"{clean(Names(server).of(finding['asset']))}: {text_of(finding, 'open_items')} not explained")
+    print(table([with_words(item) for item in as_rows(finding["items"])], DRIFT))
     between = page["tickets_in_between"]
     print(f"Work in between: {_words(between)}" if between else "No ticket worked on it in between.")
     return 0
@@ -200,6 +196,14 @@ def settle(arguments: argparse.Namespace) -> int:
     left = as_row(server.post(f"{path}/settle", body))
     print(f"{len(chosen)} settled, {text_of(left, 'open_items')} left.")
     return 0
+
+
+def _named(server: Server, path: str, arguments: argparse.Namespace, **query: str) -> list[dict[str, JsonValue]]:
+    """Return a list of the server, of one asset if wanted; assets by their host name, but not in JSON."""
+    names = Names(server)
+    asset = names.asset(arguments.asset) if arguments.asset else ""
+    rows = as_rows(server.get(path, asset=asset, **query))
+    return rows if arguments.json else [row | {"asset": names.of(row["asset"])} for row in rows]
 
 
 def _path(plan: str) -> str:

@@ -1,6 +1,7 @@
 """Assessor packages: order one, wait for it, fetch it; and verify one, offline, without any server."""
 
 import argparse
+import hashlib
 import sys
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from quarterdeck.entrypoints.cli.showing import JsonValue, clean, show_rows
 from quarterdeck.entrypoints.cli.ticket_verbs import ticket_path
 from quarterdeck.entrypoints.cli.verbs import Group, as_row, as_rows, flag, option, text_of
 from quarterdeck_verify.__main__ import main as verify_main
+from quarterdeck_verify.bundle import build_zipapp
 
 COLUMNS = {"Id": "id", "State": "state", "Name": "base", "Ordered": "ordered_at", "Size": "size", "SHA-256": "sha256"}
 LOOK_SECONDS = 1.0
@@ -33,7 +35,8 @@ def add(verbs: Group) -> None:
     made.add_argument("id", help="id of the package, see `qd packages`")
     option(made, "--output", "file to write (default: the package's own name here)", metavar="FILE")
     made = verbs.verb("verify", "verify a package, offline: INTACT 0, ALTERED 1, UNANCHORED 3", verify)
-    made.add_argument("package", help="package.zip or the unpacked folder")
+    made.add_argument("package", nargs="?", default="", help="package.zip or the unpacked folder")
+    option(made, "--write", "write the verifier as one file for others instead, such as verify.pyz", metavar="FILE")
     made.add_argument("--signers", action="append", default=[], metavar="FILE", help="allowed_signers from outside it")
     made.add_argument("--anchor", action="append", default=[], metavar="FILE", help="a checkpoint kept outside")
     flag(made, "--json", "print the report as JSON")
@@ -79,11 +82,27 @@ def download(arguments: argparse.Namespace) -> int:
 
 def verify(arguments: argparse.Namespace) -> int:
     """Run the verifier that is shipped with every package, with the same arguments."""
+    if arguments.write:
+        return write_verifier(Path(arguments.write))
+    if not arguments.package:
+        raise Failed("Name the package, or write the verifier itself with --write verify.pyz.")
     words = [arguments.package]
     for name in ("signers", "anchor"):
         for file in getattr(arguments, name):
             words += [f"--{name}", file]
     return verify_main([*words, *(["--json"] if arguments.json else [])])
+
+
+def write_verifier(target: Path) -> int:
+    """Write the verifier as one file, the same bytes wherever this version makes it."""
+    if target.exists():
+        raise Failed(f"{target} is there already.")
+    try:
+        build_zipapp(target)
+    except OSError as error:
+        raise Failed(f"{target} cannot be written ({error.strerror}).") from error
+    print(f"{target}  sha256 {hashlib.sha256(target.read_bytes()).hexdigest()}")
+    return 0
 
 
 def _fetch(server: Server, order: dict[str, JsonValue], output: str) -> int:

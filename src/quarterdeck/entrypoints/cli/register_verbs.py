@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Failed, Server
 from quarterdeck.entrypoints.cli.showing import JsonValue, clean, confirm, show_json, show_rows, table
 from quarterdeck.entrypoints.cli.verbs import Group, as_row, as_rows, flag, option, text_of
@@ -24,7 +25,7 @@ def add(verbs: Group) -> None:
         flag(made, "--json", "print JSON")
     nouns = verbs.group("asset", "one asset, or many from a CSV")
     made = nouns.verb("show", "show an asset", show_asset)
-    made.add_argument("id", help="id of the asset, see `qd assets`")
+    made.add_argument("id", help="host name or id of the asset, see `qd assets`")
     made = nouns.verb("import", "import assets from a CSV: shows the difference, then asks", import_assets)
     made.add_argument("file", help="the CSV")
     made.add_argument("--map", action="append", default=[], metavar="COLUMN=FIELD", help="which column is which field")
@@ -49,7 +50,8 @@ class _Listing:
 
 def show_asset(arguments: argparse.Namespace) -> int:
     """Show one asset as JSON."""
-    show_json(Server().get(f"/assets/{arguments.id}"))
+    server = Server()
+    show_json(server.get(f"/assets/{Names(server).asset(arguments.id)}"))
     return 0
 
 

@@ -16,6 +16,10 @@ MODULES = {
     ("demo",): ("quarterdeck.entrypoints.demo", "the whole job on real input, in a folder of its own"),
     ("ledger", "verify"): ("quarterdeck.entrypoints.supervisor.verify_ledger", "read the whole ledger again"),
     ("ledger", "key"): ("quarterdeck.entrypoints.supervisor.signing_key", "print the line that pins the sealing key"),
+    ("ledger", "checkpoint"): (
+        "quarterdeck.entrypoints.supervisor.kept_checkpoint",
+        "write the newest checkpoint, to be kept outside this server",
+    ),
     ("gate", "target-setup"): (
         "quarterdeck.entrypoints.supervisor.target_setup",
         "print the script that shuts a target's old doors",

@@ -53,8 +53,8 @@ def show_json(value: object) -> None:
 
 
 def complain(sentence: str) -> None:
-    """Print a sentence to standard error."""
-    print(f"qd: {clean(sentence)}", file=sys.stderr)
+    """Print what is wrong to standard error, one reason a line."""
+    print("qd: " + "\n".join(map(clean, sentence.split("\n"))), file=sys.stderr)
 
 
 def confirm(question: str) -> bool:

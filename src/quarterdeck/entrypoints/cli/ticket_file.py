@@ -1,22 +1,24 @@
-"""A ticket as a person writes it: a TOML file, moments with an offset."""
+"""A ticket as a person writes it: a TOML file, moments with an offset, names or ids."""
 
 import tomllib
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from quarterdeck.entrypoints.cli.naming import Names, did_you_mean
 from quarterdeck.entrypoints.cli.server import Failed
 from quarterdeck.entrypoints.cli.showing import JsonValue
 
-EXAMPLE = '''\
-title = "Security updates of the file server"
-maintenance_type = "preventive"       # preventive, corrective, adaptive, perfective
-action = "patching"
-method = "ssh"
-window_from = 2026-11-23T18:00:00-05:00
-window_until = 2026-11-23T20:00:00-05:00
-technicians = ["pe_..."]              # person ids, see `qd people`
-items = ["it_..."]                    # tools, techniques and mechanisms
-risk = "moderate"
+_EXAMPLE = '''\
+title = "Security update of the file server"
+maintenance_type = "corrective"       # preventive, corrective, adaptive, perfective
+                                      # (all but corrective want 24 h notice)
+action = "patch"                      # patch, configure, diagnose, repair, inspect, replace, restore
+method = "ssh"                        # ssh, external, on_site, unattended
+window_from = {window_from}
+window_until = {window_until}
+technicians = []                      # who works: mail addresses or ids, see `qd people`: ["max@example.org"]
+items = []                            # tools, techniques, mechanisms: names or ids, see `qd tools`: ["Patch procedure"]
+risk = "moderate"                     # low, moderate, high
 plan = """Install the pending security updates, restart the service."""
 impact = """Ten minutes without the share; no change of access controls."""
 rollback = """Restore the snapshot of the morning."""
@@ -26,21 +28,71 @@ expected_paths = ["/etc/samba/*"]
 command = true                        # also: terminal, to_target, rsync
 from_target = false                   # no file leaves the target
 
-[[assets]]
-asset = "as_..."                      # see `qd assets`
-connection = "co_..."
+# [[assets]]                          # one such block for each asset
+# asset = "files01.example.org"       # host name or id, see `qd assets`
+# connection = "co_..."               # only when the asset has several, see `qd asset show`
 '''
+KEYS = frozenset({
+    "title", "maintenance_type", "action", "method", "plan", "impact", "rollback", "window_from", "window_until",
+    "assets", "technicians", "escort", "pool", "agreement", "items", "risk", "expected_paths", "conflicts_with",
+    "allowance", "emergency",
+})  # fmt: skip
+PLACE_KEYS = frozenset({"asset", "connection"})
+ALLOWANCE_KEYS = frozenset({"terminal", "command", "to_target", "from_target", "rsync"})
+_START = timedelta(minutes=15)
+_LENGTH = timedelta(hours=2)
+
+
+def example(now: datetime) -> str:
+    """Return a ticket's file that the server takes as it is, its window shortly after `now`."""
+    start = (now + _START).replace(second=0, microsecond=0)
+    return _EXAMPLE.format(window_from=start.isoformat(), window_until=(start + _LENGTH).isoformat())
 
 
 def read_ticket(path: Path) -> dict[str, JsonValue]:
-    """Return the file as the API takes it; Failed with a sentence for a file that is no TOML."""
+    """Return the file as the API takes it; Failed with a sentence for a file that is no TOML or has unknown keys."""
     try:
         told = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise Failed(f"{path} cannot be read ({error.strerror}).") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Failed(f"{path} is no TOML file: {error}. `qd ticket new --example` shows one.") from error
-    return {key: _as_json(key, value) for key, value in told.items()}
+    body = {key: _as_json(key, value) for key, value in told.items()}
+    _refuse_unknown(path, body)
+    return body
+
+
+def with_ids(body: dict[str, JsonValue], names: Names) -> dict[str, JsonValue]:
+    """Return the ticket with ids for host names, mail addresses and names; Failed for one that is not listed."""
+    told = dict(body)
+    for key, look_up in (("technicians", names.person), ("items", names.item)):
+        said = told.get(key)
+        if isinstance(said, list):
+            told[key] = [look_up(str(one)) for one in said]
+    if told.get("escort"):
+        told["escort"] = names.person(str(told["escort"]))
+    places = told.get("assets")
+    if isinstance(places, list):
+        told["assets"] = [_place(place, names, str(told.get("method", "ssh"))) for place in places]
+    return told
+
+
+def _place(place: JsonValue, names: Names, method: str) -> JsonValue:
+    if not isinstance(place, dict):
+        return place
+    asset = names.asset(str(place.get("asset", "")))
+    said = str(place.get("connection", ""))
+    return {"asset": asset, "connection": names.connection(asset, said) if said or method == "ssh" else ""}
+
+
+def _refuse_unknown(path: Path, body: dict[str, JsonValue]) -> None:
+    assets = body.get("assets")
+    parts = [("", KEYS, body), ("allowance.", ALLOWANCE_KEYS, body.get("allowance"))]
+    parts += [("assets.", PLACE_KEYS, place) for place in (assets if isinstance(assets, list) else [])]
+    for where, known, part in parts:
+        for key in part if isinstance(part, dict) else ():
+            if key not in known:
+                raise Failed(f"{path}: a ticket has no field {where}{key}.{did_you_mean(key, known)}")
 
 
 def _as_json(key: str, value: object) -> JsonValue:

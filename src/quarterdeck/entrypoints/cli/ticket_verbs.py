@@ -2,24 +2,32 @@
 
 import argparse
 import sys
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Failed, Server
 from quarterdeck.entrypoints.cli.showing import JsonValue, clean, confirm, show_json, show_rows, table
-from quarterdeck.entrypoints.cli.ticket_file import EXAMPLE, read_ticket
+from quarterdeck.entrypoints.cli.ticket_file import example, read_ticket, with_ids
+from quarterdeck.entrypoints.cli.ticket_page import hold_lines, hold_page, notice_warning
 from quarterdeck.entrypoints.cli.verbs import Group, Handler, as_row, as_rows, flag, option, text_of
+from quarterdeck.kernel.clock import SystemClock
 
+CAPTURES = {
+    "prepare": "take pre-checks, backup proof, sole path and baseline, and wait for them",
+    "verify": "take the measurements and checks after the work once more, and wait for them",
+}
+UNFINISHED = frozenset({"waiting", "running"})
+LOOK_SECONDS = 0.5
 COLUMNS = {"Number": "number", "State": "state", "From": "window_from", "Until": "window_until", "Title": "title"}
 PLAIN = {
-    "submit": "freeze the draft and submit it for approval",
     "freeze": "freeze anew after a register changed",
     "confirm-escort": "confirm, as the named escort, that you are there",
-    "prepare": "ask for pre-checks, backup proof, sole path and baseline",
     "open": "open the ticket; every hold point before it is checked now",
     "reopen": "go back to work inside the window",
     "done": "end the work: access is withdrawn at once, verification begins",
-    "verify": "ask for the measurements and checks after the work once more",
 }
 
 
@@ -37,8 +45,11 @@ def add(verbs: Group) -> None:
     made.add_argument("file", help="the whole ticket as a TOML file")
     flag(_numbered(nouns, "show", "show a ticket with hold points and evidence", show_ticket), "--json", "print JSON")
     flag(_numbered(nouns, "timeline", "show every act about a ticket", timeline), "--json", "print JSON")
+    _numbered(nouns, "submit", "freeze the draft and submit it for approval", submit)
     for name, words in PLAIN.items():
         _numbered(nouns, name, words, partial(plain_act, name))
+    for name, words in CAPTURES.items():
+        flag(_numbered(nouns, name, words, partial(capture, name)), "--no-wait", "ask for it only")
     for name, words in (("approve", "approve exactly the content shown"), ("refuse", "refuse the ticket")):
         made = _numbered(nouns, name, words, partial(decide, name))
         made.add_argument("--role", required=True, choices=("approver", "cui_owner"), help="the role you decide in")
@@ -86,32 +97,37 @@ def list_tickets(arguments: argparse.Namespace) -> int:
 def new_ticket(arguments: argparse.Namespace) -> int:
     """Make a draft."""
     if arguments.example:
-        print(EXAMPLE, end="")
+        print(example(SystemClock().now().astimezone()), end="")
         return 0
     if not arguments.file:
         raise Failed("Name the ticket's file, or print an example with --example.")
-    body = read_ticket(Path(arguments.file)) | ({"emergency": True} if arguments.emergency else {})
-    return _tell(Server().post("/tickets", body))
+    server = Server()
+    body = with_ids(read_ticket(Path(arguments.file)), Names(server))
+    made = server.post("/tickets", body | ({"emergency": True} if arguments.emergency else {}))
+    _tell(made)
+    print(notice_warning(as_row(made), SystemClock().now().astimezone()), end="")
+    return 0
 
 
 def edit_ticket(arguments: argparse.Namespace) -> int:
     """Replace the content of a ticket."""
     server = Server(code=arguments.code)
     version = as_row(as_row(server.get(ticket_path(arguments.number)))["ticket"])["version"]
-    return _tell(server.put(ticket_path(arguments.number), read_ticket(Path(arguments.file)) | {"version": version}))
+    body = with_ids(read_ticket(Path(arguments.file)), Names(server)) | {"version": version}
+    return _tell(server.put(ticket_path(arguments.number), body))
 
 
 def show_ticket(arguments: argparse.Namespace) -> int:
     """Show a ticket."""
-    page = as_row(Server().get(ticket_path(arguments.number)))
+    server = Server()
+    page = as_row(server.get(ticket_path(arguments.number)))
     if arguments.json:
         show_json(page)
         return 0
-    print(content_of(as_row(page["ticket"])))
-    holds = as_rows(page["hold_points"])
-    columns = {"Hold point": "id", "Before": "before", "State": "state", "": "sentence"}
-    print("\n" + table(sorted(holds, key=lambda row: text_of(row, "state") == "passed"), columns))
-    meter = as_rows(page["meter"])
+    ticket, names = as_row(page["ticket"]), Names(server)
+    print(content_of(ticket, names.of))
+    print("\n" + hold_page(as_rows(page["hold_points"]), text_of(ticket, "state")))
+    meter = [row | {"asset": names.of(row["asset"])} for row in as_rows(page["meter"])]
     if meter:
         print("\n" + table(meter, {"Evidence": "kind", "Asset": "asset", "State": "state", "Grade": "grade"}))
     for change in as_rows(page["changes"]):
@@ -119,18 +135,18 @@ def show_ticket(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def content_of(ticket: dict[str, JsonValue]) -> str:
-    """Return everything that an approval covers, in reading order, ending with its hash."""
+def content_of(ticket: dict[str, JsonValue], name_of: Callable[[object], str] = str) -> str:
+    """Return everything that an approval covers, in reading order, ending with its hash; ids by `name_of`."""
     lines = [f"{text_of(ticket, 'number')}  {text_of(ticket, 'state')}  {clean(text_of(ticket, 'title'))}"]
     for key in ("maintenance_type", "action", "method", "risk", "window_from", "window_until", "requester",
                 "technicians", "escort", "pool", "agreement", "items", "plan", "impact", "rollback"):  # fmt: skip
         value = ticket.get(key)
-        told = ", ".join(map(str, value)) if isinstance(value, list) else str(value or "")
+        told = ", ".join(map(name_of, value)) if isinstance(value, list) else name_of(value or "")
         if told:
             lines.append(f"  {key.replace('_', ' '):<18} {clean(told)}")
     lines.append(f"  {'sessions may':<18} {_allowed(as_row(ticket['allowance']))}")
     places = ticket.get("assets")
-    lines += [f"  {'asset':<18} {text_of(place, 'asset')} by {text_of(place, 'connection') or 'hand'}"
+    lines += [f"  {'asset':<18} {clean(name_of(text_of(place, 'asset')))} by {text_of(place, 'connection') or 'hand'}"
               for place in as_rows(places if isinstance(places, list) else [])]  # fmt: skip
     lines.append(f"  {'content hash':<18} {text_of(ticket, 'content_hash')}")
     return "\n".join(lines)
@@ -157,13 +173,47 @@ def plain_act(name: str, arguments: argparse.Namespace) -> int:
     return _tell(Server(code=arguments.code).post(f"{ticket_path(arguments.number)}/{name}"))
 
 
+def capture(name: str, arguments: argparse.Namespace) -> int:
+    """Ask for a capture, show how far it is, then what still stands in the way; 1 when the capture itself failed."""
+    server, path = Server(code=arguments.code), ticket_path(arguments.number)
+    job = as_row(server.post(f"{path}/{name}"))
+    if arguments.no_wait:
+        return _tell(job)
+    said = ""
+    while text_of(job, "state") in UNFINISHED:
+        time.sleep(LOOK_SECONDS)
+        jobs = as_rows(as_row(server.get(path))["jobs"])
+        job = next((one for one in jobs if one["id"] == job["id"]), job)
+        now = clean(f"{text_of(job, 'state')} {text_of(job, 'message')}".strip())
+        if now != said:
+            print(f"{name}: {now}", file=sys.stderr)
+            said = now
+    _tell(job)
+    page = as_row(server.get(path))
+    print(hold_page(as_rows(page["hold_points"]), text_of(as_row(page["ticket"]), "state")))
+    return 0 if text_of(job, "state") == "done" else 1
+
+
+def submit(arguments: argparse.Namespace) -> int:
+    """Submit, then say what an approval would still be refused for."""
+    server = Server(code=arguments.code)
+    row = as_row(server.post(f"{ticket_path(arguments.number)}/submit"))
+    _tell(row)
+    page = as_row(server.get(ticket_path(arguments.number)))
+    lines = hold_lines([hold for hold in as_rows(page["hold_points"]) if text_of(hold, "before") == "approve"])
+    if lines:
+        print("It can't be approved before this is mended:\n" + "\n".join(lines))
+    print(notice_warning(row, SystemClock().now().astimezone()), end="")
+    return 0
+
+
 def decide(name: str, arguments: argparse.Namespace) -> int:
     """Approve or refuse exactly what was shown: the hash that was read goes with the decision (attacks.md row 27)."""
     server = Server(code=arguments.code)
     content_hash = arguments.hash
     if not content_hash:
         ticket = as_row(as_row(server.get(ticket_path(arguments.number)))["ticket"])
-        print(content_of(ticket), file=sys.stderr)
+        print(content_of(ticket, Names(server).of), file=sys.stderr)
         if not confirm(f"{name.capitalize()} exactly this as {arguments.role}?"):
             raise Failed("Nothing was decided. At a terminal answer yes, in a script give the --hash that you read.")
         content_hash = text_of(ticket, "content_hash")

@@ -1,12 +1,31 @@
 """How verbs are declared: a thin, typed layer over argparse, so that every verb has a help line and a handler."""
 
 import argparse
+import difflib
+import re
 from collections.abc import Callable, Mapping
+from typing import NoReturn
 
 from quarterdeck.entrypoints.cli.server import Failed
-from quarterdeck.entrypoints.cli.showing import JsonValue
+from quarterdeck.entrypoints.cli.showing import JsonValue, clean
 
 Handler = Callable[[argparse.Namespace], int]
+
+
+_TYPO = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)", re.DOTALL)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that names the near words instead of all of them."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2 and a sentence."""
+        typo = _TYPO.search(message)
+        if typo is not None:
+            near = difflib.get_close_matches(typo[1], re.findall(r"'([^']*)'", typo[2]), n=3, cutoff=0.6)
+            hint = f"Did you mean {' or '.join(near)}?" if near else f"See `{self.prog} --help`."
+            message = f"{self.prog} has no {clean(repr(typo[1]))}. {hint}"
+        super().error(message)
 
 
 class Group:

@@ -29,7 +29,7 @@ LOG = "quarterdeck.log"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run every step, print what each proved, then serve the web until stopped (or end, with --once)."""
+    """Run every step, print what each proved, then serve the web until stopped: 130 then (or end, with --once)."""
     chosen = _parser().parse_args(arguments)
     os.umask(0o077)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
@@ -50,7 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
             return 0 if ok else 1
     except KeyboardInterrupt:
         print("\nStopped; nothing is left running.")
-        return 0
+        return 130
+    except DemoFailed as failed:
+        print(f"qd demo: {failed}", file=sys.stderr)
+        return 1
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -118,7 +121,7 @@ def _target(house: Shop) -> str:
     shop.make_key(stage.folder / "target" / "host_key")
     etc = stage.folder / "target" / "ssh"
     told = stage.qd(
-        *("gate", "target-setup", SERVER, "--account", ACCOUNT, "--json"),
+        *("gate", "target-setup", SERVER, "--account", ACCOUNT, "--unlisted", "--json"),
         *("--folder", str(etc), "--drop-in", str(etc / "00-quarterdeck.conf")),
     )
     files = json.loads(told)

@@ -1,6 +1,7 @@
 """The shop before its first ticket: roster, logins, keys, inventory from a CSV, registers, the vendor's agreement."""
 
 import csv
+import hashlib
 import io
 import json
 import subprocess
@@ -14,6 +15,7 @@ from quarterdeck.entrypoints.demo.people import Member, cast
 from quarterdeck.entrypoints.demo.stage import ACCOUNT, LOOPBACK, DemoFailed, Stage
 
 ASSETS = Path(__file__).parent / "data" / "assets.csv"
+PROCEDURE = ASSETS.with_name("share-procedure.md")
 SERVER = "files01"
 
 
@@ -133,7 +135,7 @@ def fill_registers(shop: Shop) -> str:
             "name": "Share service configuration procedure",
             "version": "4",
             "owner": owner,
-            "sha256": "6f" * 32,
+            "sha256": hashlib.sha256(PROCEDURE.read_bytes()).hexdigest(),
             "source": "own procedures, binder 3",
         },
     )["id"]

@@ -1,6 +1,7 @@
 """The stage of the demo: folders, free ports, a mail server, a target `sshd`, `qd up`; all stopped at the end."""
 
 import getpass
+import json
 import os
 import shutil
 import signal
@@ -8,16 +9,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
 from email.policy import default as mail_policy
+from functools import partial
 from pathlib import Path
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from quarterdeck.adapters.own_ports import bind_trouble
 
 ACCOUNT = getpass.getuser()
 LOOPBACK = "127.0.0.1"
@@ -115,7 +119,10 @@ def free_ports(count: int, first: int = 0) -> list[int]:
 
 @contextmanager
 def set_up(folder: Path, web_port: int) -> Iterator[Stage]:
-    """Build the stage in `folder` (made when missing) and stop every process at the end."""
+    """Build the stage in `folder` (made when missing) and stop all at the end; DemoFailed for a taken port."""
+    trouble = bind_trouble(LOOPBACK, web_port) if web_port else ""
+    if trouble:
+        raise DemoFailed(f"Port {web_port} {trouble}; choose another (--port).")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     ports = Ports(*free_ports(4, web_port))
     with ExitStack() as cleanup:
@@ -158,8 +165,7 @@ def start_quarterdeck(stage: Stage) -> None:
         start_new_session=True,
     )
     stage.cleanup.callback(_stop, process)
-    wait_for("Quarterdeck", process, stage.folder / "quarterdeck.log", stage.ports.web)
-    wait_for("the gate", process, stage.folder / "quarterdeck.log", stage.ports.gate)
+    wait_for("Quarterdeck", process, stage.folder / "quarterdeck.log", partial(_all_ready, stage, process.pid))
 
 
 def start_target(stage: Stage, files: dict[str, str], host_key: Path) -> None:
@@ -182,7 +188,7 @@ def start_target(stage: Stage, files: dict[str, str], host_key: Path) -> None:
         [sshd_path(), "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
     )
     stage.cleanup.callback(_stop, process)
-    wait_for("the target's sshd", process, base / "sshd.log", stage.ports.target)
+    wait_for("the target's sshd", process, base / "sshd.log", partial(listens, stage.ports.target))
 
 
 def sshd_path() -> str:
@@ -193,17 +199,32 @@ def sshd_path() -> str:
     return found
 
 
-def wait_for(what: str, process: subprocess.Popen[bytes], log: Path, port: int) -> None:
-    """Return when the port accepts a connection; DemoFailed with the log's end when the process died or time is up."""
+def wait_for(what: str, process: subprocess.Popen[bytes], log: Path, is_ready: Callable[[], bool]) -> None:
+    """Return when it is ready; DemoFailed with the log's end when the process died or time is up."""
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection((LOOPBACK, port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
+        if is_ready():
             return
+        time.sleep(0.05)
     raise DemoFailed(f"{what} did not come up:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def listens(port: int) -> bool:
+    """True when something takes connections at this loopback port."""
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _all_ready(stage: Stage, pid: int) -> bool:
+    """True when the supervisor that we started says so; a port alone may answer for somebody else."""
+    try:
+        told = json.loads((stage.folder / "data" / "run" / "supervisor.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return bool(told["ready"] and told["pid"] == pid)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

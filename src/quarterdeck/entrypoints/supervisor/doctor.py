@@ -30,7 +30,10 @@ def main() -> int:
     """Print every finding; returns 1 when one of them must be mended."""
     chosen = parser().parse_args()
     config = load()
-    findings = [*machine_findings(config), *running_findings(config, SystemClock())]
+    # Before `qd init` one finding says so; the database can't be looked at and must not be judged.
+    findings = machine_findings(config)
+    if config.data_dir.is_dir():
+        findings += running_findings(config, SystemClock())
     if chosen.json:
         print(json.dumps([finding.as_dict() for finding in findings], indent=1))
     else:

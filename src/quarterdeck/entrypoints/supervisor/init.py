@@ -54,8 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     signer = SshKeygenSigner(config.sealer_folder / SEALING_KEY)
     print(*(f"made {line}" for line in made), sep="\n", file=sys.stderr)
-    print("The key that seals this ledger has the SHA-256 fingerprint", file=sys.stderr)
-    print(f"  {signer.fingerprint()}\nWrite it down on paper: it is what an assessor pins.", file=sys.stderr)
+    print("The key that seals this ledger has the fingerprint", file=sys.stderr)
+    print(f"  {signer.shown_fingerprint()}\nWrite it down on paper: it is what an assessor pins.", file=sys.stderr)
     return go_on(config, roster, signer.fingerprint(), as_json=chosen.json)
 
 

@@ -39,6 +39,8 @@ def machine_findings(config: Settings) -> list[Finding]:
 
 def permissions(config: Settings) -> list[Finding]:
     """Folders 0700 (the gate's 0710 where it logs in as a user of its own), files with secrets 0600."""
+    if not config.data_dir.is_dir():
+        return [wrong("permissions", f"{config.data_dir} holds no Quarterdeck yet.", "Run `qd init`.")]
     found = [_mode(folder, 0o077 if folder != config.gate_dir else 0o067) for folder in private_folders(config)]
     found += [_mode(path, 0o077) for path in private_files(config)]
     bad = [finding for finding in found if finding is not None]
@@ -56,16 +58,15 @@ def _mode(path: Path, forbidden: int) -> Finding | None:
 
 def separation(config: Settings) -> list[Finding]:
     """Say who protects whom: keys outside the data folder, processes as one user or several, root or not."""
+    places = (config.data_dir, config.sealer_folder, config.signer_folder)
     found = [
         wrong("separation", f"{folder} lies inside the data folder.", "Move it beside, so that no copy holds a key.")
         for folder in (config.sealer_folder, config.signer_folder)
         if folder.resolve().is_relative_to(config.data_dir.resolve())
     ]
-    owners = {
-        folder.stat().st_uid
-        for folder in (config.data_dir, config.sealer_folder, config.signer_folder)
-        if folder.exists()
-    }
+    if not all(folder.exists() for folder in places):
+        return [*found, note("separation", "Not checked: there are no folders yet whose owners could differ.")]
+    owners = {folder.stat().st_uid for folder in places}
     if len(owners) == 1:
         found.append(note("separation", "single-uid: all processes run as one user; none is protected from another."))
     if 0 in owners:

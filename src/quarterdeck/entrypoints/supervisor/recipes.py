@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from quarterdeck.adapters.own_ports import START_HEADER, fresh_token, gate_answers, web_answers
 from quarterdeck.config.api import Settings
 from quarterdeck.entrypoints.supervisor.children import Recipe
 
@@ -16,10 +17,12 @@ FRESH_SECONDS = 10.0
 
 def recipes(config: Settings) -> tuple[Recipe, ...]:
     """Return sealer, signer, gate, ticker and web of this configuration."""
+    token = fresh_token()
+    host_key = config.gate_dir / "host_key.pub"
     return (
         _own("sealer", config.sealer_folder, partial(listens_at, config.sealer_socket)),
         _own("signer", config.signer_folder, partial(listens_at, config.signer_socket)),
-        _own("gate", config.data_dir, partial(takes_connections, config.gate_host, config.gate_port)),
+        _own("gate", config.data_dir, partial(gate_answers, config.gate_host, config.gate_port, host_key)),
         _own("ticker", config.data_dir, partial(is_fresh, beat_file(config))),
         Recipe(
             "web",
@@ -27,10 +30,10 @@ def recipes(config: Settings) -> tuple[Recipe, ...]:
                 *(sys.executable, "-m", "uvicorn", "quarterdeck.asgi:application"),
                 *("--host", config.web_host, "--port", str(config.web_port)),
                 *("--no-server-header", "--timeout-graceful-shutdown", "3", "--log-level", "warning"),
-                *("--lifespan", "off"),
+                *("--lifespan", "off", "--header", f"{START_HEADER}:{token}"),
             ),
             config.data_dir,
-            partial(takes_connections, config.web_host, config.web_port),
+            partial(web_answers, config.web_host, config.web_port, token),
         ),
     )
 
@@ -57,12 +60,3 @@ def listens_at(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(PROBE_SECONDS)
         return probe.connect_ex(str(path)) == 0
-
-
-def takes_connections(host: str, port: int) -> bool:
-    """True when a process takes TCP connections there."""
-    try:
-        with socket.create_connection((host, port), timeout=PROBE_SECONDS):
-            return True
-    except OSError:
-        return False

@@ -30,6 +30,7 @@ from quarterdeck.evidence.api import ObjectRef  # noqa: E402
 from quarterdeck.kernel.actors import OPERATOR  # noqa: E402
 from quarterdeck.kernel.clock import SystemClock  # noqa: E402
 from quarterdeck.kernel.decision import Refused  # noqa: E402
+from quarterdeck.personnel import api as personnel  # noqa: E402
 from quarterdeck.workflows import seal_checkpoint  # noqa: E402
 
 START_SECONDS = 20
@@ -68,6 +69,8 @@ def finish(sealer: SealerClient, backup: str) -> None:
         sealer.restore(head.size, bodies, head.root.hex())
     with evidence.act(OPERATOR, clock) as act:
         access.begin_epoch(act, "restored")
+        for person in personnel.people():
+            personnel.revoke_tokens(act, person.id)
         act.record(
             "ledger.restored",
             ObjectRef("backup", backup),
@@ -82,7 +85,7 @@ def finish(sealer: SealerClient, backup: str) -> None:
     seal_checkpoint.seal(sealer, reason="key")
     print(
         f"Restored {head.size} entries. {lost} entries that were sealed after this backup are lost, and the ledger "
-        "says so.\nEvery access that was given is void. A checkpoint that somebody kept from the lost entries will "
+        "says so.\nEvery access that was given is void and every `qd login` has ended. A checkpoint that somebody kept from the lost entries will "
         "not fit this ledger; entry ledger.restored explains why.",
         file=sys.stderr,
     )

@@ -23,7 +23,7 @@ def main() -> int:
     signer = SshKeygenSigner(config.sealer_folder / SEALING_KEY)
     try:
         print(signer.allowed_signers_line(config.ledger_origin), end="")
-        print(f"SHA-256 of the public key: {signer.fingerprint()}", file=sys.stderr)
+        print(f"Fingerprint: {signer.shown_fingerprint()}", file=sys.stderr)
     except OSError as error:
         print(f"qd ledger key: {error.filename} cannot be read. Run `qd init` first.", file=sys.stderr)
         return 1

@@ -15,6 +15,7 @@ from types import FrameType
 
 from pydantic import ValidationError
 
+from quarterdeck.adapters.own_ports import port_trouble
 from quarterdeck.config.api import Settings, load
 from quarterdeck.entrypoints.supervisor.children import Child
 from quarterdeck.entrypoints.supervisor.recipes import beat_file, recipes
@@ -117,6 +118,10 @@ def main(arguments: list[str] | None = None) -> int:
     except BlockingIOError:
         print(f"qd up: a Quarterdeck runs in {config.data_dir} already.", file=sys.stderr)
         return 1
+    trouble = port_trouble(config)
+    if trouble:
+        print(f"qd up: {trouble}", file=sys.stderr)
+        return 1
     beat_file(config).unlink(missing_ok=True)
     supervisor = Supervisor(_children(config, logs=chosen.logs), config.run_dir / "supervisor.json")
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -129,9 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _children(config: Settings, *, logs: bool) -> list[Child]:
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "quarterdeck.settings", "PYTHONUNBUFFERED": "1"}
     folder = config.logs_dir
-    return [
-        Child(recipe, environment, folder / f"{recipe.name}.log" if logs else None) for recipe in recipes(config)
-    ]
+    return [Child(recipe, environment, folder / f"{recipe.name}.log" if logs else None) for recipe in recipes(config)]
 
 
 if __name__ == "__main__":
