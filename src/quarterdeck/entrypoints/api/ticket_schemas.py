@@ -6,7 +6,7 @@ from ninja import Schema
 from pydantic import ConfigDict, Field
 
 from quarterdeck.entrypoints.api.allowance_schemas import AllowanceIn, AllowanceOut
-from quarterdeck.entrypoints.api.moments import Moment
+from quarterdeck.entrypoints.api.moments import Moment, notice_hours
 from quarterdeck.kernel.windows import Window
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import (
@@ -285,14 +285,8 @@ class TicketOut(Schema):
             closed_at=view.closed_at,
             ratify_until=view.ratify_until,
             finding=view.finding,
-            notice_hours=_notice_hours(view),
+            notice_hours=notice_hours(view),
         )
-
-
-def _notice_hours(view: TicketView) -> int:
-    if view.work_class == "standard":
-        return 0
-    return int(tickets.lead_time(view.content.maintenance_type, emergency=view.emergency).total_seconds()) // 3600
 
 
 class HoldPointOut(Schema):

@@ -24,8 +24,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="qd ledger checkpoint",
         description="Write the newest signed checkpoint, to be kept by somebody else, outside this server.",
-        epilog="A package verifies as INTACT with `qd verify --anchor FILE` up to the entries that FILE covers, when it was "
-        "exported after it.",
+        epilog="A package verifies as INTACT with `qd verify --anchor FILE` up to the entries that FILE covers, "
+        "when it was exported after it.",
     )
     made.add_argument("--out", type=Path, default=Path(ATTACHMENT), metavar="FILE", help=f"default: {ATTACHMENT} here")
     return made

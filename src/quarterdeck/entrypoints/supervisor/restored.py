@@ -85,7 +85,8 @@ def finish(sealer: SealerClient, backup: str) -> None:
     seal_checkpoint.seal(sealer, reason="key")
     print(
         f"Restored {head.size} entries. {lost} entries that were sealed after this backup are lost, and the ledger "
-        "says so.\nEvery access that was given is void and every `qd login` has ended. A checkpoint that somebody kept from the lost entries will "
+        "says so.\nEvery access that was given is void and every `qd login` has ended. A checkpoint that "
+        "somebody kept from the lost entries will "
         "not fit this ledger; entry ledger.restored explains why.",
         file=sys.stderr,
     )
