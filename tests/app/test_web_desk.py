@@ -75,7 +75,7 @@ def test_a_sample_is_drawn_shown_with_its_tickets_and_drawn_again(shop):
     assert listed.content.decode() == f"{number}\n"
     assert ("artifact", sample.list_sha256) in views("quinn", shop)
     wrong = text_of(quinn.post("/desk/sample/", {"population": "closed_cui", "size": "0", "seed": "a b"}))
-    assert "How many:" in wrong
+    assert "greater than or equal to 1" in wrong
     none = quinn.post("/desk/sample/", {"population": "emergency", "size": "5", "seed": ""})
     assert "no such ticket to draw from" in text_of(none)
     assert sign_in(shop.yard.shop, "iris").get(f"/desk/samples/{sample.seq}/").status_code == 200

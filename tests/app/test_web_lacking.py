@@ -3,7 +3,7 @@
 import pytest
 from tests.shop import FAST_HASHER
 from tests.ticket_yard import Yard, build_yard
-from tests.web_visitor import sign_in, text_of
+from tests.web_visitor import hidden, sign_in, text_of
 
 from quarterdeck.kernel.clock import SystemClock
 from quarterdeck.tickets import api as tickets
@@ -50,3 +50,23 @@ def test_the_key_c_leads_from_every_tab_to_the_comment(yard):
     assert '<a href="?tab=comments#comment" data-key="c"' in first
     there = iris.get(f"/tickets/{ticket.number}/?tab=comments").content.decode()
     assert there.count('data-key="c"') == 1
+
+
+def test_after_the_first_approval_the_next_person_is_named(yard):
+    ticket = yard.submitted()
+    avery = sign_in(yard.shop, "avery")
+    decide = f"/tickets/{ticket.number}/decide/"
+    decision = {"role": "approver", "verdict": "approved", "reason": "Plan and rollback are sound.",
+                "content_hash": hidden(avery.get(decide), "content_hash")}  # fmt: skip
+    told = text_of(avery.post(decide, decision, follow=True))
+    assert f"You approved {ticket.number}. It still waits for the decision of the CUI owner (Casey Owner)." in told
+
+
+def test_a_technique_needs_its_file_or_its_hash_and_the_form_says_so(yard):
+    iris = sign_in(yard.shop, "iris")
+    form = {"kind": "technique", "name": "Restart", "version": "1", "owner": yard.shop.ids["iris"],
+            "review_due": str(yard.clock.now().date().replace(month=12, day=28))}  # fmt: skip
+    page = text_of(iris.post("/registers/add/", form))
+    assert "one of the two; a tool may go without" in page
+    assert "Give the file, or its SHA-256 below." in page
+    assert "Please look at: Its file" in page
