@@ -66,8 +66,8 @@ def test_changing_it_voids_the_approvals_and_shows_the_difference(yard: Yard) ->
     assert after.state is State.SUBMITTED
     assert all(one.void_at is not None for one in after.approvals)
     assert tickets.changes_since_decided(view.number, view.content_hash) == [
-        {"field": "allowance.from_target", "old": "False", "new": "True"},
-        {"field": "allowance.terminal", "old": "True", "new": "False"},
+        {"field": "allowance.from_target", "old": "false", "new": "true"},
+        {"field": "allowance.terminal", "old": "true", "new": "false"},
     ]
     assert "no agreement lets CUI leave" in tickets.against_agreement(after.content)
     assert tickets.against_agreement(view.content) == ""

@@ -170,15 +170,6 @@ class CloseIn(Schema):
     rolled_back: bool = False
 
 
-class AccessIn(Schema):
-    """The technician's public key and, for fewer than all, the assets wanted."""
-
-    public_key: str
-    assets: list[str] = []
-    folder: str = "~/.config/quarterdeck"
-    identity_file: str = ""
-
-
 class DispositionIn(Schema):
     """An explanation of differences: their ids, or all unexplained ones of an asset."""
 
@@ -373,26 +364,3 @@ class EntryOut(Schema):
     event: str
     actor: str
     event_id: str
-
-
-class AssetAccessOut(Schema):
-    """What opens one asset."""
-
-    asset: str
-    hostname: str
-    certificate: str
-    file_name: str
-    serial: int
-    valid_until: datetime
-
-
-class AccessOut(Schema):
-    """What a technician's ssh needs."""
-
-    ticket: str
-    gate_host: str
-    gate_port: int
-    gate_user: str
-    known_hosts_line: str
-    ssh_config: str
-    assets: list[AssetAccessOut]

@@ -4,11 +4,9 @@ from django.http import HttpRequest
 from ninja import Router
 
 from quarterdeck import wiring
+from quarterdeck.entrypoints.api.access_schemas import AccessIn, AccessOut, AssetAccessOut
 from quarterdeck.entrypoints.api.callers import actor_of, may_read_ticket
 from quarterdeck.entrypoints.api.ticket_schemas import (
-    AccessIn,
-    AccessOut,
-    AssetAccessOut,
     CloseIn,
     DecisionIn,
     EditIn,
