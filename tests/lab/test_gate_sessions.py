@@ -141,7 +141,8 @@ def test_terminal_is_recorded_with_its_size_changes(lab):
         terminal.type("until stty size | grep '43 132'; do sleep 0.1; done; echo caf\xc3\xa9; tty | cut -c1-8\n")
         terminal.expect(rb"\r43 132\r")
         terminal.expect(rb"/dev/pts")
-        terminal.type("echo asle''ep; sleep 60\n")
+        # One job says so and sleeps: between two commands the shell itself would get the interrupt.
+        terminal.type("sh -c \"echo asle''ep; exec sleep 60\"\n")
         terminal.expect(rb"asleep\r\n")
         terminal.type("\x03")
         terminal.expect(rb"\^C(.|\n)*\$ ")

@@ -15,7 +15,7 @@ from quarterdeck.tickets.api import TicketView
 
 DRAWN = "sample.drawn"
 LIST_ROLE = "sample_population"
-_OVER = ("ticket.closed", "ticket.rolled_back")
+_OVER = ("ticket.closed", "ticket.rolled_back", "ticket.logged")
 
 
 def population_of(population: Population) -> tuple[str, ...]:

@@ -65,12 +65,12 @@ def test_iris_writes_a_ticket_and_an_error_keeps_what_she_typed(visit: Visit) ->
     page.get_by_label(re.compile("^Impact")).fill("Ten minutes without job tracking.")
     page.get_by_label(re.compile("^Rollback")).fill("Restore the snapshot of the morning.")
     page.get_by_role("checkbox", name=re.compile("Share service configuration")).check()
-    page.get_by_label("From").fill("Saturday week at dusk")
-    page.get_by_label("Until").fill("+3h")
+    page.get_by_label("From", exact=True).fill("Saturday week at dusk")
+    page.get_by_label("Until", exact=True).fill("+3h")
     expect(page.locator("#said-from")).not_to_contain_text("As you would say it")
     page.get_by_role("button", name="Submit for approval").click()
 
-    wrong = page.get_by_label("From")
+    wrong = page.get_by_label("From", exact=True)
     expect(wrong).to_be_focused()
     expect(wrong).to_have_value("Saturday week at dusk")
     expect(wrong).to_have_attribute("aria-invalid", "true")
@@ -80,8 +80,8 @@ def test_iris_writes_a_ticket_and_an_error_keeps_what_she_typed(visit: Visit) ->
 
     wrong.fill("in 20 days at 18:00")
     page.get_by_role("button", name="Submit for approval").click()
-    if page.get_by_label("From").count():  # the typed times know a date for certain
-        page.get_by_label("From").fill("2027-01-16 18:00")
+    if page.get_by_label("From", exact=True).count():  # the typed times know a date for certain
+        page.get_by_label("From", exact=True).fill("2027-01-16 18:00")
         page.get_by_role("button", name="Submit for approval").click()
     page.wait_for_url(re.compile(r"/tickets/MT-\d{4}-\d{5}/$"))
     _told(page, "is submitted")
