@@ -1,6 +1,7 @@
 """The desk: samples that repeat, questions with answers, consent asked, given and refused, contents before an order."""
 
 import hashlib
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
@@ -19,8 +20,9 @@ from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.guard import UnrecordedWrite
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.decision import Refused
-from quarterdeck.tickets.api import TicketAsset
-from quarterdeck.workflows import attend_assessor, export_package
+from quarterdeck.kernel.windows import Window
+from quarterdeck.tickets.api import Method, TicketAsset
+from quarterdeck.workflows import attend_assessor, export_package, request
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.api_urls")]
 
@@ -93,6 +95,16 @@ def test_taking_the_cui_mark_off_an_asset_takes_nothing_out_of_the_population(sh
         actor=shop.yard.actor("iris"), clock=shop.clock,
     )  # fmt: skip
     assert assessor.population_of(Population.CLOSED_CUI) == (number,)
+
+
+def test_a_chore_written_down_afterwards_is_closed_work_that_may_be_drawn(shop: PackageShop) -> None:
+    yard, now = shop.yard, shop.clock.now()
+    content = yard.content(
+        title="Change the paper tray's roller", method=Method.ON_SITE, assets=(TicketAsset(yard.printer, ""),),
+        technicians=(), escort="", agreement_id="", window=Window(now - timedelta(hours=1), now),
+    )  # fmt: skip
+    chore = request.log_quick(yard.actor("iris"), shop.clock, content, changed_configuration=False)
+    assert assessor.population_of(Population.CLOSED) == (chore.number,)
 
 
 def test_a_sample_that_was_tampered_with_does_not_repeat(shop: PackageShop) -> None:
