@@ -162,7 +162,8 @@ def test_a_press_asks_acts_and_comes_back_to_where_it_was(yard, monkeypatch):
         code = {"code": yard.shop.recovery["iris"][0]}
         asked = iris.post(asked["Location"], code, headers={"Referer": f"http://testserver{asked['Location']}"})
     assert asked["Location"] == place
-    press = {"do": "revoke_role", "target": personnel.role_grants(yard.shop.ids["max"])[0].id}
+    granted = {one.role: one.id for one in personnel.role_grants(yard.shop.ids["max"])}
+    press = {"do": "revoke_role", "target": granted[Role.TECHNICIAN]}
     iris.post(f"{place}act/", press)
     assert Role.TECHNICIAN not in personnel.roles_of(yard.shop.ids["max"], yard.clock.now())
 
