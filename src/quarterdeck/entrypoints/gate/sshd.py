@@ -298,6 +298,11 @@ def accepted(line: str) -> Accepted | None:
     return Accepted(match[1], int(match[2]), int(match[3])) if match else None
 
 
+def listens(line: str) -> bool:
+    """True for the line that says that `sshd` takes connections from now on."""
+    return line.startswith("Server listening on ")
+
+
 def private_enough(path: Path) -> bool:
     """True when nobody but root and us can replace the folder or one above it; sticky folders count as private."""
     for folder in (path, *path.parents):

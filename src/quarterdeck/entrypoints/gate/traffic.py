@@ -13,10 +13,12 @@ from quarterdeck.entrypoints.gate.audits import Audit, BrokenProtocol
 from quarterdeck.entrypoints.gate.capture import Capture
 from quarterdeck.entrypoints.gate.link import Link
 from quarterdeck.entrypoints.gate.person import Person
+from quarterdeck.entrypoints.gate.prompt_sockets import acknowledge_now, lend, send_at_once
 from quarterdeck.entrypoints.gate.recorder import SYNC_EVERY, Recorder
 from quarterdeck.entrypoints.gate.streams import Drain, Stream
 from quarterdeck.entrypoints.gate.transfers import follower
 from quarterdeck.entrypoints.gate.upstream import (
+    DIAL_SECONDS,
     Dial,
     Standard,
     arguments,
@@ -31,6 +33,8 @@ from quarterdeck.sessions.terms import Admitted, EndReason, StreamSum
 
 PROGRESS_EVERY = 10.0
 KILL_AFTER = 0.3
+PROMPT_SECONDS = 0.2
+PROMPT_EVERY = 0.002
 PIPE_BYTES = 1 << 20
 NOT_FOLLOWED = (
     "The gate can't follow this transfer, so it has ended: {}. Use sftp, scp or rsync of OpenSSH, or ask the IT lead."
@@ -66,6 +70,8 @@ class Traffic:
         self._outcome: Outcome | None = None
         self._audit: Audit | None = None
         self._progressed = 0.0
+        self._lent: list[socket.socket] = []
+        self._prompt_until = 0.0
 
     @property
     def _movers(self) -> list[Stream | Drain]:
@@ -160,9 +166,9 @@ class Traffic:
         self._housekeeping(link, clock.boot())
         ready = self._wait(connection, link)
         if self._agent.fileno() in ready and not self._agent.signed:
-            self._agent.serve()
-            if self._agent.signed:
-                self._dial.vanish()
+            self._serve_agent(clock.boot())
+        if self._lent:
+            self._hasten(clock.boot())
         if link.fileno() in ready:
             link.take_order()
         if connection.fileno() in ready:
@@ -176,6 +182,33 @@ class Traffic:
             self._obey(link.orders.popleft())
         self._notice_exit(ready)
 
+    def _serve_agent(self, boot: float) -> None:
+        """Answer the client, which has reached the target; its small packets need not wait for the target's word."""
+        if not self._lent:
+            self._lent = lend(self._pid)
+            self._prompt_until = boot + DIAL_SECONDS
+            for one in self._lent:
+                send_at_once(one)
+        self._agent.serve()
+        if self._agent.signed:
+            self._prompt_until = boot + PROMPT_SECONDS
+            self._dial.vanish()
+
+    def _hasten(self, boot: float) -> None:
+        """Acknowledge what the target says of the login, until it has said something of the session."""
+        heard = any(stream.sum.size for name, stream in self._streams.items() if name != "stdin")
+        if boot < self._prompt_until and not heard:
+            if self._agent.signed:
+                for one in self._lent:
+                    acknowledge_now(one)
+            return
+        self._return_lent()
+
+    def _return_lent(self) -> None:
+        for one in self._lent:
+            one.close()
+        self._lent = []
+
     def _exchange(self) -> None:
         """Pass on what the follower held back, and its own answers, behind what waits for each side."""
         if self._audit is None:
@@ -188,6 +221,7 @@ class Traffic:
 
     def stop(self) -> None:
         """End the upstream client, gently for 0.3 s."""
+        self._return_lent()
         if self._pid and self._exited is None:
             waiter = select.poll()
             waiter.register(self._pidfd, select.POLLIN)
@@ -221,6 +255,8 @@ class Traffic:
         for descriptor, event in wanted.items():
             waiter.register(descriptor, event)
         seconds = SYNC_EVERY if self._recorder.dirty else PROGRESS_EVERY
+        if self._lent and self._agent.signed:
+            seconds = PROMPT_EVERY
         return {descriptor for descriptor, _ in waiter.poll(seconds * 1000)}
 
     def _hear_launcher(self, connection: socket.socket) -> None:

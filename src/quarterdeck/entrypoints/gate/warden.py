@@ -25,7 +25,8 @@ from quarterdeck.entrypoints.gate.floor import Floor
 from quarterdeck.entrypoints.gate.heads import HeadSender
 from quarterdeck.entrypoints.gate.lines import ChildLine, Inbox
 from quarterdeck.entrypoints.gate.processes import ProcessHandle, handle
-from quarterdeck.entrypoints.gate.sshd import accepted
+from quarterdeck.entrypoints.gate.prompt_sockets import lend, send_at_once
+from quarterdeck.entrypoints.gate.sshd import accepted, listens
 from quarterdeck.entrypoints.gate.watcher import Watcher
 from quarterdeck.entrypoints.gate.wire import MESSAGE_LIMIT, Message, ProtocolError, decode, receive_with_descriptors
 from quarterdeck.kernel.clock import Clock
@@ -182,9 +183,16 @@ class Warden:
             for line in lines:
                 text = line.decode("utf-8", "replace").rstrip("\r")
                 _LOG.info("sshd: %s", text)
+                if listens(text):
+                    self._hasten_logins()
                 login = accepted(text)
                 if login is not None:
                     self._floor.connections.note_login(login)
+
+    def _hasten_logins(self) -> None:
+        for one in lend(self._parts.sshd):
+            send_at_once(one)
+            one.close()
 
     def _hear_forker(self) -> None:
         data, descriptors = receive_with_descriptors(self._parts.forker, MESSAGE_LIMIT, 1)
