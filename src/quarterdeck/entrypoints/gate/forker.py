@@ -18,6 +18,7 @@ from pathlib import Path
 
 from quarterdeck.entrypoints.gate.child import Place, serve, shed_inheritance
 from quarterdeck.entrypoints.gate.link import Link
+from quarterdeck.entrypoints.gate.processes import wait_in_line
 from quarterdeck.entrypoints.gate.wire import send_with_descriptor
 from quarterdeck.kernel.clock import SystemClock
 
@@ -96,6 +97,7 @@ def harden() -> None:
 
 def main(arguments: list[str]) -> None:
     """Run the forker on the inherited descriptors."""
+    wait_in_line()
     harden()
     listener = socket.socket(fileno=int(arguments[0]))
     warden = socket.socket(fileno=int(arguments[1]))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 _PIDFD_GETFD = 438
 _LIBC = ctypes.CDLL(None, use_errno=True)
+MOST_HASTENED = 8
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 
@@ -58,3 +59,39 @@ def _duplicate(pidfd: int, number: int) -> Iterator[socket.socket]:
         yield one
     else:
         one.close()
+
+
+class Haste:
+    """Sockets of logins under way, acknowledged again and again for a moment; each is given back after `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._lent: dict[int, tuple[float, list[socket.socket]]] = {}
+
+    @property
+    def under_way(self) -> bool:
+        """True while there is somebody to hasten."""
+        return bool(self._lent)
+
+    def begin(self, pid: int, boot: float) -> None:
+        """Hasten the connection that this process serves, unless too many are already under way."""
+        if len(self._lent) >= MOST_HASTENED:
+            return
+        lent = lend(pid)
+        for one in lent:
+            send_at_once(one)
+        self._lent[pid] = boot + self._seconds, lent
+
+    def press(self, boot: float) -> None:
+        """Acknowledge what has come; give back what has had its time."""
+        for pid, (until, lent) in list(self._lent.items()):
+            if boot >= until:
+                self.end(pid)
+                continue
+            for one in lent:
+                acknowledge_now(one)
+
+    def end(self, pid: int) -> None:
+        """Give the connection's socket back."""
+        for one in self._lent.pop(pid, (0.0, []))[1]:
+            one.close()

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import quarterdeck_launcher
+from quarterdeck.entrypoints.gate.processes import wait_in_line
 from quarterdeck.entrypoints.gate.wire import SFTP_MARKER
 from quarterdeck.kernel.decision import Refused, refuse
 from quarterdeck.kernel.names import is_address, is_port
@@ -271,6 +272,7 @@ def start(configuration_file: Path) -> subprocess.Popen[bytes]:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(255)
+        wait_in_line()
 
     return subprocess.Popen(
         [SSHD, "-D", "-e", "-f", str(configuration_file)],
@@ -301,6 +303,11 @@ def accepted(line: str) -> Accepted | None:
 def listens(line: str) -> bool:
     """True for the line that says that `sshd` takes connections from now on."""
     return line.startswith("Server listening on ")
+
+
+def connects(line: str) -> bool:
+    """True for the line that says that somebody has connected, before anything is known of them."""
+    return line.startswith("Connection from ")
 
 
 def private_enough(path: Path) -> bool:
