@@ -125,7 +125,7 @@ class WholeGate:
 
     @property
     def launchers(self) -> list[int]:
-        return [pid for pid in descendants_of(self.sshd) if _runs(pid, "launch.py") and not _runs(pid, "-c")]
+        return [pid for pid in descendants_of(self.sshd) if _runs(pid, "quarterdeck-launcher")]
 
 
 class Crowd:

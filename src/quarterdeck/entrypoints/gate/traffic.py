@@ -64,12 +64,14 @@ class Traffic:
         self._streams: dict[str, Stream] = {}
         self._drains: list[Drain] = []
         self._terminal = -1
+        self._size = (0, 0)
         self._pid = 0
         self._pidfd = -1
         self._exited: int | None = None
         self._outcome: Outcome | None = None
         self._audit: Audit | None = None
         self._progressed = 0.0
+        self._told = 0
         self._lent: list[socket.socket] = []
         self._prompt_until = 0.0
 
@@ -89,6 +91,7 @@ class Traffic:
         self._pidfd = os.pidfd_open(self._pid)
 
     def _start_terminal(self, argv: list[bytes], environment: dict[str, str]) -> None:
+        self._size = self._person.size()
         master, slave = self._person.open_terminal()
         own_words, own_words_end = os.pipe()
         self._pid = start(argv, Standard(slave, slave, own_words_end), environment, terminal=True)
@@ -235,8 +238,8 @@ class Traffic:
 
     def _housekeeping(self, link: Link, boot: float) -> None:
         self._recorder.sync()
-        if boot - self._progressed >= PROGRESS_EVERY:
-            self._progressed = boot
+        if boot - self._progressed >= PROGRESS_EVERY and self._recorder.count != self._told:
+            self._progressed, self._told = boot, self._recorder.count
             link.tell("progress", lines=self._recorder.count, head=self._recorder.head)
 
     def _wait(self, connection: socket.socket, link: Link) -> set[int]:
@@ -266,8 +269,9 @@ class Traffic:
             heard = b""
         if not heard:
             self._outcome = self._end(EndReason.DISCONNECTED, None, "")
-        elif self._terminal >= 0:
-            self._recorder.resize(*self._person.copy_size(self._terminal))
+        elif self._terminal >= 0 and self._person.size() != self._size:
+            self._size = self._person.copy_size(self._terminal)
+            self._recorder.resize(*self._size)
 
     def _obey(self, order: dict[str, str]) -> None:
         if order.get("op") == "notice" and self._person.terminal:
