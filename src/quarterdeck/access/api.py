@@ -16,7 +16,13 @@ from quarterdeck.access.certificates import (
     read_certificate,
     read_public_key,
 )
-from quarterdeck.access.client_config import DEFAULT_FOLDER, GateDoor, certificate_file_name, client_config
+from quarterdeck.access.client_config import (
+    DEFAULT_FOLDER,
+    GateDoor,
+    ansible_inventory,
+    certificate_file_name,
+    client_config,
+)
 from quarterdeck.access.granting import (
     begin_epoch,
     bind_certificate,
@@ -124,6 +130,7 @@ __all__ = [
     "Server",
     "Stranger",
     "admit",
+    "ansible_inventory",
     "begin_epoch",
     "bind_certificate",
     "bind_certificate_line",
