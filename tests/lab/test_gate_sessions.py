@@ -88,19 +88,20 @@ def test_reader_that_leaves_early_ends_the_writer(lab):
     assert result.stdout == b"y\ny\n"
 
 
-def test_fifty_multiplexed_channels_keep_their_exit_status(lab):
+@pytest.mark.slow
+def test_two_hundred_multiplexed_channels_keep_their_exit_status(lab):
     ticketed = lab.grant()
     control = lab.folder / "mux"
     options = ("-o", "ControlMaster=auto", "-o", f"ControlPath={control}", "-o", "ControlPersist=30")
     before = len(lab.books.journal("began"))
-    wrong = []
-    for number in range(50):
+    wrong = []  # a gate that forwards the target's EOF before the exit status loses one in six (gate.md defect 1)
+    for number in range(200):
         result = lab.run(ticketed, f"cat; exit {number}", input=b"x" * number, options=options)
         if (result.returncode, result.stdout) != (number, b"x" * number):
             wrong.append((number, result))
     assert wrong == []
-    assert len(lab.books.journal("began")) == before + 50
-    sessions = {entry["session"] for entry in lab.books.journal("began")[-50:]}
+    assert len(lab.books.journal("began")) == before + 200
+    sessions = {entry["session"] for entry in lab.books.journal("began")[-200:]}
     lab.run(ticketed, options=("-o", f"ControlPath={control}", "-O", "exit"))
 
     def all_disconnected():
