@@ -210,7 +210,7 @@ class BookDesk:
             principal=f"qd:{grant['account']}@{grant['asset']}",
             serial=serial,
             seconds=90,
-            options={b"source-address": b"127.0.0.1/32,::1/128"},
+            options={b"source-address": self.books.read().get("sources", "127.0.0.1/32,::1/128").encode()},
         )
 
     def change_counter(self):
@@ -297,10 +297,11 @@ def at(host, port):
 class TargetSshd:
     """A target: an `sshd` that trusts the target authority and knows one principal."""
 
-    def __init__(self, folder, asset=ASSET, more="Subsystem sftp internal-sftp\n", host="127.0.0.1"):
+    def __init__(self, folder, asset=ASSET, more="Subsystem sftp internal-sftp\n", host="127.0.0.1", inside=()):
         self.folder = folder / f"target-{asset}"
         self.folder.mkdir()
         self.port = free_port()
+        self.host = host
         self.asset = asset
         self.account = pwd.getpwuid(os.geteuid()).pw_name
         new_key(self.folder / "host_key")
@@ -317,9 +318,8 @@ class TargetSshd:
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         self._log = (self.folder / "log").open("wb")
-        self._process = subprocess.Popen(
-            ["/usr/sbin/sshd", "-D", "-e", "-f", str(configuration)], stderr=self._log, stdin=subprocess.DEVNULL
-        )
+        argv = [*inside, "/usr/sbin/sshd", "-D", "-e", "-f", str(configuration)]
+        self._process = subprocess.Popen(argv, stderr=self._log, stdin=subprocess.DEVNULL)
 
     def stop(self):
         self._process.terminate()
@@ -330,7 +330,7 @@ class TargetSshd:
 class GateLab:
     """Everything for one test: authorities, a target, the gate's process, grants, clients."""
 
-    def __init__(self, folder, host="127.0.0.1"):
+    def __init__(self, folder, host="127.0.0.1", target=None):
         self.folder = folder
         self.host = host
         self.port = free_port()
@@ -344,10 +344,10 @@ class GateLab:
         self._serial = 100
         self.books.open()
         self.gate = None
-        self.target = TargetSshd(folder, host=host)
+        self.target = TargetSshd(folder, **(target or {"host": host}))
         try:
             self.start_gate()
-            wait_for(lambda: answers(self.target.port, host), what="the target's answer")
+            wait_for(lambda: answers(self.target.port, self.target.host), what="the target's answer")
         except AssertionError:
             self.stop()
             raise
@@ -387,7 +387,7 @@ class GateLab:
         """Enter a certificate into the books as that of a grant."""
         row = {
             "asset": self.target.asset,
-            "address": self.host,
+            "address": self.target.host,
             "port": self.target.port,
             "account": self.target.account,
             "host_identity": self.target.host_identity,
@@ -488,11 +488,11 @@ class Ticketed:
 
 
 @contextmanager
-def gate_lab(host="127.0.0.1"):
+def gate_lab(host="127.0.0.1", target=None):
     folder = Path(tempfile.mkdtemp(prefix="qdlab-"))
     lab = None
     try:
-        lab = GateLab(folder, host)
+        lab = GateLab(folder, host, target)
         yield lab
     finally:
         if lab is not None:
