@@ -240,6 +240,9 @@ class BookDesk:
     def disconnected(self, sessions, at):
         self.books.note("disconnected", sessions=list(sessions))
 
+    def denied(self, what, serial):
+        self.books.note("denied", what=str(what), serial=serial)
+
     def orphans(self):
         return list(self.books.read()["running"])
 
