@@ -22,6 +22,7 @@ from quarterdeck.access.client_config import (
     ansible_inventory,
     certificate_file_name,
     client_config,
+    may_name_paths,
 )
 from quarterdeck.access.granting import (
     begin_epoch,
@@ -167,6 +168,7 @@ __all__ = [
     "may_connect_to",
     "may_measure_with",
     "may_monitor",
+    "may_name_paths",
     "may_use",
     "names_a_ticket",
     "parse_effective",

@@ -46,6 +46,16 @@ def may_name_gate(host: str, port: int, user: str, host_key: str) -> Decision:
     )
 
 
+def may_name_paths(*paths: str) -> Decision:
+    """Return whether these paths of a technician's machine may stand in a configuration."""
+    return require_that(
+        all(_FOLDER.fullmatch(path) for path in paths),
+        "access.bad_path",
+        "The folder or the key's file has a name that can't stand in an ssh configuration.",
+        "Use a path of plain letters, digits, dots, dashes and spaces; XDG_CONFIG_HOME moves the folder of `qd`.",
+    )
+
+
 def certificate_file_name(ticket: str, hostname: str) -> str:
     """Return the file name of the certificate for one asset of one ticket; Refused for a bad name."""
     all_of(

@@ -62,6 +62,7 @@ def take_access(
     Raises Refused, which is also recorded: not the technician, not open, no fresh second factor, key not theirs alone.
     """
     with refusals_recorded(actor, clock, "access.take", ticket):
+        access.may_name_paths(identity_file, folder).require()
         given = _grant(actor, clock, ticket, public_key, assets)
         certificates = _certificates(actor, clock, given, signer)
     opened = tuple(_opened(grant, line) for grant, line in zip(given, certificates, strict=True))
