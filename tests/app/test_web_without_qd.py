@@ -128,6 +128,8 @@ class TestOnThePage:
         config = max_.get(f"/tickets/{number}/work/certificates/config").content.decode()
         assert 'IdentityFile "~/keys/work"' in config
         assert f'CertificateFile "~/.ssh/quarterdeck/{number}/' in config
+        one = max_.get(f"/tickets/{number}/work/certificates/{number}-fs01.example.test-cert.pub")
+        assert one.content.decode().startswith("ecdsa-sha2-nistp256-cert-v01@openssh.com ")
         known = max_.get(f"/tickets/{number}/work/certificates/known_hosts")
         assert known.content.decode() == DOOR.known_hosts_line + "\n"
         assert 'filename="known_hosts"' in known["Content-Disposition"]
