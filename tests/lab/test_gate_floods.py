@@ -19,14 +19,16 @@ from tests.lab.gate_lab import gate_lab, wait_for
 
 ATTACKER = ("127.0.0.66", 0)
 MIB = 1 << 20
+SEES_MEMORY = os.geteuid() == 0
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "gate.md"
 
 
-def stated(name):
-    """Return a limit in bytes as docs/explanation/gate.md states it."""
+def assert_below_what_is_stated(measured, name):
+    """Compare with the limit of docs/explanation/gate.md; only root reads the memory of the gate's processes."""
     found = re.search(rf"\| {re.escape(name)} \| (\d+) MiB \|", DOCS.read_text())
     assert found, f"{DOCS.name} states no limit for {name!r}"
-    return int(found[1]) * MIB
+    print(f"{name}: measured {measured / MIB:.0f} MiB" if SEES_MEMORY else f"{name}: NOT MEASURED without root")
+    assert not SEES_MEMORY or MIB < measured < int(found[1]) * MIB
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def pss(pids):
 
 
 def test_at_rest(lab):
-    assert pss(tree(lab.gate.pid)) < stated("none")
+    assert_below_what_is_stated(pss(tree(lab.gate.pid)), "none")
 
 
 class Watch:
@@ -135,8 +137,7 @@ def test_handshakes_that_never_end_keep_nobody_out_and_are_cut(lab, tmp_path):
         assert time.monotonic() - began < 15
         assert transfer.is_whole()
         wait_for(lambda: all(closed(stream) for stream in streams), 45, "the end of every handshake")
-    print(f"measured: {watch.highest / MIB:.0f} MiB with {len(streams)} handshakes")
-    assert watch.highest < stated("handshakes that never end")
+    assert_below_what_is_stated(watch.highest, "handshakes that never end")
 
 
 @pytest.mark.slow
@@ -148,8 +149,7 @@ def test_handshakes_from_many_places_leave_running_work_alone(lab, tmp_path):
             with contextlib.suppress(OSError):
                 stack.enter_context(dial(lab, (f"127.0.1.{number}", 0))).sendall(b"SSH-2.0-x\r\n")
         assert transfer.is_whole()
-    print(f"measured: {watch.highest / MIB:.0f} MiB")
-    assert watch.highest < stated("the same from 250 addresses")
+    assert_below_what_is_stated(watch.highest, "the same from 250 addresses")
     wait_for(lambda: lab.run(lab.grant(), "true").returncode == 0, 45, "a login after the attack")
 
 
@@ -171,8 +171,7 @@ def test_a_flood_of_connections_keeps_nobody_out(lab, tmp_path):
             attacker.join(120)
             assert not attacker.is_alive()
         assert transfer.is_whole()
-    print(f"measured: {watch.highest / MIB:.0f} MiB")
-    assert watch.highest < stated("a flood of connections")
+    assert_below_what_is_stated(watch.highest, "a flood of connections")
     assert lab.run(lab.grant(), "true").returncode == 0
 
 
@@ -203,5 +202,4 @@ def test_packets_that_say_they_have_100_mb_cost_no_memory(lab, tmp_path):
             assert not attacker.is_alive()
         assert transfer.is_whole()
     assert [lab.sealed(grant)[0]["reason"] for grant in grants] == ["broken_protocol"] * 8
-    print(f"measured: {watch.highest / MIB:.0f} MiB")
-    assert watch.highest < stated("eight sessions with absurd packets")
+    assert_below_what_is_stated(watch.highest, "eight sessions with absurd packets")
