@@ -100,6 +100,8 @@ def test_a_target_whose_network_is_gone_is_said_to_be_gone(lab, namespace):
         # The gate's own address went with the link, so the person comes over loopback, where the address still lives.
         result = lab.run(ticketed, "true")
         assert result.returncode == 255
+        assert b"web01 did not answer" in result.stderr
+        assert lab.sealed(ticketed)[0]["reason"] == "target_unreachable"
         assert time.monotonic() - began < 30
     finally:
         assert ip("link", "set", f"{namespace}g", "up").returncode == 0
