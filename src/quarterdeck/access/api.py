@@ -16,7 +16,14 @@ from quarterdeck.access.certificates import (
     read_certificate,
     read_public_key,
 )
-from quarterdeck.access.client_config import DEFAULT_FOLDER, GateDoor, certificate_file_name, client_config
+from quarterdeck.access.client_config import (
+    DEFAULT_FOLDER,
+    GateDoor,
+    ansible_inventory,
+    certificate_file_name,
+    client_config,
+    may_name_paths,
+)
 from quarterdeck.access.granting import (
     begin_epoch,
     bind_certificate,
@@ -124,6 +131,7 @@ __all__ = [
     "Server",
     "Stranger",
     "admit",
+    "ansible_inventory",
     "begin_epoch",
     "bind_certificate",
     "bind_certificate_line",
@@ -160,6 +168,7 @@ __all__ = [
     "may_connect_to",
     "may_measure_with",
     "may_monitor",
+    "may_name_paths",
     "may_use",
     "names_a_ticket",
     "parse_effective",

@@ -26,6 +26,7 @@ from quarterdeck.sessions.telling import (
 from quarterdeck.sessions.terms import (
     Admitted,
     Change,
+    Denied,
     Direction,
     Ending,
     EndReason,
@@ -53,6 +54,7 @@ __all__ = [
     "AdmissionDesk",
     "Admitted",
     "Change",
+    "Denied",
     "Direction",
     "EndReason",
     "Ending",

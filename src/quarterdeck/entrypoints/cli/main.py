@@ -20,6 +20,7 @@ from quarterdeck.entrypoints.cli import (
 from quarterdeck.entrypoints.cli.server import Failed
 from quarterdeck.entrypoints.cli.showing import complain
 from quarterdeck.entrypoints.cli.verbs import Group, Parser
+from quarterdeck.kernel.clock import SystemClock
 
 REFUSED = 1
 EPILOG = """\
@@ -63,6 +64,7 @@ def main(words: Sequence[str] | None = None) -> int:
     server_verbs.become(given)
     os.umask(0o077)
     arguments = parser().parse_args(given)
+    access_verbs.sweep(SystemClock().now())
     try:
         return int(arguments.handler(arguments))
     except Failed as failed:

@@ -79,7 +79,8 @@ PermitListen none
 GatewayPorts no
 MaxSessions 32
 MaxAuthTries 4
-MaxStartups 20:50:100
+MaxStartups 60:30:100
+PerSourceMaxStartups 30
 LoginGraceTime 20
 ClientAliveInterval 15
 ClientAliveCountMax 4

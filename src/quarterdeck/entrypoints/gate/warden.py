@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import SSHCertificate, load_ss
 
 from quarterdeck.entrypoints.gate.answers import pack_admitted, pack_decision
 from quarterdeck.entrypoints.gate.connections import Connection, Connections
+from quarterdeck.entrypoints.gate.denials import Denials
 from quarterdeck.entrypoints.gate.floor import Floor
 from quarterdeck.entrypoints.gate.heads import HeadSender
 from quarterdeck.entrypoints.gate.lines import ChildLine, Inbox
@@ -91,6 +92,7 @@ class Warden:
         )
         self._watcher = Watcher(parts.desk, parts.clock, self._watched, parts.between)
         self._heads = HeadSender(parts.keeper)
+        self._denials = Denials(parts.desk, parts.clock, self._submit)
         self._log_rest = b""
         self._log_open = True
         self._haste = Haste(HASTE_SECONDS)
@@ -207,6 +209,7 @@ class Warden:
                 login = accepted(text)
                 if login is not None:
                     self._floor.connections.note_login(login)
+                self._denials.hear(text, lambda: self._floor.holders)
 
     def _connection_gone(self, connection: Connection) -> None:
         self._haste.end(connection.pid)
