@@ -74,13 +74,14 @@ class Haste:
         return bool(self._lent)
 
     def begin(self, pid: int, boot: float) -> None:
-        """Hasten the connection that this process serves, unless too many are already under way."""
-        if len(self._lent) >= MOST_HASTENED:
-            return
-        lent = lend(pid)
-        for one in lent:
-            send_at_once(one)
-        self._lent[pid] = boot + self._seconds, lent
+        """Hasten the connection that this process serves, or longer; not when too many are already under way."""
+        _, lent = self._lent.get(pid, (0.0, []))
+        if not lent and len(self._lent) < MOST_HASTENED:
+            lent = lend(pid)
+            for one in lent:
+                send_at_once(one)
+        if lent:
+            self._lent[pid] = boot + self._seconds, lent
 
     def press(self, boot: float) -> None:
         """Acknowledge what has come; give back what has had its time."""

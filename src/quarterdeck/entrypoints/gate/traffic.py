@@ -13,12 +13,11 @@ from quarterdeck.entrypoints.gate.audits import Audit, BrokenProtocol
 from quarterdeck.entrypoints.gate.capture import Capture
 from quarterdeck.entrypoints.gate.link import Link
 from quarterdeck.entrypoints.gate.person import Person
-from quarterdeck.entrypoints.gate.prompt_sockets import acknowledge_now, lend, send_at_once
+from quarterdeck.entrypoints.gate.prompt_sockets import Haste
 from quarterdeck.entrypoints.gate.recorder import SYNC_EVERY, Recorder
 from quarterdeck.entrypoints.gate.streams import Drain, Stream
 from quarterdeck.entrypoints.gate.transfers import follower
 from quarterdeck.entrypoints.gate.upstream import (
-    DIAL_SECONDS,
     Dial,
     Standard,
     arguments,
@@ -72,8 +71,7 @@ class Traffic:
         self._audit: Audit | None = None
         self._progressed = 0.0
         self._told = 0
-        self._lent: list[socket.socket] = []
-        self._prompt_until = 0.0
+        self._haste = Haste(PROMPT_SECONDS)
 
     @property
     def _movers(self) -> list[Stream | Drain]:
@@ -170,8 +168,7 @@ class Traffic:
         ready = self._wait(connection, link)
         if self._agent.fileno() in ready and not self._agent.signed:
             self._serve_agent(clock.boot())
-        if self._lent:
-            self._hasten(clock.boot())
+        self._hasten(clock.boot())
         if link.fileno() in ready:
             link.take_order()
         if connection.fileno() in ready:
@@ -187,30 +184,18 @@ class Traffic:
 
     def _serve_agent(self, boot: float) -> None:
         """Answer the client, which has reached the target; its small packets need not wait for the target's word."""
-        if not self._lent:
-            self._lent = lend(self._pid)
-            self._prompt_until = boot + DIAL_SECONDS
-            for one in self._lent:
-                send_at_once(one)
+        self._haste.begin(self._pid, boot)
         self._agent.serve()
         if self._agent.signed:
-            self._prompt_until = boot + PROMPT_SECONDS
             self._dial.vanish()
 
     def _hasten(self, boot: float) -> None:
-        """Acknowledge what the target says of the login, until it has said something of the session."""
-        heard = any(stream.sum.size for name, stream in self._streams.items() if name != "stdin")
-        if boot < self._prompt_until and not heard:
-            if self._agent.signed:
-                for one in self._lent:
-                    acknowledge_now(one)
+        """Acknowledge what the target says of the login at once, until it has said something of the session."""
+        if not self._haste.under_way:
             return
-        self._return_lent()
-
-    def _return_lent(self) -> None:
-        for one in self._lent:
-            one.close()
-        self._lent = []
+        if any(stream.sum.size for name, stream in self._streams.items() if name != "stdin"):
+            self._haste.end(self._pid)
+        self._haste.press(boot)
 
     def _exchange(self) -> None:
         """Pass on what the follower held back, and its own answers, behind what waits for each side."""
@@ -224,7 +209,7 @@ class Traffic:
 
     def stop(self) -> None:
         """End the upstream client, gently for 0.3 s."""
-        self._return_lent()
+        self._haste.end(self._pid)
         if self._pid and self._exited is None:
             waiter = select.poll()
             waiter.register(self._pidfd, select.POLLIN)
@@ -258,7 +243,7 @@ class Traffic:
         for descriptor, event in wanted.items():
             waiter.register(descriptor, event)
         seconds = SYNC_EVERY if self._recorder.dirty else PROGRESS_EVERY
-        if self._lent and self._agent.signed:
+        if self._haste.under_way:
             seconds = PROMPT_EVERY
         return {descriptor for descriptor, _ in waiter.poll(seconds * 1000)}
 
