@@ -173,8 +173,8 @@ def compared(jump: list[float], gate: list[float]) -> dict[str, object]:
     return {
         "gate_of_proxyjump": round(statistics.median(ratios), 2),
         "range": [round(min(ratios), 2), round(max(ratios), 2)],
-        "jump_ms": round(1000 * statistics.median(jump), 1),
-        "gate_ms": round(1000 * statistics.median(gate), 1),
+        "jump_ms": round(1000 * statistics.median(jump), 3),
+        "gate_ms": round(1000 * statistics.median(gate), 3),
     }
 
 

@@ -72,6 +72,8 @@ class Traffic:
         self._progressed = 0.0
         self._told = 0
         self._haste = Haste(PROMPT_SECONDS)
+        self._waiter = select.poll()
+        self._waited_for: dict[int, int] = {}
 
     @property
     def _movers(self) -> list[Stream | Drain]:
@@ -228,24 +230,24 @@ class Traffic:
             link.tell("progress", lines=self._recorder.count, head=self._recorder.head)
 
     def _wait(self, connection: socket.socket, link: Link) -> set[int]:
-        waiter = select.poll()
-        waiter.register(link.fileno(), select.POLLIN)
-        waiter.register(connection.fileno(), select.POLLIN)
+        wanted = {link.fileno(): select.POLLIN, connection.fileno(): select.POLLIN}
         if self._exited is None:
-            waiter.register(self._pidfd, select.POLLIN)
+            wanted[self._pidfd] = select.POLLIN
         if not self._agent.signed:
-            waiter.register(self._agent.fileno(), select.POLLIN)
-        wanted: dict[int, int] = {}
+            wanted[self._agent.fileno()] = select.POLLIN
         for mover in self._movers:
             interest = mover.interest()
             if interest is not None and (self._agent.signed or mover is not self._streams["stdin"]):
                 wanted[interest[0]] = wanted.get(interest[0], 0) | interest[1]
-        for descriptor, event in wanted.items():
-            waiter.register(descriptor, event)
+        if wanted != self._waited_for:
+            self._waited_for = wanted
+            self._waiter = select.poll()
+            for descriptor, event in wanted.items():
+                self._waiter.register(descriptor, event)
         seconds = SYNC_EVERY if self._recorder.dirty else PROGRESS_EVERY
         if self._haste.under_way:
             seconds = PROMPT_EVERY
-        return {descriptor for descriptor, _ in waiter.poll(seconds * 1000)}
+        return {descriptor for descriptor, _ in self._waiter.poll(seconds * 1000)}
 
     def _hear_launcher(self, connection: socket.socket) -> None:
         try:
@@ -272,8 +274,10 @@ class Traffic:
         if self._pidfd in ready and self._exited is None:
             _, status = os.waitpid(self._pid, 0)
             self._exited = os.waitstatus_to_exitcode(status) & 0xFF
+        if self._exited is None:
+            return
         outputs = [stream for name, stream in self._streams.items() if name != "stdin"]
-        if self._exited is None or self._outcome or not all(stream.finished for stream in outputs):
+        if self._outcome or not all(stream.finished for stream in outputs):
             return
         log = self._dial.log_text()
         if not logged_in(log):
