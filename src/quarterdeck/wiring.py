@@ -6,6 +6,7 @@ from pathlib import Path
 
 from quarterdeck.access.api import GateDoor, Stranger
 from quarterdeck.adapters import target_sshd
+from quarterdeck.adapters.elevation_channel import SshElevationChannel
 from quarterdeck.adapters.gate_health import GateHealth
 from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorChannel
 from quarterdeck.adapters.openssh_ca import signed_by
@@ -88,7 +89,13 @@ def instruments(actor: Actor) -> Instruments:
         ),
         backups={Product.RESTIC: Restic()},
         recorder=GateHealth(config.gate_host, config.gate_port, config.gate_socket, config.recordings_dir),
+        elevation=elevation_channel(actor),
     )
+
+
+def elevation_channel(actor: Actor) -> SshElevationChannel:
+    """Return what places and takes away sudo rules on targets."""
+    return SshElevationChannel(signer(), actor=actor, clock=clock())
 
 
 def monitor_channel(actor: Actor) -> SshMonitorChannel:
