@@ -84,7 +84,7 @@ def instruments(actor: Actor) -> Instruments:
         stranger=target_sshd,
         gate=GateView(
             config.gate_address,
-            str(asked.status().get("target_ca", "")),
+            target_authority(),
             (str(config.gate_dir / "sshd_config"),),
         ),
         backups={Product.RESTIC: Restic()},
@@ -101,6 +101,11 @@ def elevation_channel(actor: Actor) -> SshElevationChannel:
 def monitor_channel(actor: Actor) -> SshMonitorChannel:
     """Return what measures targets under monitoring plans."""
     return SshMonitorChannel(signer(), actor=actor, clock=clock())
+
+
+def target_authority() -> str:
+    """Return the public key of the authority whose certificates open targets."""
+    return str(signer().status().get("target_ca", ""))
 
 
 def stranger() -> Stranger:

@@ -5,11 +5,13 @@ Nothing of this machine changes: /etc, /var and /usr/local are overlays that van
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from tests.lab.loopback_sshd import GATE, Lab, RunningSshd, running_sshd
@@ -29,14 +31,23 @@ done
 chmod -R a+rX "$lab/etc"
 rm -rf /etc/sudoers.d /var/log/journal /var/log/auth.log* /var/log/wtmp
 mkdir -m 755 /etc/sudoers.d
-{ echo 'Defaults secure_path=/usr/sbin:/usr/bin:/sbin:/bin'; echo 'root ALL=(ALL:ALL) ALL'; echo '@includedir /etc/sudoers.d'; } > /etc/sudoers
+echo 'Defaults secure_path=/usr/sbin:/usr/bin:/sbin:/bin' > /etc/sudoers
+echo 'root ALL=(ALL:ALL) ALL' >> /etc/sudoers
+echo '@includedir /etc/sudoers.d' >> /etc/sudoers
 chmod 440 /etc/sudoers
 useradd -M -d /tmp -s /bin/bash maint
 usermod -p '*' maint
 if [ -n "$setup" ]; then sh "$setup" > "$lab/setup.log" 2>&1; fi
 if [ -d "$lab/syslog" ]; then
+    mkdir -p "$lab/over/dev/pts"
+    for name in null zero full random urandom tty ptmx; do
+        touch "$lab/over/dev/$name"
+        mount --bind "/dev/$name" "$lab/over/dev/$name"
+    done
+    mount --rbind /dev/pts "$lab/over/dev/pts"
+    ln -s "$lab/syslog/log" "$lab/over/dev/log"
     rsyslogd -i "$lab/syslog/pid" -f "$lab/syslog/conf"
-    ln -sfn "$lab/syslog/log" "$lab/over/log"
+    mount --rbind "$lab/over/dev" /dev
 fi
 exec "$@"
 """
@@ -84,9 +95,31 @@ class RaisedTarget:
         return self.inside("cat", f"/etc/sudoers.d/{name}", check=False).stdout
 
 
+_SYSLOG = """global(workDirectory="{folder}")
+module(load="imuxsock" SysSock.Name="{folder}/log" SysSock.RateLimit.Interval="0")
+template(name="lines" type="string" string="{template}")
+auth,authpriv.* action(type="omfile" file="/var/log/auth.log" template="lines" asyncWriting="off")
+"""
+TRADITIONAL = "%TIMESTAMP% %HOSTNAME% %syslogtag%%msg:::sp-if-no-1st-sp%%msg:::drop-last-lf%\\n"
+ISO = "%TIMESTAMP:::date-rfc3339% %HOSTNAME% %syslogtag%%msg:::sp-if-no-1st-sp%%msg:::drop-last-lf%\\n"
+
+
+def _end_syslog(folder: Path) -> None:
+    pid = folder / "pid"
+    if pid.exists():
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
 @contextmanager
-def raised_target(lab: Lab, *, with_helper: bool = True) -> Iterator[RaisedTarget]:
-    """Run a target whose account `maint` was prepared for sudo under tickets."""
+def raised_target(lab: Lab, *, with_helper: bool = True, syslog: str = "", more: str = "") -> Iterator[RaisedTarget]:
+    """Run a target whose account `maint` was prepared for sudo under tickets.
+
+    With a template for `syslog` its sshd logs to a real rsyslogd of its own; `more` is configuration of sshd.
+    """
+    folder = lab.folder / "syslog"
+    if syslog:
+        folder.mkdir()
+        (folder / "conf").write_text(_SYSLOG.format(folder=folder, template=syslog))
     (lab.folder / "over").mkdir()
     setup = lab.folder / "sudo-setup.sh"
     setup.write_text(sudo_setup_script(hostname="web01", accounts=[ACCOUNT], authority=lab.target.public_key.line))
@@ -98,8 +131,11 @@ def raised_target(lab: Lab, *, with_helper: bool = True) -> Iterator[RaisedTarge
     )  # fmt: skip
     lab.folder.chmod(0o755)
     inside = ("unshare", "-m", "sh", str(script), str(lab.folder), str(setup) if with_helper else "")
-    with running_sshd(lab, files, inside=inside) as server:
-        yield RaisedTarget(lab, replace(server, destination=replace(server.destination, account=ACCOUNT)))
+    with running_sshd(lab, files, inside=inside, to_syslog=bool(syslog), more=more) as server:
+        try:
+            yield RaisedTarget(lab, replace(server, destination=replace(server.destination, account=ACCOUNT)))
+        finally:
+            _end_syslog(folder)
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 30.0) -> None:

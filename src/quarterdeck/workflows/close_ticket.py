@@ -17,6 +17,7 @@ from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Method, State, TicketView
 from quarterdeck.workflows.keep_elevation import withdraw_rules
 from quarterdeck.workflows.prepare_ticket import Instruments, Prepared, Progress
+from quarterdeck.workflows.read_target_logs import read_for_ticket
 from quarterdeck.workflows.refusals import refusals_recorded
 from quarterdeck.workflows.run_checks import check_after
 from quarterdeck.workflows.take_baseline import take_baseline
@@ -57,7 +58,10 @@ def verify_ticket(
     conclude_sessions(actor, clock, number)
     if view.content.method is not Method.SSH:
         return Prepared(())
-    remarks = withdraw_rules(actor, clock, number, instruments.elevation)
+    if not progress("Logs of the targets"):
+        return Prepared((), cancelled=True)
+    remarks = read_for_ticket(actor, clock, number, instruments.channel, instruments.gate.authority)
+    remarks += withdraw_rules(actor, clock, number, instruments.elevation)
     if not progress("Baseline after"):
         return Prepared((), cancelled=True)
     remarks += take_baseline(

@@ -48,7 +48,7 @@ def capture_duties(clock: Clock) -> list[Duty]:
         Duty("captures", 0.5, partial(do_captures.do_next_capture, TICKER, clock, partial(wiring.instruments, TICKER))),
         Duty("elevation", 5, lambda: keep_elevation.keep_rules(TICKER, clock, wiring.elevation_channel(TICKER))),
         Duty("packages", 0.5, partial(export_package.make_next_package, clock, wiring.press)),
-        Duty("monitoring", 15, partial(run_plans.run_next_plan, TICKER, clock, channel)),
+        Duty("monitoring", 15, partial(run_plans.run_next_plan, TICKER, clock, channel, wiring.target_authority)),
     ]
 
 
