@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from quarterdeck.baselines import api as baselines
 from quarterdeck.controls.api import fact_kind, is_fact_kind
-from quarterdeck.entrypoints.web import drifting, session_words, ticket_words, words, zones
+from quarterdeck.entrypoints.web import drifting, session_words, target_words, ticket_words, words, zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.people_in import Visitor
 from quarterdeck.entrypoints.web.reading import reads
@@ -52,6 +52,7 @@ def context(
         "plan": lambda: {"items": [tools.item(item) for item in ticket.content.items]},
         "sessions": lambda: {
             "sessions": [session_words.line(one, names) for one in found],
+            "sudo_rules": target_words.rules_of(number, names),
             "may_record": ticket.state in (State.OPEN, State.VERIFYING) and not seen.roles <= {Role.ASSESSOR},
         },
         "drift": lambda: {"drifts": [drifting.shown(one, seen, ticket, names, zone) for one in drifts]},
