@@ -16,6 +16,7 @@ from quarterdeck.access import api as access
 from quarterdeck.access.api import RuleState
 from quarterdeck.adapters.measure_channel import SshMeasureChannel
 from quarterdeck.adapters.openssh_ca import CertificateAuthority
+from quarterdeck.adapters.signed_order import sign_order
 from quarterdeck.baselines import api as baselines
 from quarterdeck.evidence.api import Outcome, act, facts
 from quarterdeck.kernel.decision import Refused
@@ -121,7 +122,7 @@ def test_the_account_cannot_write_an_order_or_use_one_twice(target: RaisedTarget
         at = CLOCK.now() + timedelta(seconds=float(str(changes.pop("late", 0))))
         more = {"name": rule.name, "rule": rule.text, **changes}
         order = access.order_bytes("allow", hostname=host, account=account, serial=77, now=at, more=more)
-        command = access.order_command(order, authority.sign_order(order, access.ELEVATION_NAMESPACE))
+        command = access.order_command(order, sign_order(authority, order, access.ELEVATION_NAMESPACE))
         return target.sudo(*command.split()[3:]).stderr
 
     assert "not signed by this target's Quarterdeck" in tried(by=forged)
@@ -144,7 +145,7 @@ def test_what_visudo_refuses_is_not_installed(target: RaisedTarget, lab: Lab) ->
     raised = Raised(target)
     more = {"name": raised.name, "rule": f"{ACCOUNT} ALL=(root) NOTAFTER=2026-11-22 NOPASSWD: ALL\n"}
     order = access.order_bytes("allow", hostname="web01", account=ACCOUNT, serial=5, now=CLOCK.now(), more=more)
-    command = access.order_command(order, lab.target.sign_order(order, access.ELEVATION_NAMESPACE))
+    command = access.order_command(order, sign_order(lab.target, order, access.ELEVATION_NAMESPACE))
     assert "visudo refuses the rule" in target.sudo(*command.split()[3:]).stderr
     assert target.rule(raised.name) == ""
 

@@ -9,6 +9,7 @@ import pytest
 from quarterdeck.access import elevation
 from quarterdeck.access.elevation import RuleFailed, SignedOrder, SudoRule, may_order, rule_seen, sudo_setup_script
 from quarterdeck.adapters.openssh_ca import CertificateAuthority, init_keys
+from quarterdeck.adapters.signed_order import sign_order
 from quarterdeck.kernel.decision import Refused
 
 NOW = datetime(2026, 11, 22, 5, 58, 27, 900_000, tzinfo=UTC)
@@ -136,7 +137,7 @@ def test_ssh_keygen_believes_an_order_in_its_namespace_only(tmp_path: Path) -> N
     authority = CertificateAuthority.from_file(tmp_path / "signer" / "target_ca")
     order = elevation.order_bytes("allow", hostname="web01", account="maint", serial=1, now=NOW, more={})
     signature = tmp_path / "signature"
-    signature.write_bytes(authority.sign_order(order, elevation.NAMESPACE))
+    signature.write_bytes(sign_order(authority, order, elevation.NAMESPACE))
     signers = tmp_path / "signers"
     signers.write_text(f'quarterdeck namespaces="{elevation.NAMESPACE}" {authority.public_key.line}\n')
 

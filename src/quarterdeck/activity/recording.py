@@ -60,25 +60,29 @@ def record_reading(
     )
     new = _new_findings(asset, judged)
     row.findings = len(new)
+    _record_read(act, row, document)
+    for fingerprint, one in new.items():
+        _found(act, row, fingerprint, one)
+    _tell(act, asset, row.entry, gap, ticket)
+    return reading_view(row)
+
+
+def _record_read(act: Act, row: LogReading, document: ArtifactRef | None) -> None:
     row.entry = act.record(
         "target_log.read",
         ObjectRef("target_log", row.id),
-        ticket=ticket or None,
+        ticket=row.ticket_id,
         data={
-            "asset": asset,
-            "plan": plan,
-            "since": rfc3339(since),
-            "gap": gap.value,
+            "asset": row.asset,
+            "plan": row.plan,
+            "since": rfc3339(row.since),
+            "gap": row.gap,
             "logins": row.logins,
             "findings": row.findings,
         },
         artifacts=() if document is None else (document,),
     )
     row.save(force_insert=True)
-    for fingerprint, one in new.items():
-        _found(act, row, fingerprint, one)
-    _tell(act, asset, row.entry, gap, ticket)
-    return reading_view(row)
 
 
 def _new_findings(asset: str, judged: Sequence[Judged]) -> dict[str, Judged]:

@@ -5,8 +5,6 @@ and no target, a *target* or *measure* certificate opens one account of one targ
 principal. Only the signer process holds the keys; everybody else only checks signatures with the public half.
 """
 
-import base64
-import hashlib
 import ipaddress
 import os
 import re
@@ -148,24 +146,11 @@ class CertificateAuthority:
             ),
             nonce=secrets.token_bytes(32),
         )
-        line = certificate_line(body, self._signature(body), order.key.kind)
+        line = certificate_line(body, self.signature(body), order.key.kind)
         return Minted(line, certificate_blob(line))
 
-    def sign_order(self, order: bytes, namespace: str) -> bytes:
-        """Return the armored SSHSIG of an order to a target, as `ssh-keygen -Y verify` reads it (PROTOCOL.sshsig).
-
-        What is signed begins with its own magic and namespace, so that no order is a certificate and the reverse.
-        """
-        space = _string(namespace.encode())
-        hashed = _string(hashlib.sha512(order).digest())
-        signed = b"SSHSIG" + space + _string(b"") + _string(b"sha512") + hashed
-        blob = b"SSHSIG" + struct.pack(">I", 1) + _string(self.public_key.blob) + space + _string(b"")
-        blob += _string(b"sha512") + _string(self._signature(signed))
-        lines = base64.encodebytes(blob).replace(b"\n", b"")
-        body = b"\n".join(lines[at : at + 70] for at in range(0, len(lines), 70))
-        return b"-----BEGIN SSH SIGNATURE-----\n" + body + b"\n-----END SSH SIGNATURE-----\n"
-
-    def _signature(self, body: bytes) -> bytes:
+    def signature(self, body: bytes) -> bytes:
+        """Return the signature of these bytes as OpenSSH writes it: type and two numbers."""
         r, s = decode_dss_signature(self._key.sign(body, ec.ECDSA(hashes.SHA256())))
         return _string(_KIND) + _string(_mpint(r) + _mpint(s))
 

@@ -16,17 +16,17 @@ RULES = {"Asset": "asset", "Account": "account", "State": "state", "Until": "unt
 
 
 def add(verbs: Group) -> None:
-    """Add `logins`, `login ...`, `breakglass ...` and `sudo-rules`."""
-    made = verbs.verb("logins", "list logins on targets that match no ticket", list_logins)
+    """Add `target-logins`, `target-login ...`, `breakglass ...` and `sudo-rules`."""
+    made = verbs.verb("target-logins", "list logins on targets that match no ticket", list_logins)
     option(made, "--asset", "only of this asset: host name or id", metavar="HOST")
     flag(made, "--all", "also what is explained")
     flag(made, "--json", "print JSON")
-    nouns = verbs.group("login", "a login on a target that matches no ticket")
+    nouns = verbs.group("target-login", "a login on a target that matches no ticket")
     made = nouns.verb("show", "show a login with the line of the target's log", show_login)
-    made.add_argument("id", help="id of the login, see `qd logins`")
+    made.add_argument("id", help="id of the login, see `qd target-logins`")
     flag(made, "--json", "print JSON")
     made = nouns.verb("explain", "say who logged in and why", explain_login)
-    made.add_argument("id", help="id of the login, see `qd logins`")
+    made.add_argument("id", help="id of the login, see `qd target-logins`")
     made.add_argument("--reason", required=True, help="who, why, and how you know")
     option(made, "--ticket", "number of the ticket to which it belongs", metavar="MT-YYYY-NNNNN")
     made = verbs.verb("sudo-rules", "show the sudo rules of a ticket on its targets", sudo_rules)
@@ -144,7 +144,7 @@ def _named(server: Server, path: str, arguments: argparse.Namespace, **query: st
 
 def _id(text: str) -> str:
     if not text.replace("_", "").isalnum() or not text.isascii():
-        raise Failed(f"{text!r} is no id; see `qd logins` or `qd breakglass list`.")
+        raise Failed(f"{text!r} is no id; see `qd target-logins` or `qd breakglass list`.")
     return text
 
 

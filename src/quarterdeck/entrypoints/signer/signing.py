@@ -21,6 +21,7 @@ from quarterdeck.adapters.openssh_ca import (
     measure_order,
     target_order,
 )
+from quarterdeck.adapters.signed_order import sign_order
 from quarterdeck.baselines import api as baselines
 from quarterdeck.entrypoints.signer.serial_log import LedgerSight, SerialLog
 from quarterdeck.evidence import api as evidence
@@ -159,7 +160,7 @@ class Signer:
         order = access.order_bytes(
             action, hostname=place.hostname, account=place.account, serial=self._log.fresh_serial(), now=now, more=more
         )
-        return access.order_command(order, self._target_ca.sign_order(order, access.ELEVATION_NAMESPACE))
+        return access.order_command(order, sign_order(self._target_ca, order, access.ELEVATION_NAMESPACE))
 
     def _elevate(self, request: dict[str, object]) -> dict[str, object]:
         """Sign the one command that places or withdraws the ticket's sudo rule; what it says is derived here."""
