@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import BinaryIO
@@ -24,6 +24,7 @@ from quarterdeck.evidence.api import ArtifactRef, act
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock, rfc3339
+from quarterdeck.kernel.decision import Refused
 from quarterdeck.sessions import api as sessions
 from quarterdeck.sessions.api import EndReason, SessionKind, SessionView, Work
 from quarterdeck.tickets import api as tickets
@@ -66,12 +67,20 @@ def read_for_ticket(actor: Actor, clock: Clock, number: str, channel: MeasureCha
 
 
 def read_for_plan(
-    actor: Actor, clock: Clock, plan: access.PlanView, channel: MonitorChannel, authority: str
+    actor: Actor, clock: Clock, plan: access.PlanView, channel: MonitorChannel, authority: Callable[[], str]
 ) -> list[str]:
-    """Read the log of a plan's asset since it was last read, or since the plan came into force."""
+    """Read the log of a plan's asset since it was last read, or since the plan came into force.
+
+    While nobody tells our authority's key (the signer is gone) no login can be told apart: that is a gap.
+    """
     since = (activity.last_read_until(plan.asset) or plan.state_at) - OVERLAP
-    collecting = partial(channel.run, plan=plan.id)
-    return _read(actor, clock, Reader(plan.asset, plan.connection, collecting, authority, plan=plan.id), since)
+    reader = Reader(plan.asset, plan.connection, partial(channel.run, plan=plan.id), "", plan=plan.id)
+    try:
+        reader = replace(reader, authority=authority())
+    except Refused as refused:
+        _record_unread(actor, clock, reader, since, str(refused))
+        return [str(refused)]
+    return _read(actor, clock, reader, since)
 
 
 def _read(actor: Actor, clock: Clock, reader: Reader, since: datetime) -> list[str]:

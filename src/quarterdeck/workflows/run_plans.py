@@ -36,7 +36,7 @@ def run_next_plan(
         if due_at <= now and _may_run(plan, clock).allowed:
             run_plan(actor, clock, plan, channel())
             if authority is not None and _may_run(plan, clock).allowed:
-                read_for_plan(actor, clock, plan, channel(), authority())
+                read_for_plan(actor, clock, plan, channel(), authority)
             return True
     return False
 
