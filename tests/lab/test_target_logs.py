@@ -3,27 +3,36 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 
 import pytest
 from tests.access_signer import fresh_key
-from tests.lab.loopback_sshd import Lab, lab_folder
+from tests.lab.loopback_sshd import GATE, Lab, lab_folder
 from tests.lab.raised_shop import CLOCK, TICKER, Raised
 from tests.lab.raised_target import ACCOUNT, ISO, TRADITIONAL, RaisedTarget, needs_sudo_lab, raised_target
 
 from quarterdeck.access import api as access
+from quarterdeck.access.api import RuleState
 from quarterdeck.activity import api as activity
 from quarterdeck.activity.api import Gap, How, Verdict
-from quarterdeck.adapters.measure_channel import SshMeasureChannel
+from quarterdeck.adapters import target_sshd
+from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorChannel
 from quarterdeck.adapters.openssh_ca import new_private_key, signed_by, target_order
 from quarterdeck.adapters.openssh_client import Credential, credential_files, upstream_argv
 from quarterdeck.evidence.api import Outcome, entries, facts, read_artifact
 from quarterdeck.kernel.decision import Decision
 from quarterdeck.personnel import api as personnel
 from quarterdeck.sessions.api import Ending, EndReason, Presented, SessionState, Work
+from quarterdeck.tickets.api import ApprovalRole
+from quarterdeck.tickets.api import Verdict as Approved
+from quarterdeck.workflows import keep_break_glass, keep_plans
 from quarterdeck.workflows.admission import GateDesk
+from quarterdeck.workflows.close_ticket import verify_ticket
 from quarterdeck.workflows.keep_elevation import keep_rules
-from quarterdeck.workflows.read_target_logs import read_for_ticket
+from quarterdeck.workflows.prepare_ticket import Instruments
+from quarterdeck.workflows.prove_sole_path import GateView
+from quarterdeck.workflows.read_target_logs import read_for_plan, read_for_ticket
 from quarterdeck.workflows.take_access import take_access
 
 pytestmark = [pytest.mark.django_db, needs_sudo_lab]
@@ -78,19 +87,20 @@ class Witness(Raised):
     def reading(self) -> activity.ReadingView:
         return activity.readings(asset=self.shop.asset)[0]
 
-    def backdate(self) -> None:
-        """Let the log begin before it was asked for, as that of a machine that has run for a while does."""
-        self.target.inside(
-            "sh", "-c", "{ echo '2026-01-01T00:00:00+00:00 vm systemd[1]: Up.'; cat /var/log/auth.log; } > /tmp/a.$$ "
-            "&& cat /tmp/a.$$ > /var/log/auth.log; rm /tmp/a.$$",
-        )  # fmt: skip
+
+def backdate(target: RaisedTarget) -> None:
+    """Let the log begin before it was asked for, as that of a machine that has run for a while does."""
+    target.inside(
+        "sh", "-c", "{ echo '2026-01-01T00:00:00+00:00 vm systemd[1]: Up.'; cat /var/log/auth.log; } > /tmp/a.$$ "
+        "&& cat /tmp/a.$$ > /var/log/auth.log; rm /tmp/a.$$",
+    )  # fmt: skip
 
 
 def test_a_sessions_commands_are_the_targets_word(target: RaisedTarget) -> None:
     raised = Witness(target)
     keep_rules(TICKER, CLOCK, raised.channel)
     session = raised.session("sudo -n id -u; sudo -n sh -c 'exit 3'")
-    raised.backdate()
+    backdate(target)
     assert raised.read() == []
     seen = activity.commands_of(session)
     assert seen is not None
@@ -129,7 +139,7 @@ def test_logins_without_a_ticket_are_found_and_explained(lab: Lab) -> None:
         target.inside("su", ACCOUNT, "-c", "true")
         target.inside("logger", "-p", "auth.info", "-t", "sshd", "-i", "Failed password for invalid user Accepted "
                       "publickey for root from 1.2.3.4 port 22 ssh2 from 10.0.0.1 port 1 ssh2")  # fmt: skip
-        raised.backdate()
+        backdate(target)
         remarks = raised.read()
         assert "match no ticket" in remarks[0]
         found = {one.verdict: one for one in activity.logins(asset=raised.shop.asset)}
@@ -151,7 +161,7 @@ def test_a_log_that_shows_less_than_it_should_is_a_gap(lab: Lab) -> None:
         raised.session("true")
         raised.read()
         assert raised.reading().gap is Gap.BEGINS_LATE
-        raised.backdate()
+        backdate(target)
         raised.read()
         assert raised.reading().gap is Gap.NONE
         target.inside("sed", "-i", "/Accepted/d", "/var/log/auth.log")
@@ -173,3 +183,61 @@ def test_without_sudo_log_and_audit_the_commands_are_not_available(lab: Lab) -> 
         assert seen is not None
         assert seen.sources == ()
         assert "auditd" in seen.said
+
+
+def test_a_monitoring_plan_reads_the_log_between_tickets(lab: Lab) -> None:
+    with raised_target(lab, syslog=ISO) as target:
+        raised = Raised(target, opened=False)
+        seal = keep_break_glass.seal(
+            raised.shop.actor("iris"), CLOCK, asset=raised.shop.asset, account="rescue", place="Safe in room 12",
+            due_at=CLOCK.now() + timedelta(days=100),
+        )  # fmt: skip
+        plan = keep_plans.propose(
+            raised.shop.actor("iris"), CLOCK, asset=raised.shop.asset, connection=raised.shop.connection,
+            cadence_hours=4, valid_until=CLOCK.now() + timedelta(days=30), reason="Logins without a ticket are seen.",
+        )  # fmt: skip
+        for who, role in (("avery", ApprovalRole.APPROVER), ("casey", ApprovalRole.CUI_OWNER)):
+            plan = keep_plans.decide(
+                raised.shop.actor(who), CLOCK, plan.id, role=role, verdict=Approved.APPROVED,
+                content_hash=plan.content_hash, reason="The folders are the right ones.",
+            )  # fmt: skip
+        target.inside("logger", "-p", "auth.info", "-t", "login", "-i", "LOGIN ON tty1 BY rescue")
+        backdate(target)
+        channel = SshMonitorChannel(raised.signer, actor=TICKER, clock=CLOCK)
+        read_for_plan(TICKER, CLOCK, plan, channel, lambda: str(raised.signer.status()["target_ca"]))
+        reading = activity.readings(asset=raised.shop.asset)[0]
+        assert (reading.plan, reading.gap, reading.findings) == (plan.id, Gap.NONE, 1)
+        (found,) = activity.logins(asset=raised.shop.asset)
+        assert (found.break_glass, found.account, found.how) == (seal.id, "rescue", How.CONSOLE)
+        assert activity.break_glass(seal.id).state is activity.SealState.USED
+
+
+class Healthy:
+    """A gate that records."""
+
+    def health(self) -> Decision:
+        """Say that nothing is wrong."""
+        return Decision()
+
+
+def test_the_end_of_work_reads_takes_away_and_measures(lab: Lab) -> None:
+    """Also after the window has ended: what is left then could otherwise be neither measured nor taken away."""
+    with raised_target(lab, syslog=ISO) as target:
+        raised = Witness(target)
+        keep_rules(TICKER, CLOCK, raised.channel)
+        session = raised.session("sudo -n id -u")
+        backdate(target)
+        raised.end()
+        raised.desk.disconnected([session], CLOCK.now())
+        instruments = Instruments(
+            raised.measuring, target_sshd, GateView(GATE, raised.authority), {}, Healthy(), raised.channel
+        )
+        verify_ticket(TICKER, CLOCK, raised.shop.ticket, instruments)
+        seen = activity.commands_of(session)
+        assert seen is not None
+        assert (seen.sources, seen.count) == (("sudo",), 1)
+        assert raised.rule().state is RuleState.WITHDRAWN
+        assert target.rule(raised.name) == ""
+        told = {one.kind: one.outcome for one in facts(ticket=raised.shop.ticket)}
+        assert told["baseline.after"] is Outcome.PASSED
+        assert told["logins.ticketed"] is Outcome.PASSED
