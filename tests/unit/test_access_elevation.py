@@ -57,9 +57,10 @@ def test_what_sudoers_would_read_otherwise_is_refused(changes: dict[str, object]
 
 
 def test_named_commands_are_listed() -> None:
-    assert "NOPASSWD: /usr/bin/systemctl restart smbd.service, /usr/bin/id\n" in rule(
-        commands=("/usr/bin/systemctl restart smbd.service", "/usr/bin/id")
-    ).text
+    assert (
+        "NOPASSWD: /usr/bin/systemctl restart smbd.service, /usr/bin/id\n"
+        in rule(commands=("/usr/bin/systemctl restart smbd.service", "/usr/bin/id")).text
+    )
 
 
 @pytest.mark.parametrize(

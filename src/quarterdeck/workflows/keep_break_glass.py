@@ -37,9 +37,7 @@ def rotate(
             may_contain_cui=asset.handles_cui,
         )
         with act(actor, clock) as current:
-            return activity.rotate(
-                current, seal_id, place=place, due_at=due_at, document=document, sealed_by=sealed_by
-            )
+            return activity.rotate(current, seal_id, place=place, due_at=due_at, document=document, sealed_by=sealed_by)
 
 
 def retire(actor: Actor, clock: Clock, seal_id: str) -> BreakGlassView:

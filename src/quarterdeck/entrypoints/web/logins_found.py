@@ -49,9 +49,7 @@ def _listing(names: Names) -> lists.Listing[LoginView]:
             reverse("assets"),
         ),
         filters=[
-            lists.Filter(
-                "open", "State", lambda row: "unexplained" if row.is_open else "explained", lambda code: code
-            ),
+            lists.Filter("open", "State", lambda row: "unexplained" if row.is_open else "explained", lambda code: code),
             lists.Filter("asset", "Asset", lambda row: names.asset(row.asset), lambda code: code),
         ],
         sort="-at",
@@ -92,9 +90,7 @@ def login_explain(request: HttpRequest, seen: Visitor, login_id: str) -> HttpRes
     """Explain a login."""
     ticket = request.POST.get("ticket", "").strip().upper()
     try:
-        explain_logins.explain_login(
-            seen.actor, CLOCK, login_id, reason=request.POST.get("reason", ""), ticket=ticket
-        )
+        explain_logins.explain_login(seen.actor, CLOCK, login_id, reason=request.POST.get("reason", ""), ticket=ticket)
     except Refused as refused:
         messages.error(request, str(refused))
     else:
