@@ -11,7 +11,7 @@ from tests.ticket_yard import Yard, build_yard
 from tests.web_visitor import sign_in, text_of
 
 from quarterdeck.activity import api as activity
-from quarterdeck.activity.api import SeenCommand, Witnessed
+from quarterdeck.activity.api import Gap, SeenCommand, Witnessed
 from quarterdeck.activity.models import SessionCommands
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import act
@@ -102,3 +102,20 @@ def test_nothing_of_them_is_in_the_ledger(yard: Yard) -> None:
     assert b"drawing" not in entry.body
     kept_file = json.loads(evidence.read_artifact(entry.artifacts[0]["sha256"]))
     assert kept_file["commands"][0]["argv"] == ["cat", "/srv/drawing-77"]
+
+
+def test_the_whole_log_is_for_those_who_explain_logins_and_not_for_who_took_part(yard: Yard) -> None:
+    number = yard.scheduled().number
+    document = evidence.store_artifact(
+        b'{"auth": {}}', media_type="application/json", role="target-log", name="target-log.json", may_contain_cui=True
+    )
+    with act(system("ticker"), yard.clock) as current:
+        activity.record_reading(
+            current, asset=yard.server, since=yard.clock.now(), judged=(), source="x", gap=Gap.NONE, said="",
+            document=document, ticket=number,
+        )  # fmt: skip
+    path = f"/tickets/{number}/files/{document.sha256}/"
+    assert sign_in(yard.shop, "max").get(path).status_code == 403
+    answer = sign_in(yard.shop, "iris").get(path)
+    assert b"".join(answer.streaming_content) == b'{"auth": {}}'
+    answer.close()

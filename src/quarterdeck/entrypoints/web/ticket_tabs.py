@@ -19,9 +19,12 @@ from quarterdeck.sessions import api as sessions
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Reading, State, TicketView
 from quarterdeck.tools import api as tools
+from quarterdeck.workflows.watch_state import may_read_findings
 
 _HAVE_C_OF_THEIR_OWN = frozenset({"comments", "drift"})
-SECRET_ROLES = frozenset({"recording", "manifest", "posture", "drift", "measurement"})
+SECRET_ROLES = frozenset({"recording", "manifest", "posture", "drift", "measurement", "commands", "target-log"})
+# Of everybody who came to the target, not of this ticket alone: for those who explain findings, not for who took part.
+_OF_EVERYBODY = frozenset({"target-log"})
 
 
 def context(
@@ -131,11 +134,12 @@ def _check(fact: evidence.Fact, names: Names) -> dict[str, Any]:
 def files(seen: Visitor, ticket: TicketView, entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """Return the artifacts that the ticket's entries name, each once, those that the visitor may read with a link."""
     may_open = reads(seen, ticket.number, Reading.RECORDING)
+    explains = may_read_findings(seen.roles).allowed
     found: dict[str, dict[str, Any]] = {}
     for entry in entries:
         for named in entry.artifacts:
             sha256, role = str(named["sha256"]), str(named["role"])
-            hidden = role in SECRET_ROLES and not may_open
+            hidden = (role in SECRET_ROLES and not may_open) or (role in _OF_EVERYBODY and not explains)
             about = str(entry.data.get("asset") or (entry.object.id if entry.object.type == "asset" else ""))
             found[sha256] = {
                 "sha256": sha256,
