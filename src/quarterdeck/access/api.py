@@ -24,6 +24,22 @@ from quarterdeck.access.client_config import (
     client_config,
     may_name_paths,
 )
+from quarterdeck.access.elevating import check_rule, is_due_again, record_rule, rules_are_over, sudo_rules
+from quarterdeck.access.elevation import (
+    HELPER,
+    RuleFailed,
+    RuleSeen,
+    SignedOrder,
+    SudoRule,
+    may_order,
+    order_bytes,
+    order_command,
+    rule_name,
+    rule_seen,
+)
+from quarterdeck.access.elevation import NAMESPACE as ELEVATION_NAMESPACE
+from quarterdeck.access.elevation import installed_helper_sha256 as helper_sha256
+from quarterdeck.access.elevation import sudo_setup_script as sudo_setup_script
 from quarterdeck.access.granting import (
     begin_epoch,
     bind_certificate,
@@ -51,7 +67,7 @@ from quarterdeck.access.plan_reading import (
 )
 from quarterdeck.access.plan_rules import PLAN_TRANSITIONS
 from quarterdeck.access.plans import ENDING_ROLES, decide_plan, end_plan, expire_plan, propose_plan, void_plan
-from quarterdeck.access.ports import EntrySigner, Stranger
+from quarterdeck.access.ports import ElevationChannel, EntrySigner, Stranger
 from quarterdeck.access.reading import (
     check_epoch,
     check_row,
@@ -96,15 +112,19 @@ from quarterdeck.access.terms import (
     PlanState,
     PlanView,
     Purpose,
+    RuleState,
+    SudoRuleView,
 )
 
 __all__ = [
     "BACKUPS",
     "DEFAULT_FOLDER",
     "DROP_IN",
+    "ELEVATION_NAMESPACE",
     "ENDING_ROLES",
     "FOLDER",
     "GRANT_EVENTS",
+    "HELPER",
     "LONGEST_CADENCE_HOURS",
     "LONGEST_GRANT",
     "LONGEST_PLAN",
@@ -116,6 +136,7 @@ __all__ = [
     "Admissible",
     "CertificateFields",
     "Destination",
+    "ElevationChannel",
     "EntrySigner",
     "Expected",
     "GateDoor",
@@ -128,8 +149,14 @@ __all__ = [
     "Probe",
     "PublicKey",
     "Purpose",
+    "RuleFailed",
+    "RuleSeen",
+    "RuleState",
     "Server",
+    "SignedOrder",
     "Stranger",
+    "SudoRule",
+    "SudoRuleView",
     "admit",
     "ansible_inventory",
     "begin_epoch",
@@ -143,6 +170,7 @@ __all__ = [
     "check_epoch",
     "check_plan",
     "check_row",
+    "check_rule",
     "client_config",
     "create_grant",
     "create_monitor_grant",
@@ -162,6 +190,8 @@ __all__ = [
     "grant_for_certificate",
     "grant_of_serial",
     "grants",
+    "helper_sha256",
+    "is_due_again",
     "is_for_a_person",
     "is_genuine_and_standing",
     "key_is_theirs",
@@ -169,8 +199,11 @@ __all__ = [
     "may_measure_with",
     "may_monitor",
     "may_name_paths",
+    "may_order",
     "may_use",
     "names_a_ticket",
+    "order_bytes",
+    "order_command",
     "parse_effective",
     "plan",
     "plan_content",
@@ -180,10 +213,16 @@ __all__ = [
     "propose_plan",
     "read_certificate",
     "read_public_key",
+    "record_rule",
     "record_serial",
     "reload_by",
     "revoke",
     "revoke_for",
+    "rule_name",
+    "rule_seen",
+    "rules_are_over",
+    "sudo_rules",
+    "sudo_setup_script",
     "target_files",
     "target_principal",
     "target_script",

@@ -146,10 +146,11 @@ class CertificateAuthority:
             ),
             nonce=secrets.token_bytes(32),
         )
-        line = certificate_line(body, self._signature(body), order.key.kind)
+        line = certificate_line(body, self.signature(body), order.key.kind)
         return Minted(line, certificate_blob(line))
 
-    def _signature(self, body: bytes) -> bytes:
+    def signature(self, body: bytes) -> bytes:
+        """Return the signature of these bytes as OpenSSH writes it: type and two numbers."""
         r, s = decode_dss_signature(self._key.sign(body, ec.ECDSA(hashes.SHA256())))
         return _string(_KIND) + _string(_mpint(r) + _mpint(s))
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from quarterdeck import __version__
 from quarterdeck.entrypoints.cli import (
     access_verbs,
+    activity_verbs,
     capture_verbs,
     listing_verbs,
     login_verbs,
@@ -35,6 +36,7 @@ _MODULES = (
     access_verbs,
     capture_verbs,
     monitoring_verbs,
+    activity_verbs,
     register_verbs,
     listing_verbs,
     package_verbs,

@@ -24,6 +24,10 @@ MODULES = {
         "quarterdeck.entrypoints.supervisor.target_setup",
         "print the script that shuts a target's old doors",
     ),
+    ("gate", "sudo-setup"): (
+        "quarterdeck.entrypoints.supervisor.sudo_setup",
+        "print the script that lets tickets raise an account by sudo",
+    ),
 }
 
 
