@@ -2,6 +2,7 @@
 
 from quarterdeck.sessions.completeness import lacks
 from quarterdeck.sessions.keeping import begin, disconnect, end, explain, record_manual
+from quarterdeck.sessions.orders import order, orders, paused_by, standpoint
 from quarterdeck.sessions.ports import AdmissionDesk, HeadKeeper, TargetSigner
 from quarterdeck.sessions.reading import (
     all_sessions,
@@ -12,7 +13,7 @@ from quarterdeck.sessions.reading import (
     sessions,
     still_connected,
 )
-from quarterdeck.sessions.rules import may_begin
+from quarterdeck.sessions.rules import covers, may_begin, may_order
 from quarterdeck.sessions.telling import (
     FileState,
     ShownChange,
@@ -35,6 +36,8 @@ from quarterdeck.sessions.terms import (
     Files,
     FileTally,
     FileTransfer,
+    Order,
+    OrderKind,
     Presented,
     Protocol,
     SeenChange,
@@ -45,10 +48,24 @@ from quarterdeck.sessions.terms import (
     Stage,
     Standing,
     StreamSum,
+    Supervision,
     Unhashed,
     Work,
     files_in,
+    harmless,
     tally,
+)
+from quarterdeck.sessions.watching import (
+    arrive,
+    escorted_sessions,
+    has_said,
+    lapse,
+    names,
+    prolong,
+    stay,
+    stop_watching,
+    watch,
+    watchers,
 )
 
 __all__ = [
@@ -65,6 +82,8 @@ __all__ = [
     "FileTransfer",
     "Files",
     "HeadKeeper",
+    "Order",
+    "OrderKind",
     "Presented",
     "Protocol",
     "SeenChange",
@@ -77,21 +96,34 @@ __all__ = [
     "Stage",
     "Standing",
     "StreamSum",
+    "Supervision",
     "TargetSigner",
     "Unhashed",
     "Work",
     "all_sessions",
+    "arrive",
     "begin",
     "check_all",
     "check_row",
+    "covers",
     "disconnect",
     "end",
+    "escorted_sessions",
     "explain",
     "file_lines",
     "files_in",
+    "harmless",
+    "has_said",
     "lacks",
+    "lapse",
     "let_out",
     "may_begin",
+    "may_order",
+    "names",
+    "order",
+    "orders",
+    "paused_by",
+    "prolong",
     "record_manual",
     "running",
     "session",
@@ -99,7 +131,12 @@ __all__ = [
     "shown_changes",
     "shown_files",
     "spelled",
+    "standpoint",
+    "stay",
     "still_connected",
+    "stop_watching",
     "tally",
     "tally_words",
+    "watch",
+    "watchers",
 ]

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from quarterdeck.kernel.decision import Decision
-from quarterdeck.sessions.terms import Admitted, Denied, Ending, Presented, Standing
+from quarterdeck.sessions.terms import Admitted, Denied, Ending, Presented, Standing, Supervision
 
 
 class AdmissionDesk(Protocol):
@@ -25,6 +25,12 @@ class AdmissionDesk(Protocol):
 
     def standing(self, serials: Collection[int]) -> Mapping[int, Standing]:
         """Return for each entry certificate whether its holder may stay; an unknown serial is left out."""
+
+    def supervision(self, sessions: Collection[str]) -> Mapping[str, Supervision]:
+        """Return for each running session its orders, watchers and escort; an unknown one is left out."""
+
+    def escort_left(self, session: str) -> None:
+        """Record that the escort's presence at this session has lapsed; repeating it changes nothing."""
 
     def seal(self, ending: Ending) -> None:
         """Store the recording and record the end; safe to repeat after a failure."""

@@ -3,6 +3,7 @@
 from quarterdeck.tickets.allowances import against_agreement, allowance_words
 from quarterdeck.tickets.allowances import usual as usual_allowance
 from quarterdeck.tickets.deciding import approve, authorise_emergency, ratify, refuse_ticket, schedule, waive
+from quarterdeck.tickets.escorts import is_escort, may_escort, needs_escort
 from quarterdeck.tickets.hold_points import HOLD_POINTS, spoken
 from quarterdeck.tickets.jobs import (
     JobView,
@@ -177,6 +178,7 @@ __all__ = [
     "given_out",
     "has_role",
     "hold_points",
+    "is_escort",
     "is_sealed",
     "jobs",
     "keep_snapshot",
@@ -187,9 +189,11 @@ __all__ = [
     "mark_notice_sent",
     "mark_notices_seen",
     "may_admit",
+    "may_escort",
     "may_measure",
     "may_move",
     "may_read",
+    "needs_escort",
     "notices",
     "open_ticket",
     "person_acts",

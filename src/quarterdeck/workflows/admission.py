@@ -19,10 +19,11 @@ from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Decision, Refused, refuse
 from quarterdeck.personnel import api as personnel
 from quarterdeck.sessions import api as sessions
-from quarterdeck.sessions.api import Admitted, Denied, Ending, EndReason, Presented, SessionState, Standing
+from quarterdeck.sessions.api import Admitted, Denied, Ending, EndReason, Presented, SessionState, Standing, Supervision
 from quarterdeck.sessions.ports import TargetSigner
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import State
+from quarterdeck.workflows.supervise import escort_demanded, note_lapse, supervision
 
 GATE = system("gate")
 _STRANGER = refuse(
@@ -100,6 +101,7 @@ class GateDesk:
             grace_seconds=int(terms.grace.total_seconds()),
             allowance=terms.allowance,
             handles_cui=inventory.asset(grant.asset).handles_cui,
+            escort=escort_demanded(begun),
         )
 
     def _note(self, actor: Actor, decision: Decision, ticket: str | None, rule: str = "gate.admit") -> None:
@@ -162,6 +164,14 @@ class GateDesk:
         if tickets.ticket(grant.ticket).state not in _MAY_STAY:
             return refuse("ticket.not_open", f"{grant.ticket} is not open any more.", "See its page.")
         return Decision()
+
+    def supervision(self, sessions_: Collection[str]) -> Mapping[str, Supervision]:
+        """Return for each running session its orders, watchers and escort; an unknown one is left out."""
+        return supervision(sessions_, self.clock.now())
+
+    def escort_left(self, session: str) -> None:
+        """Record that the escort's presence at this session has lapsed; repeating it changes nothing."""
+        note_lapse(GATE, self.clock, session)
 
     def seal(self, ending: Ending) -> None:
         """Store the recording, then record the end; repeating it changes nothing."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from quarterdeck.entrypoints.gate.agent import OneKeyAgent
 from quarterdeck.entrypoints.gate.answers import unpack_admitted, unpack_decision
+from quarterdeck.entrypoints.gate.brake import Brake, wait
 from quarterdeck.entrypoints.gate.link import Link, LinkLost
 from quarterdeck.entrypoints.gate.person import Person
 from quarterdeck.entrypoints.gate.recorder import Recorder, RecorderFailed
@@ -73,11 +74,18 @@ def _session(person: Person, connection: socket.socket, link: Link, place: Place
             recorder = Recorder(place.recordings, admitted.session, place.clock, header)
             outcome = _refuse(person, recorder, sentence, refused)
         else:
-            with _upstream(person, admitted, link) as traffic:
-                # The dial goes on while the recording is opened; no byte passes before it is.
-                recorder = Recorder(place.recordings, admitted.session, place.clock, header)
-                outcome = traffic.run(recorder, connection, link, place.clock)
-        _conclude(person, recorder, outcome)
+            brake = Brake(admitted.escort)
+            recorder = Recorder(place.recordings, admitted.session, place.clock, header) if brake.held else None
+            ended = wait(brake, person, recorder, (connection, link), place.clock) if recorder else None
+            if ended is not None:
+                outcome = Outcome(ended[0], None, ended[1])
+            else:
+                with _upstream(person, admitted, link, brake) as traffic:
+                    # The dial goes on while the recording is opened; no byte passes before it is.
+                    recorder = recorder or Recorder(place.recordings, admitted.session, place.clock, header)
+                    outcome = traffic.run(recorder, connection, link, place.clock)
+        if recorder is not None:
+            _conclude(person, recorder, outcome)
     except Refused as refused:
         outcome = Outcome(EndReason.ADMISSION_WITHDRAWN, None, str(refused), outcome.streams)
         person.tell(outcome.sentence)
@@ -154,7 +162,7 @@ def _header(person: Person, admitted: Admitted) -> Message:
 
 
 @contextlib.contextmanager
-def _upstream(person: Person, admitted: Admitted, link: Link) -> Iterator[Traffic]:
+def _upstream(person: Person, admitted: Admitted, link: Link, brake: Brake) -> Iterator[Traffic]:
     """Own a started upstream client; nothing of it is left behind afterwards."""
 
     def certify(public_key: str) -> str:
@@ -168,7 +176,7 @@ def _upstream(person: Person, admitted: Admitted, link: Link) -> Iterator[Traffi
 
     dial = Dial(admitted)
     agent = OneKeyAgent(dial.folder, certify, may_sign)
-    traffic = Traffic(person, admitted, dial, agent)
+    traffic = Traffic(person, admitted, dial, agent, brake)
     try:
         traffic.start()
         yield traffic

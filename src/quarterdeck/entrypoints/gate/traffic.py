@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from quarterdeck.entrypoints.gate.agent import OneKeyAgent
 from quarterdeck.entrypoints.gate.audits import Audit, BrokenProtocol
+from quarterdeck.entrypoints.gate.brake import SPOKEN, Brake, is_shown
 from quarterdeck.entrypoints.gate.capture import Capture
 from quarterdeck.entrypoints.gate.link import Link
 from quarterdeck.entrypoints.gate.person import Person
@@ -26,6 +27,7 @@ from quarterdeck.entrypoints.gate.upstream import (
     logged_in,
     start,
 )
+from quarterdeck.entrypoints.gate.wire import Message
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.sessions.terms import Admitted, EndReason, StreamSum
@@ -55,8 +57,8 @@ class Outcome:
 class Traffic:
     """Owns the upstream client and the streams of one session."""
 
-    def __init__(self, person: Person, admitted: Admitted, dial: Dial, agent: OneKeyAgent) -> None:
-        self._person, self._admitted = person, admitted
+    def __init__(self, person: Person, admitted: Admitted, dial: Dial, agent: OneKeyAgent, brake: Brake) -> None:
+        self._person, self._admitted, self._brake = person, admitted, brake
         self._dial, self._agent = dial, agent
         self._recorder: Recorder
         self._ends: tuple[int, int, int]
@@ -78,6 +80,11 @@ class Traffic:
     @property
     def _movers(self) -> list[Stream | Drain]:
         return [*self._streams.values(), *self._drains]
+
+    @property
+    def _may_send(self) -> bool:
+        """True while the person's bytes may pass: the target let us in, and nothing holds them."""
+        return self._agent.signed and not self._brake.held
 
     def start(self) -> None:
         """Start the upstream client; bytes of the person wait until it is logged in."""
@@ -177,6 +184,8 @@ class Traffic:
             self._hear_launcher(connection)
         for mover in self._movers:
             interest = mover.interest()
+            if mover is self._streams["stdin"] and not self._may_send:
+                continue
             if interest is not None and interest[0] in ready:
                 mover.move()
                 self._exchange()
@@ -205,7 +214,9 @@ class Traffic:
             return
         ways = (("stdout", self._audit.for_client), ("stdin", self._audit.for_target))
         for stream, waiting in ((self._streams[name], waiting) for name, waiting in ways):
-            data = waiting() if stream.has_room else b""
+            # Our own word to the target would push out what the person sent before it was held.
+            held = self._brake.held and stream is self._streams["stdin"]
+            data = waiting() if stream.has_room and not held else b""
             if data:
                 stream.inject(data)
 
@@ -237,7 +248,7 @@ class Traffic:
             wanted[self._agent.fileno()] = select.POLLIN
         for mover in self._movers:
             interest = mover.interest()
-            if interest is not None and (self._agent.signed or mover is not self._streams["stdin"]):
+            if interest is not None and (mover is not self._streams["stdin"] or self._may_send):
                 wanted[interest[0]] = wanted.get(interest[0], 0) | interest[1]
         if wanted != self._waited_for:
             self._waited_for = wanted
@@ -260,14 +271,24 @@ class Traffic:
             self._size = self._person.copy_size(self._terminal)
             self._recorder.resize(*self._size)
 
-    def _obey(self, order: dict[str, str]) -> None:
-        if order.get("op") == "notice" and self._person.terminal:
-            shown = self._person.line(order["text"])
-            self._recorder.mark(order["text"])
-            self._recorder.output(shown)
-            self._streams["stdout"].inject(shown)
-        elif order.get("op") == "end":
+    def _obey(self, order: Message) -> None:
+        if order.get("op") == "end":
             self._outcome = self._end(EndReason(order["reason"]), None, order["sentence"])
+            return
+        self._brake.obey(order)
+        if order.get("op") in SPOKEN:
+            self._recorder.mark(order["text"])
+            if is_shown(order, terminal=self._person.terminal):
+                self._show(order["text"])
+
+    def _show(self, text: str) -> None:
+        """Let the person read a sentence of ours between the bytes of the session."""
+        shown = self._person.line(text)
+        if self._person.terminal:
+            self._recorder.output(shown)
+        stream = self._streams["stdout" if self._person.terminal else "stderr"]
+        if stream.has_room:
+            stream.inject(shown)
 
     def _notice_exit(self, ready: set[int]) -> None:
         """Once the client has exited and all its output was forwarded, tell how it ended."""

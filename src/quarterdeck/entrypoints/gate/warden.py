@@ -11,7 +11,7 @@ import os
 import selectors
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +28,12 @@ from quarterdeck.entrypoints.gate.lines import ChildLine, Inbox
 from quarterdeck.entrypoints.gate.processes import ProcessHandle, handle
 from quarterdeck.entrypoints.gate.prompt_sockets import Haste, lend, send_at_once
 from quarterdeck.entrypoints.gate.sshd import accepted, connects, listens
-from quarterdeck.entrypoints.gate.watcher import Watcher
+from quarterdeck.entrypoints.gate.watcher import Asked, Told, Watcher
 from quarterdeck.entrypoints.gate.wire import MESSAGE_LIMIT, Message, ProtocolError, decode, receive_with_descriptors
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Decision, Refused, refuse
 from quarterdeck.sessions.ports import AdmissionDesk, HeadKeeper
-from quarterdeck.sessions.terms import Admitted, EndReason, Presented, Protocol, Standing, Work
+from quarterdeck.sessions.terms import Admitted, EndReason, Presented, Protocol, Work
 
 BLIND_SECONDS = 2.0
 TICK_SECONDS = 0.25
@@ -160,13 +160,14 @@ class Warden:
         elif self._clock.boot() - self._good_at > BLIND_SECONDS:
             self._floor.end_all(EndReason.DATABASE_UNAVAILABLE)
         self._floor.tick()
-        self._watcher.watch(self._floor.serials)
+        self._watcher.watch(Asked(self._floor.serials, self._floor.sessions))
 
-    def _watched(self, boot: float, asked: frozenset[int], standing: Mapping[int, Standing] | None) -> None:
+    def _watched(self, boot: float, asked: Asked, told: Told | None) -> None:
         def apply() -> None:
             self._good_at = boot
-            if standing is not None:
-                self._floor.apply(asked, standing)
+            if told is not None:
+                self._floor.apply(asked.serials, told.standing)
+                self._floor.oversee(told.supervision)
 
         self._inbox.put(apply)
 

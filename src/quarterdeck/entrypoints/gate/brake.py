@@ -1,0 +1,97 @@
+"""Holds a person's input: while a pause of a person stands, and while the escort whom the work demands is away.
+
+Held means not read: the bytes stay in the buffers of `sshd` and of the person's own client, which stops sending when
+they are full. Nothing is lost and nothing passes; what the target writes goes on to the person.
+"""
+
+import select
+import socket
+from collections.abc import Callable
+
+from quarterdeck.entrypoints.gate.link import Link
+from quarterdeck.entrypoints.gate.oversight import ESCORT
+from quarterdeck.entrypoints.gate.person import Person
+from quarterdeck.entrypoints.gate.recorder import SYNC_EVERY, Recorder
+from quarterdeck.entrypoints.gate.wire import Message
+from quarterdeck.kernel.clock import Clock
+from quarterdeck.sessions.terms import EndReason, escort_sentence
+
+PROGRESS_EVERY = 10.0
+SPOKEN = frozenset({"notice", "say", "hold", "watch"})
+
+
+class Brake:
+    """The causes that hold the input now; `escort` is the name of whom the work demands, empty for nobody."""
+
+    def __init__(self, escort: str) -> None:
+        self.escort = escort
+        self._causes = {ESCORT} if escort else set[str]()
+
+    @property
+    def held(self) -> bool:
+        """True while no input may pass."""
+        return bool(self._causes)
+
+    def obey(self, order: Message) -> None:
+        """Take an order that holds or lets go; any other changes nothing."""
+        if order.get("op") == "hold":
+            (self._causes.add if order["on"] else self._causes.discard)(order["cause"])
+
+
+def is_shown(order: Message, *, terminal: bool) -> bool:
+    """True when the person is to read an order's text: in a terminal always, elsewhere only what concerns the work."""
+    return terminal or order["op"] in ("say", "hold")
+
+
+def wait(
+    brake: Brake, person: Person, recorder: Recorder, lines: tuple[socket.socket, Link], clock: Clock
+) -> tuple[EndReason, str] | None:
+    """Wait until input may pass, before anything is dialled; None to go on, else why the session ended meanwhile."""
+
+    def say(text: str) -> None:
+        recorder.mark(text)
+        person.note(text)
+
+    connection, link = lines
+    say(escort_sentence(brake.escort, present=False, was_present=False))
+    waiter = select.poll()
+    for descriptor in (connection, link):
+        waiter.register(descriptor.fileno(), select.POLLIN)
+    progressed = 0.0
+    while brake.held:
+        recorder.sync()
+        if clock.boot() - progressed >= PROGRESS_EVERY:
+            progressed = clock.boot()
+            link.tell("progress", lines=recorder.count, head=recorder.head)
+        ready = {descriptor for descriptor, _ in waiter.poll(SYNC_EVERY * 1000)}
+        if link.fileno() in ready:
+            link.take_order()
+        ending = _obey(brake, person, link, recorder, say)
+        if ending is None and connection.fileno() in ready and not _heard(connection):
+            ending = EndReason.DISCONNECTED, ""
+        if ending is not None:
+            return ending
+    return None
+
+
+def _obey(
+    brake: Brake, person: Person, link: Link, recorder: Recorder, say: Callable[[str], None]
+) -> tuple[EndReason, str] | None:
+    while link.orders:
+        order = link.orders.popleft()
+        if order.get("op") == "end":
+            return EndReason(order["reason"]), order["sentence"]
+        brake.obey(order)
+        if order.get("op") in SPOKEN and is_shown(order, terminal=person.terminal):
+            say(order["text"])
+        elif order.get("op") in SPOKEN:
+            recorder.mark(order["text"])
+    return None
+
+
+def _heard(connection: socket.socket) -> bool:
+    """Return whether the launcher is still there; its word of a window size is read again when the terminal opens."""
+    try:
+        return bool(connection.recv(256))
+    except OSError:
+        return False
