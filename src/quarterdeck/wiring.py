@@ -50,6 +50,11 @@ def gate_desk(entry_ca: str) -> GateDesk:
     return GateDesk(clock(), signer(), partial(signed_by, authority_line=entry_ca), room)
 
 
+def running_recording(session: str) -> Path:
+    """Return where the gate writes the recording of a running session."""
+    return load().recordings_dir / f"{session}.cast"
+
+
 def head_keeper() -> SealerHeads:
     """Return who remembers the heads of running recordings."""
     return SealerHeads(sealer())

@@ -1,6 +1,7 @@
 """Maintenance sessions of every kind: begun, ended, written down, explained. The only module others import."""
 
 from quarterdeck.sessions.completeness import lacks
+from quarterdeck.sessions.following import Follower
 from quarterdeck.sessions.keeping import begin, disconnect, end, explain, record_manual
 from quarterdeck.sessions.orders import order, orders, paused_by, standpoint
 from quarterdeck.sessions.ports import AdmissionDesk, HeadKeeper, TargetSigner
@@ -13,7 +14,7 @@ from quarterdeck.sessions.reading import (
     sessions,
     still_connected,
 )
-from quarterdeck.sessions.rules import covers, may_begin, may_order
+from quarterdeck.sessions.rules import Standpoint, covers, may_begin, may_order
 from quarterdeck.sessions.telling import (
     FileState,
     ShownChange,
@@ -56,6 +57,7 @@ from quarterdeck.sessions.terms import (
     tally,
 )
 from quarterdeck.sessions.watching import (
+    PRESENT_FOR,
     arrive,
     escorted_sessions,
     has_said,
@@ -69,6 +71,7 @@ from quarterdeck.sessions.watching import (
 )
 
 __all__ = [
+    "PRESENT_FOR",
     "AdmissionDesk",
     "Admitted",
     "Change",
@@ -81,6 +84,7 @@ __all__ = [
     "FileTally",
     "FileTransfer",
     "Files",
+    "Follower",
     "HeadKeeper",
     "Order",
     "OrderKind",
@@ -95,6 +99,7 @@ __all__ = [
     "ShownFile",
     "Stage",
     "Standing",
+    "Standpoint",
     "StreamSum",
     "Supervision",
     "TargetSigner",

@@ -15,6 +15,7 @@ from quarterdeck.entrypoints.api import (
     captures,
     controls,
     inventory,
+    live_sessions,
     login,
     monitoring,
     packages,
@@ -58,6 +59,7 @@ api.add_router("/sessions", sessions.router)
 api.add_router("/logins", activity.logins_router)
 api.add_router("/break-glass", activity.break_glass_router)
 api.add_router("/tickets", activity.rules_router)
+api.add_router("/sessions", live_sessions.router)
 api.add_router("", packages.router)
 api.add_router("/assessor", assessing.router)
 

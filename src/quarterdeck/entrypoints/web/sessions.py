@@ -12,7 +12,16 @@ from django.urls import reverse
 
 from quarterdeck import wiring
 from quarterdeck.assessor import api as assessor
-from quarterdeck.entrypoints.web import casts, lists, session_files, session_words, target_words, ticket_acts, zones
+from quarterdeck.entrypoints.web import (
+    casts,
+    lists,
+    live_sessions,
+    session_files,
+    session_words,
+    target_words,
+    ticket_acts,
+    zones,
+)
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
@@ -130,6 +139,8 @@ def session_page(request: HttpRequest, seen: Visitor, session_id: str) -> HttpRe
     }
     if replay:
         context |= _replayed(request, seen, session)
+    elif may_watch and live_sessions.is_live(session):
+        context |= live_sessions.context(seen, session)
     return render(request, "sessions/page.html", context)
 
 
