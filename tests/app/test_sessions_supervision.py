@@ -57,7 +57,7 @@ def refusal(yard: Yard, key: str, session: str, kind: OrderKind, text: str = "")
 
 
 def told(yard: Yard, session: str) -> sessions.Supervision:
-    return supervise.supervision([session], yard.clock.now())[session]
+    return sessions.supervision([session], yard.clock.now())[session]
 
 
 def supervised(yard: Yard) -> None:
@@ -141,7 +141,7 @@ def test_order_for_an_ended_or_unknown_session(yard: Yard, number: str) -> None:
     ended(yard, session)
     assert refusal(yard, "iris", session, OrderKind.END, "too late") == ("session.over",)
     assert refusal(yard, "iris", "se_none", OrderKind.PAUSE) == ("session.unknown",)
-    assert supervise.supervision([session], yard.clock.now()) == {}
+    assert sessions.supervision([session], yard.clock.now()) == {}
 
 
 def test_altered_order_keeps_its_effect_and_loses_its_words(yard: Yard, number: str) -> None:
@@ -210,13 +210,14 @@ def arrivals(number: str) -> list[str]:
 
 
 def test_authorised_person_needs_no_escort(yard: Yard, number: str) -> None:
-    assert told(yard, begun(yard, number)).escort == ""
+    assert supervise.escort_demanded(sessions.session(begun(yard, number))) == ""
 
 
 def test_escort_arrives_stays_lapses_and_comes_back(yard: Yard, number: str) -> None:
     supervised(yard)
     session, clock = begun(yard, number), yard.clock
-    assert (told(yard, session).escort, told(yard, session).present) == ("Erin Escort", False)
+    assert supervise.escort_demanded(sessions.session(session)) == "Erin Escort"
+    assert not told(yard, session).present
     watch = present(yard, session)
     assert told(yard, session).present
     for _ in range(20):  # a minute of an open page is one entry, not one a heartbeat

@@ -122,12 +122,12 @@ def test_stream_waits_for_the_file_and_ends_with_the_reason(yard: Yard, session:
 
     seen = followed(watching(yard, session), lambda events: "end" in names(events), {1: record, 3: finish})
     assert names(seen) == ["state", "head", "message", "message", "end"]
-    assert json.loads(seen[-1]["data"]) == {"reason": "completed", "state": "ended"}
+    assert json.loads(seen[-1]["data"]) == {"reason": "completed", "state": "ended", "said": ""}
     assert told_watchers(session, yard) == []
 
 
 def told_watchers(session: str, yard: Yard) -> list[str]:
-    return sessions.watchers(session, yard.clock.now())
+    return list(sessions.watched([session], yard.clock.now()).get(session, ()))
 
 
 def test_slow_watcher_of_a_flood_skips_ahead(yard: Yard, session: str) -> None:

@@ -239,7 +239,6 @@ class BookDesk:
         return Supervision(
             orders=tuple(Order(one, OrderKind(kind), by, text) for one, kind, by, text in told.get("orders", [])),
             watchers=tuple(told.get("watchers", [])),
-            escort=books["grants"][str(books["running"][session])].get("escort", ""),
             present=told.get("present", False),
         )
 

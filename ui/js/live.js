@@ -76,8 +76,14 @@ export function startLive(root) {
 
   // ---- the stream
   const source = new EventSource(root.dataset.live);
-  source.addEventListener("open", () => word("Live"));
-  source.addEventListener("error", () => word(source.readyState === EventSource.CLOSED ? "Not connected" : "Connecting again"));
+  source.addEventListener("open", () => {
+    word("Live");
+    one("#live-light", root).classList.add("on-air");
+  });
+  source.addEventListener("error", () => {
+    one("#live-light", root).classList.remove("on-air");
+    word(source.readyState === EventSource.CLOSED ? "Not connected" : "Connecting again");
+  });
   source.addEventListener("head", (event) => {
     state.head = JSON.parse(event.data);
     state.kept = [];
@@ -100,11 +106,12 @@ export function startLive(root) {
     source.close();
     state.over = true;
     word("Ended");
-    one("#live-light", root).classList.add("soft");
-    one("#live-reason", root).textContent = JSON.parse(event.data).reason.replaceAll("_", " ");
+    one("#live-light", root).classList.remove("on-air");
+    const { reason, said } = JSON.parse(event.data);
+    one("#live-reason", root).textContent = said || `The session has ended: ${reason.replaceAll("_", " ")}.`;
     one("#live-over", root).hidden = false;
     if (one("#live-orders", root)) one("#live-orders", root).hidden = true;
-    one("#live-paused", root).hidden = true;
+    for (const note of ["#live-paused", "#live-absent", "#live-here"]) if (one(note, root)) one(note, root).hidden = true;
   });
 
   // ---- orders
@@ -121,6 +128,12 @@ export function startLive(root) {
       if (done && one("[name=text]", form)) form.reset();
     });
   }
+
+  // ---- an escort goes on to the next session of the ticket by itself: commands and copies last seconds
+  document.addEventListener("htmx:load", () => {
+    const next = one("#live-others a", root);
+    if (state.over && state.said && "escort" in root.dataset && next) location.assign(next.href);
+  });
 
   // ---- presence
   const stay = async () => {

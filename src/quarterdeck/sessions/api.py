@@ -4,6 +4,7 @@ from quarterdeck.sessions.completeness import lacks
 from quarterdeck.sessions.following import Follower
 from quarterdeck.sessions.keeping import begin, disconnect, end, explain, record_manual
 from quarterdeck.sessions.orders import order, orders, paused_by, standpoint
+from quarterdeck.sessions.overseeing import supervision, supervision_of
 from quarterdeck.sessions.ports import AdmissionDesk, HeadKeeper, TargetSigner
 from quarterdeck.sessions.reading import (
     all_sessions,
@@ -14,7 +15,7 @@ from quarterdeck.sessions.reading import (
     sessions,
     still_connected,
 )
-from quarterdeck.sessions.rules import Standpoint, covers, may_begin, may_order
+from quarterdeck.sessions.rules import Standpoint, may_begin, may_order
 from quarterdeck.sessions.telling import (
     FileState,
     ShownChange,
@@ -59,15 +60,14 @@ from quarterdeck.sessions.terms import (
 from quarterdeck.sessions.watching import (
     PRESENT_FOR,
     arrive,
-    escorted_sessions,
     has_said,
     lapse,
-    names,
     prolong,
     stay,
     stop_watching,
     watch,
-    watchers,
+    watched,
+    watched_by,
 )
 
 __all__ = [
@@ -110,10 +110,8 @@ __all__ = [
     "begin",
     "check_all",
     "check_row",
-    "covers",
     "disconnect",
     "end",
-    "escorted_sessions",
     "explain",
     "file_lines",
     "files_in",
@@ -124,7 +122,6 @@ __all__ = [
     "let_out",
     "may_begin",
     "may_order",
-    "names",
     "order",
     "orders",
     "paused_by",
@@ -140,8 +137,11 @@ __all__ = [
     "stay",
     "still_connected",
     "stop_watching",
+    "supervision",
+    "supervision_of",
     "tally",
     "tally_words",
     "watch",
-    "watchers",
+    "watched",
+    "watched_by",
 ]

@@ -4,7 +4,7 @@ Entries carry no words of people, only salted commitments; the words stand in a 
 that differs from its entry loses its words, never its effect.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from quarterdeck.evidence.api import Act, Entry, JsonValue, ObjectRef, entries, row_digest
@@ -71,6 +71,16 @@ def orders(session_id: str) -> list[Order]:
     told = list(entries(object=ObjectRef("session", session_id), events=tuple(EVENTS)))
     rows = {row.id: row for row in SessionOrder.objects.filter(session_id=session_id)} if told else {}
     return [_order(entry, rows.get(str(entry.data.get("order")))) for entry in told]
+
+
+def orders_since(seq: int, session_ids: Collection[str]) -> dict[str, list[Order]]:
+    """Return the orders to these sessions from this entry on; one reading of the ledger for all of them."""
+    told = [one for one in entries(events=tuple(EVENTS), from_seq=seq) if one.object.id in session_ids]
+    rows = {row.id: row for row in SessionOrder.objects.filter(session_id__in=session_ids)} if told else {}
+    found: dict[str, list[Order]] = {}
+    for entry in told:
+        found.setdefault(entry.object.id, []).append(_order(entry, rows.get(str(entry.data.get("order")))))
+    return found
 
 
 def is_paused(session_id: str) -> bool:

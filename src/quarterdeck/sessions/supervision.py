@@ -33,15 +33,13 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Supervision:
-    """What holds for one running session now: every order in its sequence, names of watchers, the escort.
+    """What holds for one running session now: every order in its sequence, names of watchers, is the escort there.
 
-    `escort` is the name of the escort whom the work demands, empty where it demands none; `present` says whether that
-    escort, or a named deputy, is there.
+    `present` speaks of the ticket's escort or a named deputy, whether the work demands one or not.
     """
 
     orders: tuple[Order, ...] = ()
     watchers: tuple[str, ...] = ()
-    escort: str = ""
     present: bool = False
 
 

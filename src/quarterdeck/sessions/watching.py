@@ -32,7 +32,7 @@ def watch(act: Act, session_id: str) -> str:
     running = row.state == SessionState.RUNNING.value
     now = SessionWatch.objects.filter(session_id=session_id, seen_until__gt=act.at).count()
     rules.may_watch(running=running, watching=now, most=MOST_WATCHERS).require()
-    SessionWatch.objects.filter(seen_until__lt=act.at - KEPT_FOR, present_until__isnull=True).delete()
+    SessionWatch.objects.filter(seen_until__lt=act.at - KEPT_FOR).delete()
     made = SessionWatch(
         id=new_id("wa"), session=row, person_id=act.actor.id, began_at=act.at, seen_until=act.at + SEEN_FOR
     )
@@ -89,27 +89,37 @@ def lapse(act: Act, session_id: str) -> None:
             act.record(LEFT, ObjectRef("session", row.session_id), ticket=ticket, data=data)
 
 
-def watchers(session_id: str, now: datetime) -> list[str]:
-    """Return the ids of the people who watch this session now, each once, longest first."""
-    rows = SessionWatch.objects.filter(session_id=session_id, seen_until__gt=now).order_by("began_at", "id")
-    return list(dict.fromkeys(rows.values_list("person_id", flat=True)))
+def watched(session_ids: Collection[str], now: datetime) -> dict[str, tuple[str, ...]]:
+    """Return for these sessions the names of the people who watch them now, each once, longest first."""
+    rows = SessionWatch.objects.filter(session_id__in=session_ids, seen_until__gt=now).order_by("began_at", "id")
+    found: dict[str, dict[str, str]] = {}
+    for row in rows.select_related("person"):
+        found.setdefault(row.session_id, {})[row.person_id] = row.person.name
+    return {session: tuple(people.values()) for session, people in found.items()}
 
 
-def escorted_sessions(ticket: str, now: datetime) -> frozenset[str]:
-    """Return the sessions of this ticket, running or just ended, at which the escort is present now."""
-    rows = SessionWatch.objects.filter(session__ticket_id=ticket, present_until__gt=now, seen_until__gt=now)
-    return frozenset(row.session_id for row in rows if _counts(row, ticket, now))
+def escorted(tickets_: Collection[str], now: datetime) -> dict[str, frozenset[str]]:
+    """Return for these tickets the sessions, running or just ended, at which the escort is present now."""
+    rows = SessionWatch.objects.filter(session__ticket_id__in=tickets_, present_until__gt=now, seen_until__gt=now)
+    found: dict[str, set[str]] = {}
+    for row in rows.select_related("session"):
+        ticket = row.session.ticket_id
+        if row.session_id not in found.get(ticket, ()) and _counts(row, ticket, now):
+            found.setdefault(ticket, set()).add(row.session_id)
+    return {ticket: frozenset(sessions) for ticket, sessions in found.items()}
 
 
-def has_said(session_id: str, person: str) -> bool:
-    """True when this person was present at this session before, so that coming back needs no new word."""
-    ref = ObjectRef("session", session_id)
-    return any(entry.actor_id == person for entry in entries(object=ref, events=(ARRIVED,)))
+def watched_by(session_id: str) -> list[tuple[str, datetime]]:
+    """Return who watched this session while it ran and from when, as the ledger has it: each person once."""
+    found: dict[str, datetime] = {}
+    for entry in entries(object=ObjectRef("session", session_id), events=("session.watched",)):
+        found.setdefault(entry.actor_id, entry.at)
+    return list(found.items())
 
 
-def names(people: Collection[str]) -> tuple[str, ...]:
-    """Return the names of people."""
-    return tuple(personnel.person(person).name for person in people)
+def has_said(ticket: str, person: str) -> bool:
+    """True when this person was present at a session of this ticket before: coming back needs no new word."""
+    return any(entry.actor_id == person for entry in entries(ticket=ticket, events=(ARRIVED,)))
 
 
 def _counts(row: SessionWatch, ticket: str, now: datetime) -> bool:

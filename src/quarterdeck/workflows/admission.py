@@ -23,7 +23,7 @@ from quarterdeck.sessions.api import Admitted, Denied, Ending, EndReason, Presen
 from quarterdeck.sessions.ports import TargetSigner
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import State
-from quarterdeck.workflows.supervise import escort_demanded, note_lapse, supervision
+from quarterdeck.workflows.supervise import escort_demanded, note_lapse
 
 GATE = system("gate")
 _STRANGER = refuse(
@@ -167,7 +167,7 @@ class GateDesk:
 
     def supervision(self, sessions_: Collection[str]) -> Mapping[str, Supervision]:
         """Return for each running session its orders, watchers and escort; an unknown one is left out."""
-        return supervision(sessions_, self.clock.now())
+        return sessions.supervision(sessions_, self.clock.now())
 
     def escort_left(self, session: str) -> None:
         """Record that the escort's presence at this session has lapsed; repeating it changes nothing."""

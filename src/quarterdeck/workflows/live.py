@@ -1,15 +1,15 @@
 """A running session as a stream of events (text/event-stream), for every page and terminal that watches it.
 
 The recording's own lines, with the place behind each as the event's id, so that a broken connection goes on where it
-was; beside them who watches, whether it is paused, and why it ended. Each second is asked anew whether this person may
-still read. Nothing here holds a thread or a transaction while it waits, so that watchers delay no other page.
+was; beside them who watches, whether it is paused, and why it ended. Every other second is asked anew whether this
+person may still read. Nothing here holds a thread or a transaction while it waits: watchers delay no other page.
 """
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,14 @@ from asgiref.sync import sync_to_async
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.sessions import api as sessions
-from quarterdeck.sessions.api import Follower, SessionState, SessionView
+from quarterdeck.sessions.api import EndReason, Follower, OrderKind, SessionState, SessionView
+from quarterdeck.sessions.terms import order_sentence
 from quarterdeck.workflows import supervise
 
 POLL_SECONDS = 0.2
 LOOK_SECONDS = 1.0
 BEAT_SECONDS = 5.0
+ASK_EVERY = timedelta(seconds=2)
 RETRY_MILLISECONDS = 1000
 REFUSED = "refused"
 UNREADABLE = "The recording can't be read here ({}). Ask the IT lead to run `qd doctor`."
@@ -109,6 +111,8 @@ class _State:
         self._watching = watching
         self._told: dict[str, Any] = {}
         self._looked = -LOOK_SECONDS
+        self._asked: datetime | None = None
+        self._escort: str | None = None
         self.begun = False
         self.over: tuple[str, dict[str, Any]] | None = None
 
@@ -124,30 +128,48 @@ class _State:
         self._looked = now
         return await sync_to_async(self._look)()
 
+    def _may_stay(self, seen: SessionView, now: datetime) -> bool:
+        """Ask every other second whether login and reading still hold, and keep the lease."""
+        if self._asked is not None and now - self._asked < ASK_EVERY:
+            return True
+        self._asked = now
+        sessions.prolong(self._watching.watch, now)
+        return self._watching.welcome() and supervise.may_go_on(self._watching.actor.id, seen, now)
+
     def _look(self) -> bytes:
         """Ask the books, keep the lease, and return an event when something changed."""
         watching, now = self._watching, self._watching.clock.now()
         seen = sessions.session(watching.session.id)
-        if not watching.welcome() or not supervise.may_go_on(watching.actor.id, seen, now):
+        if not self._may_stay(seen, now):
             self.over = REFUSED, {"sentence": "You may not watch this session any more."}
             return b""
         if seen.state is not SessionState.RUNNING:
-            self.over = "end", {"reason": seen.end_reason, "state": seen.state.value}
+            self.over = "end", {"reason": seen.end_reason, "state": seen.state.value, "said": _said(seen)}
             return b""
-        sessions.prolong(watching.watch, now)
-        told = {"watch": watching.watch, **state_of(seen, now)}
+        if self._escort is None:
+            self._escort = supervise.escort_demanded(seen)
+        told = {"watch": watching.watch, **state_of(seen, now, self._escort)}
         if told == self._told:
             return b""
         self._told = told
         return event("state", told)
 
 
-def state_of(seen: SessionView, now: datetime) -> dict[str, Any]:
-    """Return who watches a session, who paused it, and whether the escort that it demands is there."""
-    held = supervise.supervision_of(seen, now)
+def _said(seen: SessionView) -> str:
+    """Return who ended a session and why, empty when nobody did."""
+    orders = [one for one in sessions.orders(seen.id) if one.kind is OrderKind.END]
+    return order_sentence(orders[-1]) if orders and seen.end_reason == EndReason.ENDED_BY_PERSON else ""
+
+
+def state_of(seen: SessionView, now: datetime, escort: str | None = None) -> dict[str, Any]:
+    """Return who watches a session, who paused it, and whether the escort that it demands is there.
+
+    `escort` is the name of that escort for who knows it already.
+    """
+    held = sessions.supervision_of(seen, now)
     return {
         "watchers": list(held.watchers),
         "paused_by": sessions.paused_by(held.orders),
-        "escort": held.escort,
+        "escort": supervise.escort_demanded(seen) if escort is None else escort,
         "present": held.present,
     }

@@ -3,7 +3,6 @@
 Serves 3.7.6[a] (supervision of people without access authorisation) and 3.1.12[b] (monitoring of remote sessions).
 """
 
-from collections.abc import Collection
 from datetime import datetime
 
 from quarterdeck.evidence.api import act
@@ -11,7 +10,7 @@ from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.personnel import api as personnel
 from quarterdeck.sessions import api as sessions
-from quarterdeck.sessions.api import OrderKind, SessionState, SessionView, Supervision, Work
+from quarterdeck.sessions.api import OrderKind, SessionView
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Reading
 from quarterdeck.workflows.refusals import refusals_recorded
@@ -55,36 +54,7 @@ def escort_demanded(seen: SessionView) -> str:
     return personnel.person(escort).name
 
 
-def supervision(session_ids: Collection[str], now: datetime) -> dict[str, Supervision]:
-    """Return for each running session its orders, its watchers and whether its escort is there."""
-    running = [one for one in sessions.running() if one.id in session_ids]
-    present = {ticket: sessions.escorted_sessions(ticket, now) for ticket in {one.ticket for one in running}}
-    return {one.id: _supervision(one, present[one.ticket], now) for one in running}
-
-
-def supervision_of(seen: SessionView, now: datetime) -> Supervision:
-    """Return the same for one session, running or not."""
-    return _supervision(seen, sessions.escorted_sessions(seen.ticket, now), now)
-
-
-def _supervision(seen: SessionView, present: frozenset[str], now: datetime) -> Supervision:
-    covered = sessions.covers(
-        terminal=seen.work == Work.TERMINAL, at_session=seen.id in present, at_ticket=bool(present)
-    )
-    return Supervision(
-        orders=tuple(sessions.orders(seen.id)),
-        watchers=sessions.names(sessions.watchers(seen.id, now)),
-        escort=escort_demanded(seen),
-        present=covered,
-    )
-
-
 def note_lapse(actor: Actor, clock: Clock, session_id: str) -> None:
     """Record that the escort's presence is over, when it is."""
     with act(actor, clock) as current:
         sessions.lapse(current, session_id)
-
-
-def is_running(session_id: str) -> bool:
-    """True while the session has not ended."""
-    return sessions.session(session_id).state is SessionState.RUNNING

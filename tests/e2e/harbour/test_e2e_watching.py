@@ -1,7 +1,9 @@
 """Erin watches Noor work: nothing passes without her, she pauses, speaks, leaves, comes back, ends; then the replay."""
 
 import os
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,7 +102,7 @@ def test_erin_watches_pauses_resumes_leaves_and_ends(visit: Visit, shop: Harbour
         expect(screen(phone)).to_contain_text("a-first-line")
         expect(page.locator("#live-watchers")).to_contain_text("Iris")
         noor.expect(rb"Iris \w+ watches this session")
-        assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert phone.evaluate("document.documentElement.scrollWidth") == 390
         shot(phone, "live-phone-dark")
 
         page.keyboard.press("p")
@@ -148,7 +150,7 @@ def test_erin_watches_pauses_resumes_leaves_and_ends(visit: Visit, shop: Harbour
         noor.expect(b"Ended by Erin Vance: the wrong share", seconds=5)
         assert noor.status() == 255
         assert time.monotonic() - pressed < 3
-        expect(back.locator("#live-over")).to_contain_text("ended by person")
+        expect(back.locator("#live-over")).to_contain_text("Ended by Erin Vance: the wrong share")
         shot(back, "ended-desktop-light")
         expect(phone.locator("#live-over")).to_be_visible()
         back.get_by_role("link", name="Open the replay").click()
@@ -165,6 +167,94 @@ def _files_are_shown(page: Page, tab: Tab, shop: Harbour) -> None:
     copy = next(row for row in rows if row["work"] == "transfer")
     page.goto(f"{tab.url}/sessions/{copy['id']}/")
     expect(page.locator("#main")).to_contain_text("5,000 bytes")
+
+
+def test_erins_page_goes_on_to_the_next_session_of_the_ticket(visit: Visit, shop: Harbour, access: Path) -> None:
+    """Commands last seconds: each waits until her page has come along, and none begins before."""
+    tab = visit("erin")
+    with command(access, "echo one") as first:
+        page = opened(tab, newest(shop))
+        if page.locator("#live-present").is_visible():
+            page.locator("#live-present").click()
+        out, _ = first.communicate(timeout=20)
+        assert b"one" in out
+    expect(page.locator("#live-over")).to_be_visible()
+    with command(access, "echo two") as second:
+        out, said = second.communicate(timeout=30)
+        assert b"two" in out, said
+    page.wait_for_url(lambda url: "/sessions/" in url)
+    shot(page, "next-desktop-light")
+
+
+@contextmanager
+def command(access: Path, words: str) -> Iterator["subprocess.Popen[bytes]"]:
+    with subprocess.Popen(
+        ["ssh", "-F", str(access), "-o", "BatchMode=yes", "files01", words],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        yield process
+        process.kill()
+
+
+@needs_terminal
+def test_qd_watches_as_escort_and_gives_orders(shop: Harbour, access: Path, tmp_path: Path) -> None:
+    member = shop.member("erin")
+    (tmp_path / "password").write_text(member.password)
+    environment = shop.shop.stage.environment | {"QD_TOKEN_FILE": str(tmp_path / "token"), "QD_URL": shop.url}
+    qd = [sys.executable, "-m", "quarterdeck.entrypoints.cli"]
+
+    def run(*words: str) -> str:
+        done = subprocess.run([*qd, *words], env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("login", "--email", member.email, "--password-file", str(tmp_path / "password"), "--code",
+        member.one_time_code())  # fmt: skip
+    with terminal(access) as noor:
+        noor.expect(b"Waiting for your escort")
+        session = newest(shop).split("/")[2]
+        watching = subprocess.Popen(
+            [*qd, "session", "watch", session, "--present"], env=environment, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            os.set_blocking(watching.stdout.fileno(), False)
+            noor.expect(b"Go on")
+            noor.type("printf 'te''xt \\033]52;c;eA==\\007\\033[31mred\\n'\n")
+            noor.expect(b"text .*red")
+            since = time.monotonic()
+            seen = read_until(watching, b"text red\n")
+            assert time.monotonic() - since < 1.0
+            assert b"\x1b" not in seen
+            run("session", "pause", session)
+            noor.expect(b"Paused by Erin Vance")
+            assert "paused by" in run("session", "show", session)
+            run("session", "message", session, "--text", "one moment")
+            noor.expect(b"Message of Erin Vance: one moment")
+            run("session", "resume", session)
+            noor.expect(b"Resumed by Erin Vance")
+            watching.send_signal(signal.SIGINT)
+            watching.wait(10)
+            noor.expect(b"has left, so your input waits", seconds=15)
+            run("session", "end", session, "--reason", "enough for today")
+            noor.expect(b"Ended by Erin Vance: enough for today")
+            noor.status()
+        finally:
+            watching.kill()
+            watching.wait()
+            watching.stdout.close()
+
+
+def read_until(process: "subprocess.Popen[bytes]", words: bytes) -> bytes:
+    """Return what a process wrote once these words are in it."""
+    seen = bytearray()
+
+    def found() -> bool:
+        seen.extend(process.stdout.read() or b"")
+        return words in seen
+
+    wait_for(found, what=lambda: f"{words!r} in {bytes(seen)!r}")
+    return bytes(seen)
 
 
 @needs_terminal

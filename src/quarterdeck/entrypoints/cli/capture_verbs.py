@@ -72,6 +72,8 @@ def show_session(arguments: argparse.Namespace) -> int:
                 "end_reason", "exit_status", "recording", "files_told", "lacking"):  # fmt: skip
         if text_of(row, key):
             print(f"  {key.replace('_', ' '):<14} {clean(text_of(row, key))}")
+    if text_of(row, "state") == "running":
+        session_verbs.show_supervision(as_row(server.get(f"{path}/supervision")))
     told = _files_of(server, path, row, arguments.find)
     for one in as_rows(told["files"]):
         print(f"\n{text_of(one, 'state').replace('_', ' ')}  {text_of(one, 'way')}  {text_of(one, 'size')} bytes")

@@ -42,6 +42,17 @@ def session_id(text: str) -> str:
     return text
 
 
+def show_supervision(row: dict[str, JsonValue]) -> None:
+    """Print who watches a running session, who paused it, and whether its escort is there."""
+    watchers = row["watchers"]
+    names = ", ".join(map(str, watchers)) if isinstance(watchers, list) else ""
+    print(f"  {'watchers':<14} {clean(names) or 'nobody'}")
+    if row["paused_by"]:
+        print(f"  {'paused by':<14} {clean(row['paused_by'])}")
+    if row["escort"]:
+        print(f"  {'escort':<14} {clean(row['escort'])}, {'present' if row['present'] else 'not here'}")
+
+
 def pause(arguments: argparse.Namespace) -> int:
     """Hold the input."""
     return _order(arguments.id, "pause", "Paused. What the technician types waits.")

@@ -16,6 +16,7 @@ class Oversight:
     def __init__(self, escort: str) -> None:
         self.present: bool | None = False if escort else None
         self._obeyed: set[str] = set()
+        self._escort = escort
         self._watchers: tuple[str, ...] = ()
         self._was_present = False
 
@@ -23,8 +24,8 @@ class Oversight:
         """Return messages for the child, and the sentence with which the session is to be ended, None to go on."""
         messages, ending = self._orders(told)
         messages += self._watching(told.watchers)
-        if told.escort and told.present != self.present:
-            sentence = escort_sentence(told.escort, present=told.present, was_present=self._was_present)
+        if self._escort and told.present != self.present:
+            sentence = escort_sentence(self._escort, present=told.present, was_present=self._was_present)
             messages.append(hold(ESCORT, not told.present, sentence))
             self.present = told.present
             self._was_present = self._was_present or told.present

@@ -66,9 +66,23 @@ def context(seen: Visitor, session: SessionView) -> dict[str, Any]:
         "may_pause": OrderKind.PAUSE in may,
         "may_speak": OrderKind.RESUME in may,
         "is_escort": escorts and bool(state["escort"]),
-        "said_present": escorts and sessions.has_said(session.id, me),
-        "others": [_other(one) for one in sessions.running() if one.ticket == session.ticket and one.id != session.id],
+        "said_present": escorts and sessions.has_said(session.ticket, me),
+        "others": _others(session),
     }
+
+
+def _others(session: SessionView) -> list[dict[str, Any]]:
+    names = Names()
+    return [
+        {
+            "url": reverse("session", args=[one.id]),
+            "name": f"{names.person(one.person)} on {names.asset(one.asset)}",
+            "work": one.work,
+            "began_at": one.began_at,
+        }
+        for one in sessions.running()
+        if one.ticket == session.ticket and one.id != session.id and is_live(one)
+    ]
 
 
 def _may_order(seen: Visitor, ticket: tickets.TicketView, session: SessionView) -> set[OrderKind]:
@@ -82,16 +96,6 @@ def _may_order(seen: Visitor, ticket: tickets.TicketView, session: SessionView) 
         leads=seen.has(Role.IT_LEAD),
     )
     return {kind for kind in OrderKind if sessions.may_order(kind, running=True, who=who).allowed}
-
-
-def _other(session: SessionView) -> dict[str, Any]:
-    names = Names()
-    return {
-        "url": reverse("session", args=[session.id]),
-        "name": f"{names.person(session.person)} on {names.asset(session.asset)}",
-        "work": session.work,
-        "began_at": session.began_at,
-    }
 
 
 @page()
@@ -112,6 +116,13 @@ def session_live(request: HttpRequest, seen: Visitor, session_id: str) -> HttpRe
     path = wiring.running_recording(session.id)
     watching = live.Watching(seen.actor, session, watch, path, CLOCK, place, still_signed_in)
     return _events(live.stream(watching))
+
+
+@page()
+def session_others(request: HttpRequest, seen: Visitor, session_id: str) -> HttpResponse:
+    """The other running sessions of the ticket, as the part of the page that renews itself."""
+    session = _readable(seen, session_id)
+    return render(request, "sessions/others.html", {"session": session, "others": _others(session)})
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:

@@ -1,5 +1,6 @@
 """Sessions: the list, the replay page, the recording's files, and work outside the gate written down."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from csp.decorators import csp_update
@@ -49,6 +50,7 @@ def session_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
     names = Names()
     readable = {ticket.number for ticket in tickets.tickets(person_id=seen.person.id, at=seen.now)}
     rows = [one for one in sessions.all_sessions() if one.ticket in readable]
+    now_watching = _watching_now(rows, seen)
     listing = lists.Listing[SessionView](
         name="sessions",
         noun="sessions",
@@ -64,6 +66,7 @@ def session_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
             lists.Column("length", "Length", lambda row: lists.text(session_words.length(row))),
             lists.Column("kind", "Kind", lambda row: lists.text(called(row.kind.value))),
             lists.Column("end", "Ended because", lambda row: lists.text(called(row.end_reason or ""))),
+            lists.Column("live", "Now", lambda row: lists.text(now_watching.get(row.id, ""))),
         ],
         row_url=lambda row: reverse("session", args=[row.id]),
         empty=lists.Empty(
@@ -97,6 +100,15 @@ def _state_of(row: SessionView) -> Any:  # noqa: ANN401  a cell of the list
     """The state, or in red that something of the record is missing."""
     missing = sessions.lacks(row)
     return lists.state("interrupted", f"Gap: {missing[0]}") if missing else lists.state(row.state.value)
+
+
+def _watching_now(rows: Sequence[SessionView], seen: Visitor) -> dict[str, str]:
+    """Return for each running session whether it is paused and who watches it."""
+    running = [row.id for row in rows if live_sessions.is_live(row)]
+    return {
+        session: session_words.watched(told.watchers, sessions.paused_by(told.orders))
+        for session, told in sessions.supervision(running, seen.now).items()
+    }
 
 
 def _readable(seen: Visitor, session_id: str) -> SessionView:
@@ -135,6 +147,7 @@ def session_page(request: HttpRequest, seen: Visitor, session_id: str) -> HttpRe
         "let_out": sessions.let_out(
             session.work, session.streams, from_target=tickets.ticket(session.ticket).allowance.from_target
         ),
+        "watched_by": [(names.person(person), at) for person, at in sessions.watched_by(session.id)],
         "streams": [{"name": called(name), **stream} for name, stream in session.streams.items()],
     }
     if replay:

@@ -100,6 +100,7 @@ urlpatterns = [
     path("sessions/<str:session_id>/replay.html", sessions.session_replay, name="session_replay"),
     path("sessions/<str:session_id>/live", live_sessions.session_live, name="session_live"),
     path("sessions/<str:session_id>/so-far/", live_sessions.session_so_far, name="session_so_far"),
+    path("sessions/<str:session_id>/others/", live_sessions.session_others, name="session_others"),
     path("sessions/<str:session_id>/order/", live_sessions.session_order, name="session_order"),
     path("sessions/<str:session_id>/present/", live_sessions.session_present, name="session_present"),
     path("sessions/<str:session_id>/explain/", sessions.explain, name="session_explain"),
