@@ -176,6 +176,7 @@ def test_matrix_of_the_pages(yard: Yard, session: str) -> None:
         answer = client.get(f"/sessions/{session}/so-far/")
         assert answer.status_code == 200
         assert answer["Cache-Control"] == "no-store"
+        assert yard.shop.ids[key] in [entry.actor_id for entry in evidence.entries(events=["session.watched"])]
         assert "hello </pre><script>" in text_of(answer) or "&lt;/pre&gt;" in answer.content.decode()
         assert "<script>" not in answer.content.decode().split("<pre", 1)[1]
         posted = client.post(f"/sessions/{session}/order/", {"kind": "message", "text": "hello there"},

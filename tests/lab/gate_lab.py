@@ -42,13 +42,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_public_identity,
     load_ssh_public_key,
 )
+from tests.lab.overseeing import supervised
 
 from quarterdeck.entrypoints.gate.opening import Site, open_gate
 from quarterdeck.entrypoints.gate.sshd import gate_folder, login_user
 from quarterdeck.kernel.clock import SystemClock, parse_rfc3339, rfc3339
 from quarterdeck.kernel.decision import ALLOWED, Refused, refuse
 from quarterdeck.sessions.rules import may_begin
-from quarterdeck.sessions.terms import Admitted, Allowance, EndReason, Order, OrderKind, Standing, Supervision
+from quarterdeck.sessions.terms import Admitted, Allowance, EndReason, Standing
 
 ENTRY_PRINCIPAL = "qd-entry-lab"
 ASSET = "web01"
@@ -232,15 +233,7 @@ class BookDesk:
 
     def supervision(self, sessions):
         books = self.books.read()
-        return {session: self._supervised(books, session) for session in sessions if session in books["running"]}
-
-    def _supervised(self, books, session):
-        told = books.get("supervision", {}).get(session, {})
-        return Supervision(
-            orders=tuple(Order(one, OrderKind(kind), by, text) for one, kind, by, text in told.get("orders", [])),
-            watchers=tuple(told.get("watchers", [])),
-            present=told.get("present", False),
-        )
+        return {one: supervised(books, one) for one in sessions if one in books["running"]}
 
     def escort_left(self, session):
         self.books.note("escort_left", session=session)
@@ -431,38 +424,6 @@ class GateLab:
     def revoke(self, ticketed):
         with self.books.changing() as books:
             books["grants"][str(ticketed.serial)]["revoked"] = True
-
-    def order(self, session, kind, text="", by="Eve Escort"):
-        """Write an order into the books, as an act does; returns its id."""
-        with self.books.changing() as books:
-            told = books.setdefault("supervision", {}).setdefault(session, {})
-            orders = told.setdefault("orders", [])
-            orders.append([f"or_{len(orders)}", kind, by, text])
-        return orders[-1][0]
-
-    def oversee(self, session, **told):
-        """Say who watches a session, and whether its escort is present."""
-        with self.books.changing() as books:
-            books.setdefault("supervision", {}).setdefault(session, {}).update(told)
-
-    def session_of(self, ticketed, nth=0):
-        """Return the id of the nth session that this grant began, once it has begun."""
-
-        def begun():
-            found = [entry["session"] for entry in self.books.journal("began") if entry["serial"] == ticketed.serial]
-            return found[nth] if len(found) > nth else None
-
-        return wait_for(begun, what="the session's beginning")
-
-    def running(self, session):
-        """True while the books hold the session for running."""
-        return session in self.books.read()["running"]
-
-    def marks(self, session):
-        """Return the markers of a running recording."""
-        path = self.recordings / f"{session}.cast"
-        lines = path.read_text().splitlines()[1:] if path.exists() else []
-        return [event[2] for event in map(json.loads, lines) if event[1] == "m"]
 
     def config(self, ticketed, *lines):
         """Write what `qd access` writes, for the clients that copy files; the host is called `target`."""

@@ -1,7 +1,6 @@
 """Orders and escorts at the real gate: pause holds every byte and loses none, end is quick, words do no harm."""
 
 import hashlib
-import json
 import os
 import secrets
 import signal
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.lab.gate_lab import Terminal, gate_lab, needs_terminal, wait_for
+from tests.lab.overseeing import is_running, marks, order, oversee, session_of
 
 ESCORT = "Eve Escort"
 
@@ -23,8 +23,8 @@ def lab():
 
 def marked(lab, session, words, times=1):
     wait_for(
-        lambda: sum(words in mark for mark in lab.marks(session)) >= times,
-        what=lambda: f"{words} in {lab.marks(session)}",
+        lambda: sum(words in mark for mark in marks(lab, session)) >= times,
+        what=lambda: f"{words} in {marks(lab, session)}",
     )
 
 
@@ -34,21 +34,21 @@ def test_paused_terminal_reads_nothing_and_shows_on(lab):
     with Terminal(lab.ssh(ticketed, options=("-tt",))) as terminal:
         terminal.type("echo re''ady; (sleep 1.5; echo still''shown)&\n")
         terminal.expect(b"ready")
-        session = lab.session_of(ticketed)
-        lab.order(session, "pause")
+        session = session_of(lab, wait_for, ticketed)
+        order(lab, session, "pause")
         terminal.expect(b"Quarterdeck: Paused by Eve Escort")
         terminal.type("echo pas''sed\n")
         terminal.expect(b"stillshown")  # output goes on while input waits
         assert b"passed" not in terminal.seen
-        lab.order(session, "resume")
+        order(lab, session, "resume")
         terminal.expect(b"Resumed by Eve Escort")
         terminal.expect(b"passed")
         terminal.type("exit\n")
         terminal.status()
-    marks = [e[2] for e in map(json.loads, Path(lab.sealed(ticketed)[0]["recording"]).read_text().splitlines()[1:])
-             if e[1] == "m"]  # fmt: skip
-    assert any(mark.startswith("Paused by Eve Escort") for mark in marks)
-    assert "Resumed by Eve Escort." in marks
+    lab.sealed(ticketed)
+    told = marks(lab, session)
+    assert any(mark.startswith("Paused by Eve Escort") for mark in told)
+    assert "Resumed by Eve Escort." in told
 
 
 def test_paused_upload_at_full_speed_ends_with_the_right_hash(lab, tmp_path):
@@ -60,14 +60,14 @@ def test_paused_upload_at_full_speed_ends_with_the_right_hash(lab, tmp_path):
     config = lab.config(ticketed)
     copy = subprocess.Popen(["scp", "-F", str(config), str(source), f"target:{target}"], stderr=subprocess.PIPE)
     try:
-        session = lab.session_of(ticketed)
+        session = session_of(lab, wait_for, ticketed)
         wait_for(lambda: target.exists() and target.stat().st_size > 1 << 20, what="the first bytes")
-        lab.order(session, "pause")
+        order(lab, session, "pause")
         marked(lab, session, "Paused by Eve Escort")
         still = wait_for(lambda: settled(target), what="the copy's standstill")
         assert 0 < still < len(data)
         assert copy.poll() is None
-        lab.order(session, "resume")
+        order(lab, session, "resume")
         assert copy.wait(60) == 0
     finally:
         copy.kill()
@@ -93,19 +93,19 @@ def test_end_comes_within_two_seconds(lab, state):
     ticketed = lab.grant()
     stalled = state != "paused"
     client = lab.start(ticketed, "yes" if stalled else "cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    session = lab.session_of(ticketed)
+    session = session_of(lab, wait_for, ticketed)
     recording = lab.recordings / f"{session}.cast"
     if stalled:
         wait_for(lambda: recording.exists() and recording.stat().st_size > 100_000, what="the flood")
         os.kill(client.pid, signal.SIGSTOP)
     else:
-        lab.order(session, "pause")
+        order(lab, session, "pause")
         marked(lab, session, "Paused")
     try:
         ordered = time.monotonic()
-        lab.order(session, "end", "wrong host")
-        wait_for(lambda: "ended: ended_by_person" in (lab.marks(session) or ["sealed"]) or not lab.running(session),
-                 what="the end")  # fmt: skip
+        order(lab, session, "end", "wrong host")
+        ended = "ended: ended_by_person"
+        wait_for(lambda: ended in marks(lab, session) or not is_running(lab, session), what="the end")
         assert time.monotonic() - ordered < 2.0
     finally:
         os.kill(client.pid, signal.SIGCONT)
@@ -120,8 +120,8 @@ def test_message_with_escape_sequences_arrives_harmless(lab):
     with Terminal(lab.ssh(ticketed, options=("-tt",))) as terminal:
         terminal.type("echo re''ady\n")
         terminal.expect(b"ready")
-        session = lab.session_of(ticketed)
-        lab.order(session, "message", "stop \x1b]52;c;eA==\x07\x1b[2J\u202eplease")
+        session = session_of(lab, wait_for, ticketed)
+        order(lab, session, "message", "stop \x1b]52;c;eA==\x07\x1b[2J\u202eplease")
         terminal.expect(b"Message of Eve Escort: stop .x1b]52;c;eA==.x07.x1b\\[2J.u202eplease")
         assert b"\x1b]52" not in terminal.seen
         terminal.type("exit\n")
@@ -133,27 +133,27 @@ def test_nothing_starts_without_the_escort(lab, tmp_path):
     sign = tmp_path / "ran"
     client = lab.start(ticketed, f"touch {sign}; cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE)  # fmt: skip
-    session = lab.session_of(ticketed)
+    session = session_of(lab, wait_for, ticketed)
     marked(lab, session, "Waiting for your escort Eve Escort")
     assert b"Waiting for your escort" in client.stderr.readline()
     assert not sign.exists()
-    lab.oversee(session, present=True)
+    oversee(lab, session, present=True)
     client.stdin.write(b"one\n")
     client.stdin.flush()
     assert client.stdout.readline() == b"one\n"
-    lab.oversee(session, present=False)
+    oversee(lab, session, present=False)
     marked(lab, session, "has left, so your input waits")
     wait_for(lambda: lab.books.journal("escort_left"), what="the entry of the lapse")
     client.stdin.write(b"two\n")
     client.stdin.flush()
-    lab.order(session, "pause")
+    order(lab, session, "pause")
     marked(lab, session, "Paused by Eve Escort")
-    lab.oversee(session, present=True)
+    oversee(lab, session, present=True)
     marked(lab, session, "Your escort Eve Escort is watching", times=2)
     before = (lab.recordings / f"{session}.cast").read_text()
     settled(lab.recordings / f"{session}.cast")
     assert (lab.recordings / f"{session}.cast").read_text() == before  # a person's pause still holds
-    lab.order(session, "resume")
+    order(lab, session, "resume")
     assert client.stdout.readline() == b"two\n"
     client.stdin.close()
     assert client.wait(10) == 0
@@ -165,10 +165,10 @@ def test_sftp_of_an_escorted_person_waits_and_then_works(lab, tmp_path):
     source.write_bytes(secrets.token_bytes(300_000))
     copy = subprocess.Popen(["scp", "-F", str(lab.config(ticketed)), str(source), f"target:{target}"],
                             stderr=subprocess.PIPE)  # fmt: skip
-    session = lab.session_of(ticketed)
+    session = session_of(lab, wait_for, ticketed)
     marked(lab, session, "Waiting for your escort")
     assert not target.exists()
-    lab.oversee(session, present=True)
+    oversee(lab, session, present=True)
     _, said = copy.communicate(timeout=20)
     assert copy.returncode == 0, said
     assert target.read_bytes() == source.read_bytes()
@@ -177,11 +177,11 @@ def test_sftp_of_an_escorted_person_waits_and_then_works(lab, tmp_path):
 def test_watchers_are_told_in_the_terminal_and_the_recording(lab):
     ticketed = lab.grant()
     client = lab.start(ticketed, "cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    session = lab.session_of(ticketed)
-    lab.oversee(session, watchers=["Ada", "Bo\x1b[2J"])
+    session = session_of(lab, wait_for, ticketed)
+    oversee(lab, session, watchers=["Ada", "Bo\x1b[2J"])
     marked(lab, session, "Ada watches this session")
     marked(lab, session, "Bo.x1b[2J watches".replace(".x", "\\x"))
-    lab.oversee(session, watchers=["Ada"])
+    oversee(lab, session, watchers=["Ada"])
     marked(lab, session, "no longer watches")
     client.stdin.close()
     assert client.wait(10) == 0

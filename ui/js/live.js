@@ -110,6 +110,7 @@ export function startLive(root) {
     const { reason, said } = JSON.parse(event.data);
     one("#live-reason", root).textContent = said || `The session has ended: ${reason.replaceAll("_", " ")}.`;
     one("#live-over", root).hidden = false;
+    if (one("#live-running")) one("#live-running").hidden = true;
     if (one("#live-orders", root)) one("#live-orders", root).hidden = true;
     for (const note of ["#live-paused", "#live-absent", "#live-here"]) if (one(note, root)) one(note, root).hidden = true;
   });

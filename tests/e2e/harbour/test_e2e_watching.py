@@ -265,6 +265,7 @@ def test_watching_without_a_script_reads_the_text(visit: Visit, shop: Harbour, a
         address = newest(shop)
         page = opened(tab, f"{address}so-far/")
         expect(page.get_by_role("heading", name="Text so far")).to_be_visible()
-        assert page.request.get(f"{tab.url}{address}so-far/").headers["refresh"] == "10"
+        assert page.request.get(f"{tab.url}{address}so-far/").headers["refresh"] == "8"
+        noor.expect(b"Erin Vance watches this session")
         with pytest.raises(AssertionError):
             expect(page.locator("#live-box")).to_be_visible(timeout=200)

@@ -16,7 +16,7 @@ from quarterdeck.entrypoints.web import casts
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page
 from quarterdeck.entrypoints.web.people_in import CLOCK, forget, visitor_of
-from quarterdeck.entrypoints.web.reading import reads, record_view, ticket_for
+from quarterdeck.entrypoints.web.reading import reads, ticket_for
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel.api import Role
 from quarterdeck.sessions import api as sessions
@@ -26,6 +26,8 @@ from quarterdeck.tickets.api import Reading, Verdict
 from quarterdeck.workflows import live, supervise
 
 SO_FAR_BYTES = 4_194_304
+# Shorter than a watcher's lease, so that who reads the text is named all the while.
+REFRESH_SECONDS = "8"
 _SAID = {
     OrderKind.PAUSE: "Paused. What the technician types waits.",
     OrderKind.RESUME: "Resumed.",
@@ -136,11 +138,11 @@ def _events(parts: AsyncIterator[bytes]) -> StreamingHttpResponse:
 
 @page()
 def session_so_far(request: HttpRequest, seen: Visitor, session_id: str) -> HttpResponse:
-    """The running session as text, or as the cast of what was recorded so far; without any script."""
+    """The running session as text, or as the cast of what was recorded so far; who reads counts as watching."""
     session = _readable(seen, session_id)
     if not is_live(session):
         return redirect("session", session.id)
-    record_view(seen, "session", session.id, session.ticket)
+    supervise.begin_watch(seen.actor, CLOCK, session.id)
     data = _recorded(session)
     if "cast" in request.GET:
         return HttpResponse(data, content_type="application/x-asciicast")
@@ -153,7 +155,7 @@ def session_so_far(request: HttpRequest, seen: Visitor, session_id: str) -> Http
         "live_state": live.state_of(session, seen.now),
     }
     response = render(request, "sessions/so_far.html", shown)
-    response["Refresh"] = "10"
+    response["Refresh"] = REFRESH_SECONDS
     return response
 
 
