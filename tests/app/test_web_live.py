@@ -208,6 +208,12 @@ def test_page_shows_what_each_may_do(yard: Yard, session: str) -> None:
         assert "I am present" not in page
         assert "I am present" in text_of(escort.get(f"/sessions/{session}/"))
         assert "Pause input" not in text_of(worker.get(f"/sessions/{session}/"))
+        assert "Max Technician waits for you as escort" in text_of(escort.get("/"))
+        assert "waits for you as escort" not in text_of(lead.get("/"))
+        assert "nobody watches" in text_of(worker.get(f"/tickets/{sessions.session(session).ticket}/work/"))
+        supervise.begin_watch(yard.actor("avery"), yard.clock, session)
+        assert "watched by Avery Approver" in text_of(worker.get(f"/tickets/{sessions.session(session).ticket}/work/"))
+        assert "watched by Avery Approver" in text_of(lead.get("/sessions/"))
         # without any script: a form, a page, a sentence
         answer = lead.post(f"/sessions/{session}/order/", {"kind": "pause"}, follow=True)
         assert "Paused. What the technician types waits." in text_of(answer)

@@ -67,8 +67,8 @@ def wait(
         if link.fileno() in ready:
             link.take_order()
         ending = _obey(brake, person, link, recorder, say)
-        if ending is None and connection.fileno() in ready and not _heard(connection):
-            ending = EndReason.DISCONNECTED, ""
+        if ending is None and connection.fileno() in ready:
+            ending = _hear(connection, person, recorder)
         if ending is not None:
             return ending
     return None
@@ -89,9 +89,14 @@ def _obey(
     return None
 
 
-def _heard(connection: socket.socket) -> bool:
-    """Return whether the launcher is still there; its word of a window size is read again when the terminal opens."""
+def _hear(connection: socket.socket, person: Person, recorder: Recorder) -> tuple[EndReason, str] | None:
+    """Take the launcher's word of a new window size; its end is the end of the session."""
     try:
-        return bool(connection.recv(256))
+        heard = connection.recv(256)
     except OSError:
-        return False
+        heard = b""
+    if not heard:
+        return EndReason.DISCONNECTED, ""
+    if person.terminal:
+        recorder.resize(*person.size())
+    return None

@@ -100,6 +100,27 @@ def _may_order(seen: Visitor, ticket: tickets.TicketView, session: SessionView) 
     return {kind for kind in OrderKind if sessions.may_order(kind, running=True, who=who).allowed}
 
 
+def waiting(seen: Visitor, names: Names) -> list[dict[str, Any]]:
+    """Return the running sessions in which a technician waits for this person as escort."""
+    if not seen.has(Role.ESCORT):
+        return []
+    mine = [one for one in sessions.running() if tickets.may_escort(one.ticket, seen.person.id, seen.now).allowed]
+    held = sessions.supervision([one.id for one in mine], seen.now)
+    return [
+        {
+            "act": f"{names.person(one.person)} waits for you as escort",
+            "about": f"{one.ticket} · {names.asset(one.asset)} · nothing passes until you watch",
+            "url": reverse("session", args=[one.id]),
+            "button": "Watch",
+            "icon": "eye",
+            "due": one.began_at,
+            "late": False,
+        }
+        for one in mine
+        if one.id in held and not held[one.id].present and supervise.escort_demanded(one)
+    ]
+
+
 @page()
 def session_live(request: HttpRequest, seen: Visitor, session_id: str) -> HttpResponseBase:
     """The session as it happens, as events; who watches is recorded and told to the technician."""
