@@ -291,5 +291,3 @@ def test_deputy_of_the_escort_may_escort_and_read(yard: Yard, number: str) -> No
     yard.clock.advance(seconds=1)
     present(yard, session, "iris")
     assert told(yard, session).present
-
-

@@ -162,8 +162,6 @@ def test_state_tells_of_pause_watchers_and_escort(yard: Yard, session: str) -> N
 # ---- pages
 
 
-
-
 def test_matrix_of_the_pages(yard: Yard, session: str) -> None:
     """Requester, escort, approvers, lead and assessor may look; a stranger with a role meets a closed door."""
     with writing(session) as write:
@@ -210,10 +208,10 @@ def test_page_shows_what_each_may_do(yard: Yard, session: str) -> None:
         assert "Pause input" not in text_of(worker.get(f"/sessions/{session}/"))
         assert "Max Technician waits for you as escort" in text_of(escort.get("/"))
         assert "waits for you as escort" not in text_of(lead.get("/"))
-        assert "nobody watches" in text_of(worker.get(f"/tickets/{sessions.session(session).ticket}/work/"))
+        assert "Nobody watches" in text_of(worker.get(f"/tickets/{sessions.session(session).ticket}/work/"))
         supervise.begin_watch(yard.actor("avery"), yard.clock, session)
-        assert "watched by Avery Approver" in text_of(worker.get(f"/tickets/{sessions.session(session).ticket}/work/"))
-        assert "watched by Avery Approver" in text_of(lead.get("/sessions/"))
+        assert "Watched by Avery Approver" in text_of(worker.get(f"/tickets/{sessions.session(session).ticket}/work/"))
+        assert "Waits for the escort Erin Escort; watched by Avery Approver" in text_of(lead.get("/sessions/"))
         # without any script: a form, a page, a sentence
         answer = lead.post(f"/sessions/{session}/order/", {"kind": "pause"}, follow=True)
         assert "Paused. What the technician types waits." in text_of(answer)
@@ -268,5 +266,3 @@ def test_api_orders_and_presence(yard: Yard, session: str) -> None:
 
 def test_api_stream_wants_a_token(yard: Yard, session: str) -> None:
     assert Client().get(f"/api/v1/sessions/{session}/live").status_code == 401
-
-

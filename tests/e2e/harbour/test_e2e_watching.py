@@ -82,6 +82,8 @@ def test_erin_watches_pauses_resumes_leaves_and_ends(visit: Visit, shop: Harbour
         address = newest(shop)
         front = opened(tab, "/sessions/?state=running")
         expect(front.locator(".chip.running .dot-red")).to_be_visible()
+        expect(front.locator("#main")).to_contain_text("Waits for the escort Erin Vance; nobody watches")
+        shot(front, "list-desktop-light")
         page = opened(tab, address)
         expect(page.locator("#live-word")).to_have_text("Live")
         expect(page.locator("#live-absent")).to_contain_text("the escort Erin Vance is not here")
@@ -104,6 +106,9 @@ def test_erin_watches_pauses_resumes_leaves_and_ends(visit: Visit, shop: Harbour
         noor.expect(rb"Iris \w+ watches this session")
         assert phone.evaluate("document.documentElement.scrollWidth") == 390
         shot(phone, "live-phone-dark")
+        beside = opened(visit("noor", dark=True), f"/tickets/{shop.tickets['open']}/work/")
+        expect(beside.locator("#watching")).to_contain_text("Watched by Erin Vance, Iris")
+        shot(beside, "start-desktop-dark")
 
         page.keyboard.press("p")
         noor.expect(b"Paused by Erin Vance")

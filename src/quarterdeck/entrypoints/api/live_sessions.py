@@ -61,9 +61,7 @@ def watch(request: HttpRequest, session: str) -> StreamingHttpResponse:
     def token_holds() -> bool:
         return personnel.identify(secret, wiring.clock()) is not None
 
-    watching = live.Watching(
-        actor, seen, lease, wiring.running_recording(session), wiring.clock(), place, token_holds
-    )
+    watching = live.Watching(actor, seen, lease, wiring.running_recording(session), wiring.clock(), place, token_holds)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingHttpResponse(live.stream(watching), content_type="text/event-stream", headers=headers)
 

@@ -167,4 +167,3 @@ def with_words(item: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 def _items(comparison: dict[str, JsonValue]) -> list[dict[str, JsonValue]]:
     return as_rows(comparison["items"])
-

@@ -39,11 +39,13 @@ def length(session: SessionView) -> str:
     return zones.spoken(session.ended_at - session.began_at) if session.ended_at else ""
 
 
-def watched(watchers: Sequence[str], paused_by: str) -> str:
-    """Say of a running session whether its input is held, and who watches."""
-    said = [f"Paused by {paused_by}"] if paused_by else []
+def watched(watchers: Sequence[str], paused_by: str, absent: str = "") -> str:
+    """Say of a running session whether its input is held, and who watches; `absent` is the escort waited for."""
+    said = [f"waits for the escort {absent}"] if absent else []
+    said += [f"paused by {paused_by}"] if paused_by else []
     said.append(f"watched by {', '.join(watchers)}" if watchers else "nobody watches")
-    return "; ".join(said)
+    words = "; ".join(said)
+    return words[0].upper() + words[1:]
 
 
 def why_no_replay(session: SessionView) -> str:

@@ -37,7 +37,7 @@ from quarterdeck.sessions.api import SessionKind, SessionView
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Reading
 from quarterdeck.workflows import close_ticket as closing
-from quarterdeck.workflows import keep_sessions
+from quarterdeck.workflows import keep_sessions, supervise
 from quarterdeck.workflows.attach_evidence import Attachment
 from quarterdeck.workflows.read_recording import open_recording, read_commands
 
@@ -103,11 +103,15 @@ def _state_of(row: SessionView) -> Any:  # noqa: ANN401  a cell of the list
 
 
 def _watching_now(rows: Sequence[SessionView], seen: Visitor) -> dict[str, str]:
-    """Return for each running session whether it is paused and who watches it."""
-    running = [row.id for row in rows if live_sessions.is_live(row)]
+    """Return for each running session whether its input is held, and who watches it."""
+    running = {row.id: row for row in rows if live_sessions.is_live(row)}
     return {
-        session: session_words.watched(told.watchers, sessions.paused_by(told.orders))
-        for session, told in sessions.supervision(running, seen.now).items()
+        session: session_words.watched(
+            told.watchers,
+            sessions.paused_by(told.orders),
+            absent="" if told.present else supervise.escort_demanded(running[session]),
+        )
+        for session, told in sessions.supervision(list(running), seen.now).items()
     }
 
 
