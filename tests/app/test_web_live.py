@@ -149,6 +149,31 @@ def test_stream_ends_for_who_may_not_watch_any_more(yard: Yard, session: str) ->
     assert names(out) == ["refused"]
 
 
+def test_stream_ends_at_the_logout_and_the_presence_with_it(yard: Yard, session: str) -> None:
+    supervised(yard)
+    running = begun(yard, sessions.session(session).ticket)
+    client = sign_in(yard.shop, "erin")
+    with writing(running) as write:
+        write(line(0.1, "seen"))
+        answer = client.get(f"/sessions/{running}/live")
+
+        async def follow() -> list[dict[str, str]]:
+            seen: list[dict[str, str]] = []
+            async for part in answer.streaming_content:
+                seen += [event for event in parsed(part) if "retry" not in event]
+                if names(seen) == ["state", "head", "message"]:
+                    watch = json.loads(seen[0]["data"])["watch"]
+                    await sync_to_async(client.post)(f"/sessions/{running}/present/", {"watch": watch})
+                    assert (await sync_to_async(told)(yard, running)).present
+                    await sync_to_async(client.post)("/accounts/logout/")
+            return seen
+
+        seen = async_to_sync(follow)()
+    wiring.running_recording(running).unlink()
+    assert names(seen)[-1] == "refused"
+    assert not told(yard, running).present
+
+
 def test_state_tells_of_pause_watchers_and_escort(yard: Yard, session: str) -> None:
     with writing(session):
         acts = {2: lambda: order(yard, "erin", session, OrderKind.PAUSE)}
