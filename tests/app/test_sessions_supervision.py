@@ -278,7 +278,7 @@ def test_commands_are_covered_by_the_ticket_terminals_only_by_their_own_page(yar
     supervised(yard)
     first, other, copy = begun(yard, number), begun(yard, number), begun(yard, number, Work.TRANSFER)
     present(yard, first)
-    assert [told(yard, one).present for one in (first, other, copy)] == [True, False, True]
+    assert [told(yard, one).present for one in (first, other, copy)] == ["Erin Escort", "", "Erin Escort"]
 
 
 def test_deputy_of_the_escort_may_escort_and_read(yard: Yard, number: str) -> None:
@@ -290,4 +290,4 @@ def test_deputy_of_the_escort_may_escort_and_read(yard: Yard, number: str) -> No
     )  # fmt: skip
     yard.clock.advance(seconds=1)
     present(yard, session, "iris")
-    assert told(yard, session).present
+    assert told(yard, session).present == "Iris Lead"

@@ -271,7 +271,7 @@ def test_api_orders_and_presence(yard: Yard, session: str) -> None:
     at = f"/sessions/{session}"
     assert erin.call("post", f"{at}/pause").json()["kind"] == "pause"
     assert erin.call("get", f"{at}/supervision").json() == {
-        "watchers": [], "paused_by": "Erin Escort", "escort": "Erin Escort", "present": False,
+        "watchers": [], "paused_by": "Erin Escort", "escort": "Erin Escort", "present": "",
     }  # fmt: skip
     assert codes(maker.call("post", f"{at}/resume")) == ["order.not_yours", "order.own_work"]
     assert codes(assessor.call("post", f"{at}/end", {"text": "why not"})) == ["order.not_yours"]
@@ -280,7 +280,7 @@ def test_api_orders_and_presence(yard: Yard, session: str) -> None:
     assert erin.call("post", f"{at}/message", {"text": "well done"}).status_code == 200
     watch = supervise.begin_watch(yard.actor("erin"), yard.clock, session)
     assert erin.call("post", f"{at}/present", {"watch": watch}).json() == {"seconds": 10.0}
-    assert erin.call("get", f"{at}/supervision").json()["present"] is True
+    assert erin.call("get", f"{at}/supervision").json()["present"] == "Erin Escort"
     assert codes(maker.call("post", f"{at}/present", {"watch": watch})) == ["watch.unknown"]
     assert erin.call("post", f"{at}/end", {"text": "the wrong host"}).status_code == 200
     ended(yard, session)

@@ -11,7 +11,7 @@ def supervised(books, session):
     return Supervision(
         orders=tuple(Order(one, OrderKind(kind), by, text) for one, kind, by, text in told.get("orders", [])),
         watchers=tuple(told.get("watchers", [])),
-        present=told.get("present", False),
+        present=told.get("present", ""),
     )
 
 

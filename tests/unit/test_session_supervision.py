@@ -85,12 +85,13 @@ def test_each_order_is_passed_on_once():
 def test_escort_and_watchers_are_told_when_they_change():
     oversight = Oversight("Eve")
     assert oversight.news(Supervision())[0] == []  # the child waits for the escort from its beginning
-    arrived = oversight.news(Supervision(watchers=("Eve",), present=True))[0]
+    arrived = oversight.news(Supervision(watchers=("Eve",), present="Eve"))[0]
     assert [(m["op"], m.get("on")) for m in arrived] == [("watch", None), ("hold", False)]
+    assert oversight.news(Supervision(watchers=("Eve",), present="Deputy"))[0] == []
     left = oversight.news(Supervision())[0]
     assert [(m["op"], m.get("on")) for m in left] == [("watch", None), ("hold", True)]
     assert "has left" in left[1]["text"]
-    assert Oversight("").news(Supervision(present=True))[0] == []
+    assert Oversight("").news(Supervision(present="Eve"))[0] == []
 
 
 def test_brake_holds_while_one_cause_stands():

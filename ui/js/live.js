@@ -68,7 +68,8 @@ export function startLive(root) {
     for (const [id, off] of [["#live-pause", told.paused_by], ["#live-resume", !told.paused_by]]) {
       if (one(id, root)) one(id, root).disabled = Boolean(off);
     }
-    for (const [id, off] of [["#live-absent", told.present], ["#live-here", !told.present]]) {
+    if (one("#live-escort", root)) one("#live-escort", root).textContent = told.present;
+    for (const [id, off] of [["#live-absent", Boolean(told.present)], ["#live-here", !told.present]]) {
       if (one(id, root)) one(id, root).hidden = off;
     }
     stay();

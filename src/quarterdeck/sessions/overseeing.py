@@ -23,7 +23,7 @@ def supervision(session_ids: Collection[str], now: datetime) -> dict[str, Superv
     names, present = watched(ids, now), escorted({ticket for _, ticket, _ in running}, now)
     return {
         session: Supervision(
-            tuple(given.get(session, ())), names.get(session, ()), _covers(session, work, present.get(ticket))
+            tuple(given.get(session, ())), names.get(session, ()), _covers(session, work, present.get(ticket, {}))
         )
         for session, ticket, work in running
     }
@@ -31,13 +31,13 @@ def supervision(session_ids: Collection[str], now: datetime) -> dict[str, Superv
 
 def supervision_of(seen: SessionView, now: datetime) -> Supervision:
     """Return the same for one session, running or not."""
-    present = escorted([seen.ticket], now).get(seen.ticket)
+    present = escorted([seen.ticket], now).get(seen.ticket, {})
     return Supervision(
         tuple(orders(seen.id)), watched([seen.id], now).get(seen.id, ()), _covers(seen.id, seen.work, present)
     )
 
 
-def _covers(session: str, work: str, present: frozenset[str] | None) -> bool:
-    return bool(present) and rules.covers(
-        terminal=work == Work.TERMINAL, at_session=session in (present or ()), at_ticket=bool(present)
-    )
+def _covers(session: str, work: str, present: dict[str, str]) -> str:
+    """Return the name of the escort whose presence covers this session, empty for none."""
+    covered = rules.covers(terminal=work == Work.TERMINAL, at_session=session in present, at_ticket=bool(present))
+    return present.get(session) or next(iter(present.values())) if covered else ""

@@ -35,12 +35,12 @@ class Order:
 class Supervision:
     """What holds for one running session now: every order in its sequence, names of watchers, is the escort there.
 
-    `present` speaks of the ticket's escort or a named deputy, whether the work demands one or not.
+    `present` names who escorts now, the ticket's escort or a named deputy, whether the work demands one or not.
     """
 
     orders: tuple[Order, ...] = ()
     watchers: tuple[str, ...] = ()
-    present: bool = False
+    present: str = ""
 
 
 def harmless(text: str) -> str:
@@ -59,11 +59,11 @@ def order_sentence(order: Order) -> str:
     }[order.kind]
 
 
-def escort_sentence(escort: str, *, present: bool, was_present: bool) -> str:
-    """Return what the technician reads when the escort comes, leaves or is waited for."""
-    name = harmless(escort)
+def escort_sentence(escort: str, *, present: str, was_present: str) -> str:
+    """Return what the technician reads when the escort comes, leaves or is waited for; `present` and before: names."""
+    name = harmless(was_present or escort)
     if present:
-        return f"Your escort {name} is watching. Go on."
+        return f"Your escort {harmless(present)} is watching. Go on."
     if was_present:
         return f"Your escort {name} has left, so your input waits. It goes on when the escort is back."
     return f"Waiting for your escort {name}: nothing starts until the escort watches this session."

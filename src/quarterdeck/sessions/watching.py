@@ -98,15 +98,15 @@ def watched(session_ids: Collection[str], now: datetime) -> dict[str, tuple[str,
     return {session: tuple(people.values()) for session, people in found.items()}
 
 
-def escorted(tickets_: Collection[str], now: datetime) -> dict[str, frozenset[str]]:
-    """Return for these tickets the sessions, running or just ended, at which the escort is present now."""
+def escorted(tickets_: Collection[str], now: datetime) -> dict[str, dict[str, str]]:
+    """Return for these tickets the sessions, running or just ended, at which an escort is present, and who it is."""
     rows = SessionWatch.objects.filter(session__ticket_id__in=tickets_, present_until__gt=now, seen_until__gt=now)
-    found: dict[str, set[str]] = {}
-    for row in rows.select_related("session"):
+    found: dict[str, dict[str, str]] = {}
+    for row in rows.select_related("session", "person").order_by("began_at", "id"):
         ticket = row.session.ticket_id
-        if row.session_id not in found.get(ticket, ()) and _counts(row, ticket, now):
-            found.setdefault(ticket, set()).add(row.session_id)
-    return {ticket: frozenset(sessions) for ticket, sessions in found.items()}
+        if row.session_id not in found.get(ticket, {}) and _counts(row, ticket, now):
+            found.setdefault(ticket, {})[row.session_id] = row.person.name
+    return found
 
 
 def watched_by(session_id: str) -> list[tuple[str, datetime]]:

@@ -162,7 +162,7 @@ def _said(seen: SessionView) -> str:
 
 
 def state_of(seen: SessionView, now: datetime, escort: str | None = None) -> dict[str, Any]:
-    """Return who watches a session, who paused it, and whether the escort that it demands is there.
+    """Return who watches a session, who paused it, the escort that it demands, and who is present as that.
 
     `escort` is the name of that escort for who knows it already.
     """

@@ -36,12 +36,12 @@ class OrderOut(Schema):
 
 
 class SupervisionOut(Schema):
-    """Who watches a session, who paused it, the escort that it demands and whether that escort is there."""
+    """Who watches a session, who paused it, the escort that it demands, and who is present as that escort."""
 
     watchers: list[str]
     paused_by: str
     escort: str
-    present: bool
+    present: str
 
 
 class PresenceOut(Schema):

@@ -50,7 +50,8 @@ def show_supervision(row: dict[str, JsonValue]) -> None:
     if row["paused_by"]:
         print(f"  {'paused by':<14} {clean(row['paused_by'])}")
     if row["escort"]:
-        print(f"  {'escort':<14} {clean(row['escort'])}, {'present' if row['present'] else 'not here'}")
+        here = f"{clean(row['present'])} is present" if row["present"] else "not here"
+        print(f"  {'escort':<14} {clean(row['escort'])}, {here}")
 
 
 def pause(arguments: argparse.Namespace) -> int:

@@ -53,7 +53,7 @@ def wait(
         person.note(text)
 
     connection, link = lines
-    say(escort_sentence(brake.escort, present=False, was_present=False))
+    say(escort_sentence(brake.escort, present="", was_present=""))
     waiter = select.poll()
     for descriptor in (connection, link):
         waiter.register(descriptor.fileno(), select.POLLIN)

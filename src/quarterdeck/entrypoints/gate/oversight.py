@@ -18,17 +18,17 @@ class Oversight:
         self._obeyed: set[str] = set()
         self._escort = escort
         self._watchers: tuple[str, ...] = ()
-        self._was_present = False
+        self._was_present = ""
 
     def news(self, told: Supervision) -> tuple[list[Message], str | None]:
         """Return messages for the child, and the sentence with which the session is to be ended, None to go on."""
         messages, ending = self._orders(told)
         messages += self._watching(told.watchers)
-        if self._escort and told.present != self.present:
+        if self._escort and bool(told.present) != self.present:
             sentence = escort_sentence(self._escort, present=told.present, was_present=self._was_present)
             messages.append(hold(ESCORT, not told.present, sentence))
-            self.present = told.present
-            self._was_present = self._was_present or told.present
+            self.present = bool(told.present)
+            self._was_present = told.present or self._was_present
         return messages, ending
 
     def _orders(self, told: Supervision) -> tuple[list[Message], str | None]:
