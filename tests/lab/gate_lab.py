@@ -42,7 +42,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_public_identity,
     load_ssh_public_key,
 )
-from tests.lab.overseeing import supervised
+from tests.lab.overseeing import FileHeads, supervised
 
 from quarterdeck.entrypoints.gate.opening import Site, open_gate
 from quarterdeck.entrypoints.gate.sshd import gate_folder, login_user
@@ -259,17 +259,6 @@ class BookDesk:
         gone = {one for entry in self.books.journal("disconnected") for one in entry["sessions"]}
         sealed = [entry for entry in self.books.journal("sealed") if not entry["network_terminated"]]
         return [entry["session"] for entry in sealed if entry["session"] not in gone]
-
-
-class FileHeads:
-    """Keeps recording heads in a file, as a sealer would."""
-
-    def __init__(self, folder):
-        self._file = folder / "heads.jsonl"
-
-    def keep(self, session, count, head):
-        with self._file.open("a") as heads:
-            heads.write(json.dumps({"session": session, "count": count, "head": head}) + "\n")
 
 
 def free_port():

@@ -1,4 +1,4 @@
-"""Orders, watchers and escorts in the lab's books, and what a running recording says of them."""
+"""Orders, watchers and escorts in the lab's books, what a running recording says of them, and its heads."""
 
 import json
 
@@ -48,3 +48,14 @@ def marks(lab, session):
     path = lab.recordings / f"{session}.cast"
     lines = path.read_text().splitlines()[1:] if path.exists() else []
     return [event[2] for event in map(json.loads, lines) if event[1] == "m"]
+
+
+class FileHeads:
+    """Keeps recording heads in a file, as a sealer would."""
+
+    def __init__(self, folder):
+        self._file = folder / "heads.jsonl"
+
+    def keep(self, session, count, head):
+        with self._file.open("a") as heads:
+            heads.write(json.dumps({"session": session, "count": count, "head": head}) + "\n")

@@ -6,12 +6,13 @@ they are full. Nothing is lost and nothing passes; what the target writes goes o
 
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from quarterdeck.entrypoints.gate.link import Link
 from quarterdeck.entrypoints.gate.oversight import ESCORT
 from quarterdeck.entrypoints.gate.person import Person
 from quarterdeck.entrypoints.gate.recorder import SYNC_EVERY, Recorder
+from quarterdeck.entrypoints.gate.streams import Stream
 from quarterdeck.entrypoints.gate.wire import Message
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.sessions.terms import EndReason, escort_sentence
@@ -41,6 +42,19 @@ class Brake:
 def is_shown(order: Message, *, terminal: bool) -> bool:
     """True when the person is to read an order's text: in a terminal always, elsewhere only what concerns the work."""
     return terminal or order["op"] in ("say", "hold")
+
+
+def speak(order: Message, person: Person, recorder: Recorder, streams: Mapping[str, Stream]) -> None:
+    """Record an order's text and let the person read it between the bytes of the session."""
+    recorder.mark(order["text"])
+    if not is_shown(order, terminal=person.terminal):
+        return
+    shown = person.line(order["text"])
+    if person.terminal:
+        recorder.output(shown)
+    stream = streams["stdout" if person.terminal else "stderr"]
+    if stream.has_room:
+        stream.inject(shown)
 
 
 def wait(

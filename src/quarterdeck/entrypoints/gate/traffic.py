@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from quarterdeck.entrypoints.gate.agent import OneKeyAgent
 from quarterdeck.entrypoints.gate.audits import Audit, BrokenProtocol
-from quarterdeck.entrypoints.gate.brake import SPOKEN, Brake, is_shown
+from quarterdeck.entrypoints.gate.brake import SPOKEN, Brake, speak
 from quarterdeck.entrypoints.gate.capture import Capture
+from quarterdeck.entrypoints.gate.joining import joined
 from quarterdeck.entrypoints.gate.link import Link
 from quarterdeck.entrypoints.gate.person import Person
 from quarterdeck.entrypoints.gate.prompt_sockets import Haste
@@ -120,36 +121,10 @@ class Traffic:
     def _open_streams(self, recorder: Recorder) -> None:
         """Join the person's descriptors and the client's; output is kept in the recording before it is forwarded."""
         self._recorder = recorder
+        if not self._person.terminal:
+            self._audit = follower(self._person.asked, self._admitted.allowance, recorder.file)
         keep = Capture(recorder, self._person.work).keep
-        person, (stdin, stdout, stderr) = self._person, self._ends
-        if person.terminal:
-            self._drains.append(Drain(stderr))
-            self._streams["stdin"] = Stream(person.stdin, stdin)
-            self._streams["stdout"] = Stream(stdout, person.stdout, keep=keep)
-            return
-        self._streams["stderr"] = Stream(stderr, person.stderr, keep=keep, owns="source")
-        audit = self._audit = follower(person.asked, self._admitted.allowance, recorder.file)
-        if audit is None:
-            self._streams["stdin"] = Stream(person.stdin, stdin, owns="sink")
-            self._streams["stdout"] = Stream(stdout, person.stdout, keep=keep, owns="source")
-            return
-        hashed = not audit.hashes
-        self._streams["stdin"] = Stream(
-            person.stdin,
-            stdin,
-            passes=audit.from_client,
-            waits=lambda: audit.client_waits,
-            hashed=hashed,
-            owns="sink",
-        )
-        self._streams["stdout"] = Stream(
-            stdout,
-            person.stdout,
-            passes=audit.from_server,
-            waits=lambda: audit.server_waits,
-            hashed=hashed,
-            owns="source",
-        )
+        self._streams, self._drains = joined(self._person, self._ends, keep, self._audit)
 
     def run(self, recorder: Recorder, connection: socket.socket, link: Link, clock: Clock) -> Outcome:
         """Move bytes until the upstream client, the person or the warden ends the session; may raise RecorderFailed."""
@@ -277,18 +252,7 @@ class Traffic:
             return
         self._brake.obey(order)
         if order.get("op") in SPOKEN:
-            self._recorder.mark(order["text"])
-            if is_shown(order, terminal=self._person.terminal):
-                self._show(order["text"])
-
-    def _show(self, text: str) -> None:
-        """Let the person read a sentence of ours between the bytes of the session."""
-        shown = self._person.line(text)
-        if self._person.terminal:
-            self._recorder.output(shown)
-        stream = self._streams["stdout" if self._person.terminal else "stderr"]
-        if stream.has_room:
-            stream.inject(shown)
+            speak(order, self._person, self._recorder, self._streams)
 
     def _notice_exit(self, ready: set[int]) -> None:
         """Once the client has exited and all its output was forwarded, tell how it ended."""
