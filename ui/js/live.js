@@ -31,7 +31,10 @@ function screen() {
     },
     take: ([, code, data]) => {
       if (code === "o") send("output", data);
-      else if (code === "r") send("resize", data);
+      else if (code === "r") {
+        const [cols, rows] = String(data).split("x").map(Number);
+        if (cols > 0 && rows > 0) send("resize", { cols, rows });
+      }
       else if (code === "m") send("marker", data);
     },
   };

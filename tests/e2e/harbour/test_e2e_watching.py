@@ -16,7 +16,7 @@ from tests.e2e.harbour.conftest import Visit
 from tests.e2e.harbour.tab import Tab
 from tests.lab.gate_lab import Terminal, needs_terminal, wait_for
 
-from quarterdeck.entrypoints.cli.access_verbs import write
+from quarterdeck.entrypoints.cli.access_folder import write
 
 SHOTS = os.environ.get("QD_TEST_SHOTS", "")
 
@@ -100,6 +100,7 @@ def test_erin_watches_pauses_resumes_leaves_and_ends(visit: Visit, shop: Harbour
         expect(screen(page)).to_contain_text("a-first-line", timeout=1500)
         assert time.monotonic() - shown < 1.5
 
+        noor.resize(100, 30)
         phone = opened(lead, address)
         expect(screen(phone)).to_contain_text("a-first-line")
         expect(page.locator("#live-watchers")).to_contain_text("Iris")

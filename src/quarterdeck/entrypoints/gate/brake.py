@@ -71,7 +71,7 @@ def wait(
     waiter = select.poll()
     for descriptor in (connection, link):
         waiter.register(descriptor.fileno(), select.POLLIN)
-    progressed = 0.0
+    progressed, size = 0.0, person.size()
     while brake.held:
         recorder.sync()
         if clock.boot() - progressed >= PROGRESS_EVERY:
@@ -82,7 +82,10 @@ def wait(
             link.take_order()
         ending = _obey(brake, person, link, recorder, say)
         if ending is None and connection.fileno() in ready:
-            ending = _hear(connection, person, recorder)
+            ending = _hear(connection)
+            if person.size() != size:
+                size = person.size()
+                recorder.resize(*size)
         if ending is not None:
             return ending
     return None
@@ -103,14 +106,10 @@ def _obey(
     return None
 
 
-def _hear(connection: socket.socket, person: Person, recorder: Recorder) -> tuple[EndReason, str] | None:
-    """Take the launcher's word of a new window size; its end is the end of the session."""
+def _hear(connection: socket.socket) -> tuple[EndReason, str] | None:
+    """Take the launcher's word that the window may have a new size; its end is the end of the session."""
     try:
         heard = connection.recv(256)
     except OSError:
         heard = b""
-    if not heard:
-        return EndReason.DISCONNECTED, ""
-    if person.terminal:
-        recorder.resize(*person.size())
-    return None
+    return None if heard else (EndReason.DISCONNECTED, "")
