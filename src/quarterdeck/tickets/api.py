@@ -3,6 +3,14 @@
 from quarterdeck.tickets.allowances import against_agreement, allowance_words
 from quarterdeck.tickets.allowances import usual as usual_allowance
 from quarterdeck.tickets.deciding import approve, authorise_emergency, ratify, refuse_ticket, schedule, waive
+from quarterdeck.tickets.extensions import (
+    decide_extension,
+    extend,
+    extension_waits_for,
+    extensions,
+    is_vendors,
+    may_ask_alone,
+)
 from quarterdeck.tickets.hold_points import HOLD_POINTS, spoken
 from quarterdeck.tickets.jobs import (
     JobView,
@@ -82,6 +90,9 @@ from quarterdeck.tickets.terms import (
     Content,
     Duty,
     EmergencyBasis,
+    ExtensionDecisionView,
+    ExtensionState,
+    ExtensionView,
     HoldPointView,
     HoldState,
     MaintenanceType,
@@ -127,6 +138,9 @@ __all__ = [
     "Content",
     "Duty",
     "EmergencyBasis",
+    "ExtensionDecisionView",
+    "ExtensionState",
+    "ExtensionView",
     "HoldPointView",
     "HoldState",
     "JobView",
@@ -164,6 +178,7 @@ __all__ = [
     "confirm_escort",
     "content_hash",
     "current_snapshot",
+    "decide_extension",
     "diagram",
     "differences",
     "due_tickets",
@@ -172,12 +187,16 @@ __all__ = [
     "evidence_meter",
     "exists",
     "expire",
+    "extend",
+    "extension_waits_for",
+    "extensions",
     "finish_job",
     "frozen_snapshot",
     "given_out",
     "has_role",
     "hold_points",
     "is_sealed",
+    "is_vendors",
     "jobs",
     "keep_snapshot",
     "lead_time",
@@ -187,6 +206,7 @@ __all__ = [
     "mark_notice_sent",
     "mark_notices_seen",
     "may_admit",
+    "may_ask_alone",
     "may_measure",
     "may_move",
     "may_read",

@@ -84,7 +84,7 @@ def end_work(act: Act, number: str) -> None:
     else:
         require_process(act)
         require_that(
-            act.at >= row.window_until or row.finding != "",
+            act.at >= view(row).window.until or row.finding != "",
             "window.not_over",
             "The window is still open.",
             "Only a person ends work before the window does.",
@@ -322,8 +322,13 @@ def may_measure(number: str, asset_id: str) -> Decision:
 
 
 def admission_terms(number: str, person_id: str) -> AdmissionTerms:
-    """Return what holds for this person now; the grace is none for vendors, policy's minutes for own staff."""
-    ticket = view(find(number))
+    """Return what holds for this person now; the grace is none for vendors, policy's minutes for own staff.
+
+    Raises Refused(ticket.unsealed) when the row, and so its window, is not what the ledger says (attacks.md row 28).
+    """
+    row = find(number)
+    check_ticket(row).require()
+    ticket = view(row)
     vendor = personnel.person(person_id).kind == personnel.PersonKind.VENDOR
     minutes = policy().number("grace_minutes_vendor" if vendor else "grace_minutes_staff")
     return AdmissionTerms(ticket.window, timedelta(minutes=minutes), vendor, ticket.allowance)

@@ -14,6 +14,7 @@ from quarterdeck.entrypoints.api import (
     assessing,
     captures,
     controls,
+    extending,
     inventory,
     login,
     monitoring,
@@ -50,6 +51,7 @@ api.add_router("/entry-points", inventory.entry_points_router)
 api.add_router("/tools", tools.router)
 api.add_router("/objectives", controls.router)
 api.add_router("/tickets", tickets.router)
+api.add_router("/tickets", extending.router)
 api.add_router("/templates", templates.router)
 api.add_router("", captures.router)
 api.add_router("/monitoring-plans", monitoring.router)

@@ -207,6 +207,7 @@ class TicketOut(Schema):
     rollback: str
     window_from: datetime
     window_until: datetime
+    approved_until: datetime
     requester: str
     technicians: list[str]
     escort: str
@@ -245,7 +246,8 @@ class TicketOut(Schema):
             impact=content.impact,
             rollback=content.rollback,
             window_from=content.window.from_,
-            window_until=content.window.until,
+            window_until=view.window.until,
+            approved_until=content.window.until,
             requester=view.requester,
             technicians=list(content.technicians),
             escort=content.escort,

@@ -17,6 +17,7 @@ from quarterdeck.entrypoints.cli import (
     register_verbs,
     server_verbs,
     ticket_verbs,
+    time_verbs,
 )
 from quarterdeck.entrypoints.cli.server import Failed
 from quarterdeck.entrypoints.cli.showing import complain
@@ -33,6 +34,7 @@ Exit codes: 0 ok, 1 refused or failed, 2 wrong usage, 3 unanchored."""
 _MODULES = (
     login_verbs,
     ticket_verbs,
+    time_verbs,
     access_verbs,
     capture_verbs,
     monitoring_verbs,

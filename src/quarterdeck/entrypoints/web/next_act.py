@@ -175,20 +175,30 @@ def _open(scene: Scene) -> Offer:
     # The requester and the IT lead may end the work of others too (tickets.working.end_work).
     word = "I am done" if scene.is_doer else "End the work"
     done = Button(word, "check", scene.url("ticket_done"), post=True, key="d")
+    if any(scene.seen.person.id in people for people in _more_time(scene).values()):
+        return Button("Decide on more time", "clock", scene.url("ticket_extension"), key="a"), [], None
+    others = [done, Button("More time", "clock", scene.url("ticket_extend"), key="t")]
     if scene.is_doer and scene.ticket.content.method is Method.SSH:
-        return Button("Start work", "terminal-2", scene.url("ticket_start"), key="w"), [done], None
+        return Button("Start work", "terminal-2", scene.url("ticket_start"), key="w"), others, None
     if scene.is_doer:
-        return Button("Write down the work", "notebook", scene.url("session_write_down"), key="w"), [done], None
+        return Button("Write down the work", "notebook", scene.url("session_write_down"), key="w"), others, None
     ratify = _ratification(scene)
     if ratify:
         return ratify, [], None
     if scene.works:
         return (
             None,
-            [done],
+            others,
             Waits(f"{scene.names.workers(scene.ticket)} may work until the window ends.", icon="lock-open"),
         )
     return None, [], Waits(f"{scene.names.workers(scene.ticket)} may work until the window ends.", icon="lock-open")
+
+
+def _more_time(scene: Scene) -> dict[tickets.ApprovalRole, tuple[str, ...]]:
+    try:
+        return tickets.extension_waits_for(scene.ticket.number, scene.seen.now)
+    except Refused:
+        return {}
 
 
 def _verifying(scene: Scene) -> Offer:

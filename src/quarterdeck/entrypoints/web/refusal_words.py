@@ -19,6 +19,7 @@ _ACTS = {
     "ticket.withdraw": "Withdrawing", "escort.confirm": "Confirming the escort", "evidence.attach": "Attaching a file",
     "session.explain": "Explaining a session", "session.write_down": "Writing work down",
     "recording.consent": "Consent for recordings", "drift.dispose": "Settling differences",
+    "ticket.extend": "Asking for more time", "extension.decide": "Deciding on more time",
     "ticket.prepare": "Preparing", "ticket.verify": "Verifying",
 }  # fmt: skip
 _WHY = {

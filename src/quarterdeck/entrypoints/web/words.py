@@ -36,6 +36,10 @@ STATUSES: dict[str, Status] = {
     "ended": Status("Ended", _IDLE, "circle-check"),
     "interrupted": Status("Interrupted", "bad", "alert-triangle"),
     "running_job": Status("Running", "busy", "refresh"),
+    # more time
+    "waiting": Status("Waits for a decision", "warn", "clock-hour-4"),
+    "granted": Status("Granted", "good", "circle-check"),
+    "lapsed": Status("Lapsed", _IDLE, "clock"),
     # files of a session
     "partly": Status("In part", "warn", "alert-triangle"),
     "cut_off": Status("Cut off", "bad", "player-stop"),
@@ -175,6 +179,10 @@ _ACTS = {
     "ticket.opened": "Window opened",
     "ticket.work_ended": "Work ended",
     "ticket.reopened": "Back to work",
+    "ticket.extended": "Window extended",
+    "extension.asked": "More time asked for",
+    "extension.decided": "Decision on more time",
+    "extension.refused": "No more time",
     "ticket.closed": "Ticket closed and sealed",
     "ticket.rolled_back": "Closed as rolled back",
     "ticket.expired": "Window over, never opened",
