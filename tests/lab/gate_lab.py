@@ -171,7 +171,18 @@ class BookDesk:
             window_until=parse_rfc3339(grant["until"]),
             grace_seconds=grant["grace"],
             allowance=allowance,
+            idle_seconds=grant.get("idle", 0),
         )
+
+    def extend(self, certificate, minutes, reason):
+        digest = hashlib.sha256(certificate).hexdigest()
+        with self.books.changing() as books:
+            grant = next((one for one in books["grants"].values() if one["sha256"] == digest), None)
+            self._check(grant, digest)
+            until = parse_rfc3339(grant["until"]) + timedelta(minutes=minutes)
+            grant["until"] = rfc3339(until)
+        self.books.note("extended", minutes=minutes, reason=reason)
+        return f"Granted until {rfc3339(until)}."
 
     def _check(self, grant, digest):
         sentence = ""

@@ -78,6 +78,7 @@ class EndReason(StrEnum):
     ADMISSION_WITHDRAWN = "admission_withdrawn"
     BROKEN_PROTOCOL = "broken_protocol"
     NOT_ALLOWED = "not_allowed"
+    IDLE = "idle"
     INTERRUPTED = "interrupted"
 
 
@@ -94,7 +95,10 @@ class Presented:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The answer to an admitted channel: whom, where to, until when (aware UTC), how long beyond, to do what."""
+    """The answer to an admitted channel: whom, where to, until when (aware UTC), how long beyond, to do what.
+
+    A terminal ends after `idle_seconds` without a key; 0 never.
+    """
 
     session: str
     ticket: str
@@ -110,6 +114,7 @@ class Admitted:
     grace_seconds: int
     allowance: Allowance
     handles_cui: bool = True
+    idle_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,8 @@
 from quarterdeck.tickets.allowances import against_agreement, allowance_words
 from quarterdeck.tickets.allowances import usual as usual_allowance
 from quarterdeck.tickets.deciding import approve, authorise_emergency, ratify, refuse_ticket, schedule, waive
-from quarterdeck.tickets.extensions import (
-    decide_extension,
-    extend,
-    extension_waits_for,
-    extensions,
-    is_vendors,
-    may_ask_alone,
-)
+from quarterdeck.tickets.extension_reading import extension_waits_for, extensions, is_vendors
+from quarterdeck.tickets.extensions import CERTIFICATE, decide_extension, extend, may_ask_alone
 from quarterdeck.tickets.hold_points import HOLD_POINTS, spoken
 from quarterdeck.tickets.jobs import (
     JobView,
@@ -121,6 +115,7 @@ from quarterdeck.tickets.working import (
 )
 
 __all__ = [
+    "CERTIFICATE",
     "DEFAULT_ROWS",
     "DEFAULT_SETTINGS",
     "FINAL_STATES",

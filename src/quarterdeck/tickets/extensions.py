@@ -15,7 +15,20 @@ from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse, requi
 from quarterdeck.kernel.ids import new_id
 from quarterdeck.kernel.windows import Window
 from quarterdeck.personnel import api as personnel
-from quarterdeck.tickets.deciding import ROLE_OF, may_approve
+from quarterdeck.tickets.deciding import may_approve
+from quarterdeck.tickets.extension_reading import (
+    ASKED,
+    DECIDED,
+    EXTENDED,
+    REFUSED,
+    approvals_of,
+    extension_digest,
+    extension_view,
+    free_deciders,
+    is_vendors,
+    waiting_row,
+    wanted_roles,
+)
 from quarterdeck.tickets.extension_rules import may_extend, may_extend_alone
 from quarterdeck.tickets.models import Extension, ExtensionDecision, MaintenanceTicket
 from quarterdeck.tickets.moving import locked, record
@@ -24,22 +37,19 @@ from quarterdeck.tickets.pictures import agreement_covers, conflicts, sealed_vie
 from quarterdeck.tickets.policies import policy
 from quarterdeck.tickets.requesting import require_reason
 from quarterdeck.tickets.rows import find, view
-from quarterdeck.tickets.sealing import editors
 from quarterdeck.tickets.standing import person_acts, stepped_up
 from quarterdeck.tickets.terms import (
     ApprovalKind,
     ApprovalRole,
     ApprovalView,
-    ExtensionDecisionView,
     ExtensionState,
     ExtensionView,
-    State,
     TicketView,
     Verdict,
 )
 
-ASKED, DECIDED, REFUSED, EXTENDED = "extension.asked", "extension.decided", "extension.refused", "ticket.extended"
 CERTIFICATE = "certificate"
+MOST_ASKED = 20
 
 
 def extend(act: Act, number: str, *, until: datetime, reason: str) -> ExtensionView:
@@ -56,6 +66,12 @@ def extend(act: Act, number: str, *, until: datetime, reason: str) -> ExtensionV
             takes_part(ticket, act.actor, act.at),
             Decision() if act.actor.auth == CERTIFICATE else stepped_up(act.actor, act.at),
             _possible(row, ticket, until, act.at),
+            require_that(
+                len(list(evidence.entries(ticket=number, events=[ASKED]))) < MOST_ASKED,
+                "extension.many",
+                f"More time was asked for {MOST_ASKED} times on this ticket.",
+                "Talk to an approver.",
+            ),
         )
     ).require()
     asked = Extension.objects.create(
@@ -73,7 +89,12 @@ def extend(act: Act, number: str, *, until: datetime, reason: str) -> ExtensionV
         ASKED,
         ObjectRef("extension", asked.id),
         ticket=number,
-        data={"row": _digest(asked), "until": rfc3339(until), "by_self": by_self, "reason": act.commitment(reason)},
+        data={
+            "row": extension_digest(asked),
+            "until": rfc3339(until),
+            "by_self": by_self,
+            "reason": act.commitment(reason),
+        },
     )
     if by_self:
         _grant(act, row, asked, {"by_self": True})
@@ -81,7 +102,7 @@ def extend(act: Act, number: str, *, until: datetime, reason: str) -> ExtensionV
     else:
         _tell(act, row, _deciders(ticket, act.at), _asked_words(asked))
     state = ExtensionState.GRANTED if by_self else ExtensionState.WAITING
-    return _view(asked, state, by_self=by_self, decisions=())
+    return extension_view(asked, state, by_self=by_self, decisions=())
 
 
 def decide_extension(
@@ -95,7 +116,7 @@ def decide_extension(
     row = locked(act, number)
     require_reason(reason)
     asked = _shown(number, extension_id)
-    given = _decisions(asked.id)
+    given = approvals_of(asked.id)
     _may_decide(act, row, asked, given, role, verdict).require()
     entry = act.record(
         DECIDED,
@@ -115,7 +136,7 @@ def decide_extension(
         act.record(REFUSED, ObjectRef("extension", asked.id), ticket=number)
         _tell(act, row, concerned, ("no more time", "The window ends as it was approved.\n"))
         return ExtensionState.REFUSED
-    if set(_wanted(row)) <= {*given, role}:
+    if set(wanted_roles(row)) <= {*given, role}:
         _grant(act, row, asked, {"by_self": False})
         _tell(act, row, concerned, _granted_words(asked))
         return ExtensionState.GRANTED
@@ -123,7 +144,7 @@ def decide_extension(
 
 
 def _shown(number: str, extension_id: str) -> Extension:
-    asked = _waiting_row(number)
+    asked = waiting_row(number)
     if asked is None or asked.id != extension_id:
         raise Refused(
             refuse(
@@ -152,7 +173,7 @@ def _may_decide(
             stepped_up(act.actor, act.at),
             may_approve(decided, act.actor.id, role, one_may_hold_both=both, act=act),
             require_that(
-                role in _wanted(row),
+                role in wanted_roles(row),
                 "approval.not_needed",
                 "None of these assets handles CUI.",
                 "Decide as approver, or leave it.",
@@ -166,41 +187,6 @@ def _may_decide(
             _possible(row, ticket, asked.until, act.at) if verdict is Verdict.APPROVED else Decision(),
         )
     )
-
-
-def extensions(number: str) -> list[ExtensionView]:
-    """Return every extension that was asked for under the ticket, oldest first, as the sealed entries tell of it."""
-    asked = list(evidence.entries(ticket=number, events=[ASKED]))
-    rows = {row.id: row for row in Extension.objects.filter(id__in=[entry.object.id for entry in asked])}
-    found = [rows[entry.object.id] for entry in asked if _is_sealed(rows.get(entry.object.id), entry)]
-    waiting = _waiting_row(number)
-    granted = {str(e.data.get("extension")): e for e in evidence.entries(ticket=number, events=[EXTENDED])}
-    refused = {entry.object.id for entry in evidence.entries(ticket=number, events=[REFUSED])}
-    views = []
-    for row in found:
-        state = ExtensionState.LAPSED
-        if row.id in granted:
-            state = ExtensionState.GRANTED
-        elif row.id in refused:
-            state = ExtensionState.REFUSED
-        elif waiting is not None and waiting.id == row.id:
-            state = ExtensionState.WAITING
-        by_self = row.id in granted and granted[row.id].data.get("by_self") is True
-        views.append(_view(row, state, by_self=by_self, decisions=_told(row)))
-    return views
-
-
-def extension_waits_for(number: str, at: datetime) -> dict[ApprovalRole, tuple[str, ...]]:
-    """Return for each decision that the waiting extension lacks the people who can take it; empty when none waits."""
-    asked = _waiting_row(number)
-    if asked is None:
-        return {}
-    given = _decisions(asked.id)
-    free = _free_deciders(sealed_view(find(number)), at)
-    busy: set[str] = set()
-    if not policy().flag("one_independent_person_may_hold_both_roles"):
-        busy = {entry.actor_id for entry in given.values()}
-    return {role: tuple(p for p in people if p not in busy) for role, people in free.items() if role not in given}
 
 
 def may_ask_alone(number: str, person_id: str, minutes: int, at: datetime) -> Decision:
@@ -233,12 +219,6 @@ def _possible(row: MaintenanceTicket, ticket: TicketView, until: datetime, at: d
     )
 
 
-def is_vendors(ticket: TicketView) -> bool:
-    """True when somebody of a vendor may do this ticket's work."""
-    kinds = (personnel.person(who).kind for who in workers(ticket))
-    return bool(ticket.content.pool_id) or personnel.PersonKind.VENDOR in kinds
-
-
 def _alone(ticket: TicketView, person_id: str, asked: timedelta, at: datetime) -> Decision:
     used = any(e.data.get("by_self") is True for e in evidence.entries(ticket=ticket.number, events=[EXTENDED]))
     return may_extend_alone(
@@ -263,59 +243,6 @@ def _grant(act: Act, row: MaintenanceTicket, asked: Extension, how: Mapping[str,
     record(act, row, EXTENDED, data={"extension": asked.id, "until_before": rfc3339(before), **how})
 
 
-def _wanted(row: MaintenanceTicket) -> list[ApprovalRole]:
-    cui = row.asset_rows.filter(asset__handles_cui=True).exists() and not row.emergency
-    return [ApprovalRole.APPROVER, *([ApprovalRole.CUI_OWNER] if cui else [])]
-
-
-def _waiting_row(number: str) -> Extension | None:
-    """Return the extension that waits for a decision; a row that is not what its entry says is Refused(row.altered)."""
-    last = evidence.last_entry([ASKED, REFUSED, EXTENDED], ticket=number)
-    if last is None or last.event != ASKED:
-        return None
-    ticket = view(find(number))
-    if ticket.state is not State.OPEN:
-        return None
-    row = Extension.objects.filter(id=last.object.id).first()
-    if not _is_sealed(row, last):
-        raise Refused(
-            refuse(
-                "row.altered",
-                "An extension differs from its entry in the ledger.",
-                "Stop and tell the IT lead: somebody wrote into the database.",
-            )
-        )
-    return row
-
-
-def _is_sealed(row: Extension | None, entry: Entry) -> bool:
-    return row is not None and entry.data.get("row") == _digest(row) and entry.actor_id == row.person_id
-
-
-def _digest(row: Extension) -> str:
-    return evidence.row_digest(
-        {
-            "id": row.id,
-            "ticket": row.ticket_id,
-            "person": row.person_id,
-            "until_before": rfc3339(row.until_before),
-            "until": rfc3339(row.until),
-            "reason": row.reason,
-            "at": rfc3339(row.at),
-        }
-    )
-
-
-def _decisions(extension_id: str) -> dict[ApprovalRole, Entry]:
-    """Return the approvals of an extension by role, from the ledger alone."""
-    found = {}
-    for entry in evidence.entries(object=ObjectRef("extension", extension_id), events=[DECIDED]):
-        said = entry.data.get("decision")
-        if isinstance(said, Mapping) and said.get("verdict") == Verdict.APPROVED.value:
-            found[ApprovalRole(str(said["role"]))] = entry
-    return found
-
-
 def _as_approvals(given: Mapping[ApprovalRole, Entry]) -> tuple[ApprovalView, ...]:
     return tuple(
         ApprovalView(
@@ -325,36 +252,8 @@ def _as_approvals(given: Mapping[ApprovalRole, Entry]) -> tuple[ApprovalView, ..
     )
 
 
-def _told(row: Extension) -> tuple[ExtensionDecisionView, ...]:
-    """Return the decisions on an extension that an entry of the same person carries, with their words."""
-    known = list(evidence.entries(object=ObjectRef("extension", row.id), events=[DECIDED]))
-    words = {one.entry: one.reason for one in row.decision_rows.all()}
-    found = []
-    for entry in known:
-        said = entry.data.get("decision")
-        if isinstance(said, Mapping):
-            found.append(
-                ExtensionDecisionView(
-                    ApprovalRole(str(said["role"])),
-                    Verdict(str(said["verdict"])),
-                    entry.actor_id,
-                    words.get(entry.event_id, ""),
-                    entry.at,
-                )
-            )
-    return tuple(found)
-
-
-def _free_deciders(ticket: TicketView, at: datetime) -> dict[ApprovalRole, tuple[str, ...]]:
-    busy = workers(ticket) | {ticket.requester, ticket.escort} | editors(ticket.number)
-    return {
-        role: tuple(who for who in personnel.holders(ROLE_OF[role], at) if who not in busy)
-        for role in _wanted(find(ticket.number))
-    }
-
-
 def _deciders(ticket: TicketView, at: datetime) -> list[str]:
-    return [who for people in _free_deciders(ticket, at).values() for who in people]
+    return [who for people in free_deciders(ticket, at).values() for who in people]
 
 
 def _concerned(ticket: TicketView, asked: Extension) -> list[str]:
@@ -373,21 +272,3 @@ def _asked_words(asked: Extension) -> tuple[str, str]:
 def _granted_words(asked: Extension) -> tuple[str, str]:
     until = f"{asked.until:%Y-%m-%d %H:%M} UTC"
     return f"more time, until {until}", f"The window ends {until}. A new connection takes a new certificate.\n"
-
-
-def _view(
-    row: Extension, state: ExtensionState, *, by_self: bool, decisions: tuple[ExtensionDecisionView, ...]
-) -> ExtensionView:
-    return ExtensionView(
-        id=row.id,
-        ticket=row.ticket_id,
-        person=row.person_id,
-        until_before=row.until_before,
-        until=row.until,
-        reason=row.reason,
-        at=row.at,
-        by_terminal=row.by_terminal,
-        state=state,
-        by_self=by_self,
-        decisions=decisions,
-    )

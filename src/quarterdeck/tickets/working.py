@@ -30,12 +30,16 @@ MEASURABLE = frozenset({State.APPROVED, State.SCHEDULED, State.OPEN, State.VERIF
 
 @dataclass(frozen=True, slots=True)
 class AdmissionTerms:
-    """How long a person admitted now may stay, the window and a grace in which running work may end, and to do what."""
+    """How long a person admitted now may stay, the window and a grace in which running work may end, and to do what.
+
+    A terminal at which nobody types for `idle` ends; zero means never.
+    """
 
     window: Window
     grace: timedelta
     vendor: bool
     allowance: Allowance
+    idle: timedelta = timedelta(0)
 
     @property
     def hard_end(self) -> datetime:
@@ -331,7 +335,8 @@ def admission_terms(number: str, person_id: str) -> AdmissionTerms:
     ticket = view(row)
     vendor = personnel.person(person_id).kind == personnel.PersonKind.VENDOR
     minutes = policy().number("grace_minutes_vendor" if vendor else "grace_minutes_staff")
-    return AdmissionTerms(ticket.window, timedelta(minutes=minutes), vendor, ticket.allowance)
+    idle = timedelta(minutes=policy().number("idle_minutes_terminal"))
+    return AdmissionTerms(ticket.window, timedelta(minutes=minutes), vendor, ticket.allowance, idle)
 
 
 def lock(act: Act, number: str) -> TicketView:

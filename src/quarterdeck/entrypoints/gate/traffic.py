@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import math
 import os
 import select
 import signal
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from quarterdeck.entrypoints.gate.agent import OneKeyAgent
 from quarterdeck.entrypoints.gate.audits import Audit, BrokenProtocol
 from quarterdeck.entrypoints.gate.capture import Capture
+from quarterdeck.entrypoints.gate.idleness import NEVER, Idleness, ended_words, warning_words
 from quarterdeck.entrypoints.gate.link import Link
 from quarterdeck.entrypoints.gate.person import Person
 from quarterdeck.entrypoints.gate.prompt_sockets import Haste
@@ -74,6 +76,8 @@ class Traffic:
         self._haste = Haste(PROMPT_SECONDS)
         self._waiter = select.poll()
         self._waited_for: dict[int, int] = {}
+        self._idle = Idleness(NEVER, 0.0)
+        self._typed = 0
 
     @property
     def _movers(self) -> list[Stream | Drain]:
@@ -147,6 +151,7 @@ class Traffic:
     def run(self, recorder: Recorder, connection: socket.socket, link: Link, clock: Clock) -> Outcome:
         """Move bytes until the upstream client, the person or the warden ends the session; may raise RecorderFailed."""
         self._open_streams(recorder)
+        self._idle = Idleness(self._admitted.idle_seconds if self._person.terminal else NEVER, clock.boot())
         try:
             while self._outcome is None:
                 self._turn(connection, link, clock)
@@ -167,13 +172,14 @@ class Traffic:
     def _turn(self, connection: socket.socket, link: Link, clock: Clock) -> None:
         """Wait for something to do and do it."""
         self._housekeeping(link, clock.boot())
-        ready = self._wait(connection, link)
+        ready = self._wait(connection, link, clock.boot())
         if self._agent.fileno() in ready and not self._agent.signed:
             self._serve_agent(clock.boot())
         self._hasten(clock.boot())
         if link.fileno() in ready:
             link.take_order()
         if connection.fileno() in ready:
+            self._idle.heard(clock.boot())
             self._hear_launcher(connection)
         for mover in self._movers:
             interest = mover.interest()
@@ -183,6 +189,17 @@ class Traffic:
         while link.orders and self._outcome is None:
             self._obey(link.orders.popleft())
         self._notice_exit(ready)
+        self._look_for_idleness(clock.boot())
+
+    def _look_for_idleness(self, boot: float) -> None:
+        """A terminal at which nobody types is warned, then ended: unattended, it is open to whoever comes by."""
+        if self._typed != self._streams["stdin"].size:
+            self._typed = self._streams["stdin"].size
+            self._idle.heard(boot)
+        if self._idle.must_warn(boot):
+            self._tell(warning_words(self._admitted.idle_seconds))
+        if self._outcome is None and self._idle.over(boot):
+            self._outcome = self._end(EndReason.IDLE, None, ended_words(self._admitted.idle_seconds))
 
     def _serve_agent(self, boot: float) -> None:
         """Answer the client, which has reached the target; its small packets need not wait for the target's word."""
@@ -229,7 +246,7 @@ class Traffic:
             self._progressed, self._told = boot, self._recorder.count
             link.tell("progress", lines=self._recorder.count, head=self._recorder.head)
 
-    def _wait(self, connection: socket.socket, link: Link) -> set[int]:
+    def _wait(self, connection: socket.socket, link: Link, boot: float) -> set[int]:
         wanted = {link.fileno(): select.POLLIN, connection.fileno(): select.POLLIN}
         if self._exited is None:
             wanted[self._pidfd] = select.POLLIN
@@ -244,10 +261,10 @@ class Traffic:
             self._waiter = select.poll()
             for descriptor, event in wanted.items():
                 self._waiter.register(descriptor, event)
-        seconds = SYNC_EVERY if self._recorder.dirty else PROGRESS_EVERY
+        seconds = self._idle.wait(boot, SYNC_EVERY if self._recorder.dirty else PROGRESS_EVERY)
         if self._haste.under_way:
-            seconds = PROMPT_EVERY
-        return {descriptor for descriptor, _ in self._waiter.poll(seconds * 1000)}
+            seconds = min(seconds, PROMPT_EVERY)
+        return {descriptor for descriptor, _ in self._waiter.poll(math.ceil(seconds * 1000))}
 
     def _hear_launcher(self, connection: socket.socket) -> None:
         try:
@@ -261,13 +278,21 @@ class Traffic:
             self._recorder.resize(*self._size)
 
     def _obey(self, order: dict[str, str]) -> None:
-        if order.get("op") == "notice" and self._person.terminal:
-            shown = self._person.line(order["text"])
-            self._recorder.mark(order["text"])
-            self._recorder.output(shown)
-            self._streams["stdout"].inject(shown)
+        if order.get("op") == "notice":
+            self._tell(order["text"])
         elif order.get("op") == "end":
             self._outcome = self._end(EndReason(order["reason"]), None, order["sentence"])
+
+    def _tell(self, sentence: str) -> None:
+        """Show a sentence in the terminal, else on standard error; never in a stream that a program reads."""
+        shown = self._person.line(sentence)
+        self._recorder.mark(sentence)
+        if self._person.terminal:
+            self._recorder.output(shown)
+            self._streams["stdout"].inject(shown)
+        elif self._streams["stderr"].has_room:
+            self._recorder.output(shown)
+            self._streams["stderr"].inject(shown)
 
     def _notice_exit(self, ready: set[int]) -> None:
         """Once the client has exited and all its output was forwarded, tell how it ended."""

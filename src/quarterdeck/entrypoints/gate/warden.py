@@ -252,6 +252,8 @@ class Warden:
         op = message.get("op")
         if op == "admit" and not line.session:
             self._admit(line, message)
+        elif op == "extend" and not line.session:
+            self._extend(line, message)
         elif op == "recheck" and line.session:
             self._ask(line, op, lambda: pack_decision(self._desk.recheck(line.session)), "refused")
         elif op == "certify" and line.session:
@@ -296,6 +298,18 @@ class Warden:
                 line.send({"answer": "admit", "admitted": pack_admitted(result)})
 
         self._submit(lambda: self._desk.admit(presented), then)
+
+    def _extend(self, line: ChildLine, message: Message) -> None:
+        """Ask for more time in the name of whoever opened the connection."""
+        if self._log_open:
+            self._read_log()
+        connection, decision = self._identify(line, message)
+        if connection is None or not decision.allowed:
+            line.send({"answer": "extend", "refused": pack_decision(decision)})
+            return
+        certificate = base64.b64decode(message["certificate"])
+        minutes, reason = message["minutes"], message["reason"]
+        self._ask(line, "extend", lambda: self._desk.extend(certificate, minutes, reason), "told")
 
     def _sshd_ended(self, process: ProcessHandle) -> None:
         self._selector.unregister(process)
