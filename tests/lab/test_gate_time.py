@@ -269,8 +269,12 @@ def test_hard_end_while_the_key_waits_to_be_touched(lab, why):
     """Whoever touches the key too late is in for less than two seconds, and nothing begins."""
     ticketed = lab.grant(until=3 if why == "window" else 600)
     with TouchedKey(lab.folder, ticketed.key) as key:
-        options = ("-o", f"IdentityAgent={key.path}")
-        client = lab.start(ticketed, "echo never", options=options, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        agent = f"IdentityAgent={key.path}"
+        argv = [agent if word == "IdentityAgent=none" else word for word in lab.ssh(ticketed, "echo never")]
+        client = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        )
+        lab._processes.append(client)
         assert key.waits.wait(10)
         due = order(lab, ticketed, why)
         wait_for(lambda: utc_now() > due, what="the end")

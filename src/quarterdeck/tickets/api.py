@@ -21,6 +21,7 @@ from quarterdeck.tickets.notices import (
     mark_notice_sent,
     mark_notices_seen,
     notices,
+    tell_people,
     unsent_notices,
 )
 from quarterdeck.tickets.pictures import takes_part, workers
@@ -112,6 +113,7 @@ from quarterdeck.tickets.working import (
     may_measure,
     open_ticket,
     reopen,
+    stop_work,
 )
 
 __all__ = [
@@ -224,9 +226,11 @@ __all__ = [
     "snapshot_bytes",
     "spoken",
     "stepped_up",
+    "stop_work",
     "submit",
     "take_job",
     "takes_part",
+    "tell_people",
     "tell_progress",
     "template",
     "templates",

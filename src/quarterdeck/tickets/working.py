@@ -96,6 +96,15 @@ def end_work(act: Act, number: str) -> None:
     move(act, row, "end_work")
 
 
+def stop_work(act: Act, number: str) -> None:
+    """Lead an open ticket into verification because its access was revoked; whoever may revoke ends the work."""
+    require_role(act, [Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER])
+    require_step_up(act)
+    row = locked(act, number)
+    may_move("end_work", State(row.state)).require()
+    move(act, row, "end_work", data={"revoked": True})
+
+
 def reopen(act: Act, number: str) -> None:
     """Go back to work inside the window."""
     require_role(act, WORKING_ROLES)

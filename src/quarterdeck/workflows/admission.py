@@ -175,6 +175,9 @@ class GateDesk:
                 return sound
         if grant.epoch != access.current_epoch():
             return refuse("access.epoch", "Access given before a restore is void.", "Take access again.")
+        stopped = access.not_revoked(grant.person, grant.ticket)
+        if not stopped.allowed:
+            return stopped
         if not personnel.is_standing(grant.person):
             return refuse("person.inactive", "Your login was deactivated.", "Ask the IT lead.")
         if tickets.ticket(grant.ticket).state not in _MAY_STAY:

@@ -20,6 +20,7 @@ from quarterdeck.entrypoints.api import (
     monitoring,
     packages,
     people,
+    revoking,
     sessions,
     templates,
     tickets,
@@ -52,6 +53,7 @@ api.add_router("/tools", tools.router)
 api.add_router("/objectives", controls.router)
 api.add_router("/tickets", tickets.router)
 api.add_router("/tickets", extending.router)
+api.add_router("/revocations", revoking.router)
 api.add_router("/templates", templates.router)
 api.add_router("", captures.router)
 api.add_router("/monitoring-plans", monitoring.router)

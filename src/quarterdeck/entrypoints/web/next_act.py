@@ -185,13 +185,16 @@ def _open(scene: Scene) -> Offer:
     ratify = _ratification(scene)
     if ratify:
         return ratify, [], None
+    away = Button("Revoke access", "ban", reverse("revoke", args=["ticket"]) + f"?of={scene.ticket.number}")
+    revoking = [away] if scene.seen.has(Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER) else []
     if scene.works:
         return (
             None,
-            others,
+            [*revoking, *others],
             Waits(f"{scene.names.workers(scene.ticket)} may work until the window ends.", icon="lock-open"),
         )
-    return None, [], Waits(f"{scene.names.workers(scene.ticket)} may work until the window ends.", icon="lock-open")
+    waits = Waits(f"{scene.names.workers(scene.ticket)} may work until the window ends.", icon="lock-open")
+    return None, revoking, waits
 
 
 def _more_time(scene: Scene) -> dict[tickets.ApprovalRole, tuple[str, ...]]:

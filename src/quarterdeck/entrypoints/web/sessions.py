@@ -80,6 +80,9 @@ def session_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
         "list": shown,
         "title": "Sessions",
         "lead": "Each piece of work with its beginning, its end and the reason.",
+        "acts": [{"url": reverse("access"), "icon": "key", "label": "Access in force"}]
+        if seen.has(Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER, Role.ASSESSOR)
+        else [],
     }
     return render(request, "list_page.html", context)
 
