@@ -1,5 +1,6 @@
 """Maintenance sessions of every kind: begun, ended, written down, explained. The only module others import."""
 
+from quarterdeck.sessions.aftermath import AFTER_WORK, LOOKED, Leftovers, leftovers
 from quarterdeck.sessions.completeness import lacks
 from quarterdeck.sessions.keeping import begin, disconnect, end, explain, record_manual
 from quarterdeck.sessions.ports import AdmissionDesk, HeadKeeper, TargetSigner
@@ -52,6 +53,8 @@ from quarterdeck.sessions.terms import (
 )
 
 __all__ = [
+    "AFTER_WORK",
+    "LOOKED",
     "AdmissionDesk",
     "Admitted",
     "Change",
@@ -65,6 +68,7 @@ __all__ = [
     "FileTransfer",
     "Files",
     "HeadKeeper",
+    "Leftovers",
     "Presented",
     "Protocol",
     "SeenChange",
@@ -90,6 +94,7 @@ __all__ = [
     "file_lines",
     "files_in",
     "lacks",
+    "leftovers",
     "let_out",
     "may_begin",
     "record_manual",

@@ -123,6 +123,7 @@ def session_page(request: HttpRequest, seen: Visitor, session_id: str) -> HttpRe
         "page_url": reverse("session_replay", args=[session.id]),
         "may_explain": seen.has(Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER) and seen.person.id != session.person,
         "explained_by": names.person(session.explained_by) if session.explained_by else "",
+        "leftovers": sessions.leftovers(session),
         "files_told": sessions.tally_words(session.files),
         "lacks": sessions.lacks(session),
         **_commands(seen, session, may_watch=may_watch),
