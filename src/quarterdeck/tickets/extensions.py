@@ -74,16 +74,7 @@ def extend(act: Act, number: str, *, until: datetime, reason: str) -> ExtensionV
             ),
         )
     ).require()
-    asked = Extension.objects.create(
-        id=new_id("ex"),
-        ticket=row,
-        person_id=act.actor.id,
-        until_before=ticket.window.until,
-        until=until,
-        reason=reason.strip(),
-        at=act.at,
-        by_terminal=act.actor.auth == CERTIFICATE,
-    )
+    asked = _new(act, row, ticket.window.until, until, reason)
     by_self = _alone(ticket, act.actor.id, until - ticket.window.until, act.at).allowed
     act.record(
         ASKED,
@@ -103,6 +94,19 @@ def extend(act: Act, number: str, *, until: datetime, reason: str) -> ExtensionV
         _tell(act, row, _deciders(ticket, act.at), _asked_words(asked))
     state = ExtensionState.GRANTED if by_self else ExtensionState.WAITING
     return extension_view(asked, state, by_self=by_self, decisions=())
+
+
+def _new(act: Act, row: MaintenanceTicket, before: datetime, until: datetime, reason: str) -> Extension:
+    return Extension.objects.create(
+        id=new_id("ex"),
+        ticket=row,
+        person_id=act.actor.id,
+        until_before=before,
+        until=until,
+        reason=reason.strip(),
+        at=act.at,
+        by_terminal=act.actor.auth == CERTIFICATE,
+    )
 
 
 def decide_extension(

@@ -12,6 +12,7 @@ from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import (
     Action,
     ApprovalRole,
+    ApprovalView,
     Content,
     EmergencyBasis,
     MaintenanceType,
@@ -189,6 +190,20 @@ class ApprovalOut(Schema):
     content_hash: str
     void: bool
 
+    @classmethod
+    def of(cls, view: ApprovalView) -> "ApprovalOut":
+        """Return the wire form of a decision."""
+        return cls(
+            role=view.role,
+            kind=view.kind,
+            verdict=view.verdict,
+            person=view.person,
+            reason=view.reason,
+            at=view.at,
+            content_hash=view.content_hash,
+            void=view.void_at is not None,
+        )
+
 
 class TicketOut(Schema):
     """A ticket."""
@@ -260,19 +275,7 @@ class TicketOut(Schema):
             allowance=AllowanceOut.of(view.allowance),
             version=view.version,
             content_hash=view.content_hash,
-            approvals=[
-                ApprovalOut(
-                    role=a.role,
-                    kind=a.kind,
-                    verdict=a.verdict,
-                    person=a.person,
-                    reason=a.reason,
-                    at=a.at,
-                    content_hash=a.content_hash,
-                    void=a.void_at is not None,
-                )
-                for a in view.approvals
-            ],
+            approvals=[ApprovalOut.of(approval) for approval in view.approvals],
             created_at=view.created_at,
             opened_at=view.opened_at,
             closed_at=view.closed_at,
