@@ -50,6 +50,10 @@ def test_more_time_from_the_work_page_to_the_approvers_inbox_and_back(yard: Yard
     done = owner.post(f"/tickets/{number}/more-time/decide/", body | {"role": "cui_owner"}, follow=True)
     assert "extended; approved until" in text_of(done)
     assert "Window extended" in text_of(done)
+    escort = sign_in(yard.shop, "erin")
+    assert "I am present as escort" in text_of(escort.get(f"/tickets/{number}/"))
+    escort.post(f"/tickets/{number}/escort/")
+    assert "I am present as escort" not in text_of(escort.get(f"/tickets/{number}/"))
     assert tickets.ticket(number).window.until == until + timedelta(minutes=30)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from quarterdeck.evidence.api import Entry, ObjectRef, entries, last_entry, openings
-from quarterdeck.kernel.decision import ALLOWED, Decision, refuse
+from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, refuse
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import PersonKind
 
@@ -42,7 +42,10 @@ class Revocation:
 
 def not_revoked(person: str, ticket: str) -> Decision:
     """Decide whether no standing revocation keeps this person out of this ticket's targets."""
-    who = personnel.person(person)
+    try:
+        who = personnel.person(person)
+    except Refused as refusal:
+        return refusal.decision
     asked = [(Scope.EVERYTHING, EVERYTHING), (Scope.PERSON, person), (Scope.TICKET, ticket)]
     if who.kind is PersonKind.VENDOR and who.organisation:
         asked.append((Scope.VENDOR, who.organisation))

@@ -275,4 +275,6 @@ def _asked_words(asked: Extension) -> tuple[str, str]:
 
 def _granted_words(asked: Extension) -> tuple[str, str]:
     until = f"{asked.until:%Y-%m-%d %H:%M} UTC"
-    return f"more time, until {until}", f"The window ends {until}. A new connection takes a new certificate.\n"
+    return f"more time, until {until}", (
+        f"The window ends {until}. A new connection takes a new certificate; whoever escorts the work confirms anew.\n"
+    )

@@ -12,6 +12,7 @@ from django.urls import reverse
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.people_in import Visitor
 from quarterdeck.entrypoints.web.words import called
+from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
@@ -177,6 +178,8 @@ def _open(scene: Scene) -> Offer:
     done = Button(word, "check", scene.url("ticket_done"), post=True, key="d")
     if any(scene.seen.person.id in people for people in _more_time(scene).values()):
         return Button("Decide on more time", "clock", scene.url("ticket_extension"), key="a"), [], None
+    if _is_to_escort_longer(scene):
+        return Button("I am present as escort", "user-check", scene.url("ticket_escort"), post=True, key="a"), [], None
     others = [done, Button("More time", "clock", scene.url("ticket_extend"), key="t")]
     if scene.is_doer and scene.ticket.content.method is Method.SSH:
         return Button("Start work", "terminal-2", scene.url("ticket_start"), key="w"), others, None
@@ -195,6 +198,15 @@ def _open(scene: Scene) -> Offer:
         )
     waits = Waits(f"{scene.names.workers(scene.ticket)} may work until the window ends.", icon="lock-open")
     return None, revoking, waits
+
+
+def _is_to_escort_longer(scene: Scene) -> bool:
+    """True for the escort of extended work until the presence is confirmed for the longer window."""
+    ticket = scene.ticket
+    if scene.seen.person.id != ticket.escort or ticket.extended_until is None:
+        return False
+    confirmed = evidence.facts(ticket=ticket.number, kinds=["escort.present"])
+    return not any(one.valid_until is not None and one.valid_until >= ticket.window.until for one in confirmed)
 
 
 def _more_time(scene: Scene) -> dict[tickets.ApprovalRole, tuple[str, ...]]:
