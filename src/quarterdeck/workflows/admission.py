@@ -168,6 +168,9 @@ class GateDesk:
 
     def _stays(self, grant: GrantView) -> Decision:
         """A running session stays while grant, person and ticket stand; the window's end has its own grace."""
+        stopped = access.not_revoked(grant.person, grant.ticket)
+        if not stopped.allowed:
+            return stopped
         if grant.state is not GrantState.ACTIVE:
             return refuse("access.withdrawn", "Your access was withdrawn.", "Ask the requester of the ticket.")
         for sound in (access.check_row(grant), access.check_epoch()):
@@ -175,9 +178,6 @@ class GateDesk:
                 return sound
         if grant.epoch != access.current_epoch():
             return refuse("access.epoch", "Access given before a restore is void.", "Take access again.")
-        stopped = access.not_revoked(grant.person, grant.ticket)
-        if not stopped.allowed:
-            return stopped
         if not personnel.is_standing(grant.person):
             return refuse("person.inactive", "Your login was deactivated.", "Ask the IT lead.")
         if tickets.ticket(grant.ticket).state not in _MAY_STAY:
