@@ -213,12 +213,16 @@ def conflicts(row: MaintenanceTicket, ticket: TicketView, window: Window | None 
     if ticket.state in ENDED_STATES:
         return ()
     meant = window or ticket.window
-    others = MaintenanceTicket.objects.annotate(ends=Coalesce("extended_until", "window_until")).filter(
-        state__in=[state.value for state in LIVE_STATES],
-        window_from__lt=meant.until,
-        ends__gt=meant.from_,
-        asset_rows__asset_id__in=[named.asset_id for named in ticket.assets],
-    ).exclude(number=row.number)
+    others = (
+        MaintenanceTicket.objects.annotate(ends=Coalesce("extended_until", "window_until"))
+        .filter(
+            state__in=[state.value for state in LIVE_STATES],
+            window_from__lt=meant.until,
+            ends__gt=meant.from_,
+            asset_rows__asset_id__in=[named.asset_id for named in ticket.assets],
+        )
+        .exclude(number=row.number)
+    )
     found = others.distinct().values_list("number", "conflicts_with")
     return tuple(
         sorted(
