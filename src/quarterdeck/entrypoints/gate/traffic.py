@@ -1,7 +1,6 @@
 """The bytes of one session: upstream client, streams, window size, orders of the warden, and how it ended."""
 
 import contextlib
-import fcntl
 import math
 import os
 import select
@@ -17,16 +16,15 @@ from quarterdeck.entrypoints.gate.link import Link
 from quarterdeck.entrypoints.gate.person import Person
 from quarterdeck.entrypoints.gate.prompt_sockets import Haste
 from quarterdeck.entrypoints.gate.recorder import SYNC_EVERY, Recorder
+from quarterdeck.entrypoints.gate.starting import on_pipes, on_terminal
 from quarterdeck.entrypoints.gate.streams import Drain, Stream
 from quarterdeck.entrypoints.gate.transfers import follower
 from quarterdeck.entrypoints.gate.upstream import (
     Dial,
-    Standard,
     arguments,
     connection_lost,
     explain_failure,
     logged_in,
-    start,
 )
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Refused
@@ -36,7 +34,6 @@ PROGRESS_EVERY = 10.0
 KILL_AFTER = 0.3
 PROMPT_SECONDS = 0.2
 PROMPT_EVERY = 0.002
-PIPE_BYTES = 1 << 20
 NOT_FOLLOWED = (
     "The gate can't follow this transfer, so it has ended: {}. Use sftp, scp or rsync of OpenSSH, or ask the IT lead."
 )
@@ -89,30 +86,10 @@ class Traffic:
         argv = arguments(self._admitted, self._dial, self._agent.path, person.asked, person.hello.command)
         environment = {"PATH": PATH, **person.hello.environment}
         if person.terminal:
-            self._start_terminal(argv, environment)
-        else:
-            self._start_pipes(argv, environment)
+            self._size = person.size()
+        started = on_terminal(person, argv, environment) if person.terminal else on_pipes(argv, environment)
+        self._pid, self._ends, self._terminal = started.pid, started.ends, started.terminal
         self._pidfd = os.pidfd_open(self._pid)
-
-    def _start_terminal(self, argv: list[bytes], environment: dict[str, str]) -> None:
-        self._size = self._person.size()
-        master, slave = self._person.open_terminal()
-        own_words, own_words_end = os.pipe()
-        self._pid = start(argv, Standard(slave, slave, own_words_end), environment, terminal=True)
-        os.close(slave)
-        os.close(own_words_end)
-        self._terminal = master
-        self._ends = (master, master, own_words)
-
-    def _start_pipes(self, argv: list[bytes], environment: dict[str, str]) -> None:
-        (stdin, to_stdin), (from_stdout, stdout), (from_stderr, stderr) = os.pipe(), os.pipe(), os.pipe()
-        for descriptor in (to_stdin, from_stdout):
-            with contextlib.suppress(OSError):  # a smaller pipe works too, slower
-                fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        self._pid = start(argv, Standard(stdin, stdout, stderr), environment, terminal=False)
-        for descriptor in (stdin, stdout, stderr):
-            os.close(descriptor)
-        self._ends = (to_stdin, from_stdout, from_stderr)
 
     def _open_streams(self, recorder: Recorder) -> None:
         """Join the person's descriptors and the client's; output is kept in the recording before it is forwarded."""
@@ -212,7 +189,7 @@ class Traffic:
         """Acknowledge what the target says of the login at once, until it has said something of the session."""
         if not self._haste.under_way:
             return
-        if any(stream.sum.size for name, stream in self._streams.items() if name != "stdin"):
+        if any(stream.size for name, stream in self._streams.items() if name != "stdin"):
             self._haste.end(self._pid)
         self._haste.press(boot)
 
