@@ -11,6 +11,13 @@ class Idleness:
         self._limit = limit
         self._heard = boot
         self._warned = False
+        self._typed = 0
+
+    def typed(self, size: int, boot: float) -> None:
+        """So many bytes were typed until now."""
+        if size != self._typed:
+            self._typed = size
+            self.heard(boot)
 
     def heard(self, boot: float) -> None:
         """A key was pressed, or the window changed its size."""

@@ -74,7 +74,6 @@ class Traffic:
         self._waiter = select.poll()
         self._waited_for: dict[int, int] = {}
         self._idle = Idleness(NEVER, 0.0)
-        self._typed = 0
 
     @property
     def _movers(self) -> list[Stream | Drain]:
@@ -170,9 +169,7 @@ class Traffic:
 
     def _look_for_idleness(self, boot: float) -> None:
         """A terminal at which nobody types is warned, then ended: unattended, it is open to whoever comes by."""
-        if self._typed != self._streams["stdin"].size:
-            self._typed = self._streams["stdin"].size
-            self._idle.heard(boot)
+        self._idle.typed(self._streams["stdin"].size, boot)
         if self._idle.must_warn(boot):
             self._tell(warning_words(self._admitted.idle_seconds))
         if self._outcome is None and self._idle.over(boot):
