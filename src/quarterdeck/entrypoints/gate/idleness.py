@@ -13,6 +13,12 @@ class Idleness:
         self._warned = False
         self._typed = 0
 
+    def look(self, size: int, boot: float) -> tuple[str, str]:
+        """Return the warning that is due and the sentence at the end, empty where neither is; `size` was typed so far."""
+        self.typed(size, boot)
+        warning = warning_words(self._limit) if self.must_warn(boot) else ""
+        return warning, ended_words(self._limit) if self.over(boot) else ""
+
     def typed(self, size: int, boot: float) -> None:
         """So many bytes were typed until now."""
         if size != self._typed:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from quarterdeck.entrypoints.gate.agent import OneKeyAgent
 from quarterdeck.entrypoints.gate.audits import Audit, BrokenProtocol
 from quarterdeck.entrypoints.gate.capture import Capture
-from quarterdeck.entrypoints.gate.idleness import NEVER, Idleness, ended_words, warning_words
+from quarterdeck.entrypoints.gate.idleness import NEVER, Idleness
 from quarterdeck.entrypoints.gate.link import Link
 from quarterdeck.entrypoints.gate.person import Person
 from quarterdeck.entrypoints.gate.prompt_sockets import Haste
@@ -84,8 +84,7 @@ class Traffic:
         person = self._person
         argv = arguments(self._admitted, self._dial, self._agent.path, person.asked, person.hello.command)
         environment = {"PATH": PATH, **person.hello.environment}
-        if person.terminal:
-            self._size = person.size()
+        self._size = person.size()
         started = on_terminal(person, argv, environment) if person.terminal else on_pipes(argv, environment)
         self._pid, self._ends, self._terminal = started.pid, started.ends, started.terminal
         self._pidfd = os.pidfd_open(self._pid)
@@ -169,11 +168,11 @@ class Traffic:
 
     def _look_for_idleness(self, boot: float) -> None:
         """A terminal at which nobody types is warned, then ended: unattended, it is open to whoever comes by."""
-        self._idle.typed(self._streams["stdin"].size, boot)
-        if self._idle.must_warn(boot):
-            self._tell(warning_words(self._admitted.idle_seconds))
-        if self._outcome is None and self._idle.over(boot):
-            self._outcome = self._end(EndReason.IDLE, None, ended_words(self._admitted.idle_seconds))
+        warning, farewell = self._idle.look(self._streams["stdin"].size, boot)
+        if warning:
+            self._tell(warning)
+        if farewell and self._outcome is None:
+            self._outcome = self._end(EndReason.IDLE, None, farewell)
 
     def _serve_agent(self, boot: float) -> None:
         """Answer the client, which has reached the target; its small packets need not wait for the target's word."""
