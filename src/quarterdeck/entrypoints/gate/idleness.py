@@ -14,7 +14,7 @@ class Idleness:
         self._typed = 0
 
     def look(self, size: int, boot: float) -> tuple[str, str]:
-        """Return the warning that is due and the sentence at the end, empty where neither is; `size` was typed so far."""
+        """Return the warning that is due and the sentence at the end, empty where there is none; `size` was typed."""
         self.typed(size, boot)
         warning = warning_words(self._limit) if self.must_warn(boot) else ""
         return warning, ended_words(self._limit) if self.over(boot) else ""

@@ -63,13 +63,11 @@ class Traffic:
         self._drains: list[Drain] = []
         self._terminal = -1
         self._size = (0, 0)
-        self._pid = 0
-        self._pidfd = -1
+        self._pid, self._pidfd = 0, -1
         self._exited: int | None = None
         self._outcome: Outcome | None = None
         self._audit: Audit | None = None
-        self._progressed = 0.0
-        self._told = 0
+        self._progressed, self._told = 0.0, 0
         self._haste = Haste(PROMPT_SECONDS)
         self._waiter = select.poll()
         self._waited_for: dict[int, int] = {}
