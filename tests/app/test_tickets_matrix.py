@@ -19,6 +19,7 @@ from tests.monitoring_matrix import ground, plain_table, plan_table, section
 from tests.session_matrix import session_section, session_table, who_works_does_not_let_go
 from tests.shop import FAST_HASHER, Shop, found_shop
 
+from quarterdeck.access import api as access
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Act, ArtifactRef
 from quarterdeck.evidence.watch import forget
@@ -91,6 +92,21 @@ def ratify(*, approve_it: bool) -> Verb:
     return verb
 
 
+def ask_for_time(act: Act, on: Sight) -> None:
+    until = on.view.window.until + timedelta(minutes=10)
+    tickets.extend(act, on.number, until=until, reason=REASON)
+
+
+def give_time(role: ApprovalRole) -> Verb:
+    def verb(act: Act, on: Sight) -> None:
+        waiting = next((one.id for one in tickets.extensions(on.number) if one.state == "waiting"), "ex_none")
+        tickets.decide_extension(
+            act, on.number, waiting, role=role, verdict=tickets.Verdict.APPROVED, reason=REASON
+        )
+
+    return verb
+
+
 def finish(*, rolled_back: bool) -> Verb:
     return lambda act, on: tickets.close(act, on.number, rolled_back=rolled_back, summary=on.file)
 
@@ -119,6 +135,10 @@ ORDINARY: dict[str, Verb] = {
     "confirm presence as escort": lambda act, on: tickets.confirm_escort(act, on.number),
     "open": lambda act, on: tickets.open_ticket(act, on.number),
     "enter through the gate": enter,
+    "ask for more time": ask_for_time,
+    "grant more time as approver": give_time(ApprovalRole.APPROVER),
+    "grant more time as CUI owner": give_time(ApprovalRole.CUI_OWNER),
+    "end the work because access is revoked": lambda act, on: tickets.stop_work(act, on.number),
     "end the work": lambda act, on: tickets.end_work(act, on.number),
     "reopen": lambda act, on: tickets.reopen(act, on.number),
     "close": finish(rolled_back=False),
@@ -145,6 +165,10 @@ ANYTIME: dict[str, Callable[[Act, tickets.Content], object]] = {
     ),
     "register standard work": lambda act, content: tickets.add_template(act, "Standard", content, window_hours=2),
     "change the policy": lambda act, content: tickets.adopt_policy(act),
+    "revoke the access of a person": lambda act, content: access.order(
+        act, access.Scope.PERSON, content.technicians[0], REASON
+    ),
+    "revoke all access of everybody": lambda act, content: access.order(act, access.Scope.EVERYTHING, "", REASON),
 }
 Table = dict[str, dict[str, dict[str, bool]]]
 
@@ -279,6 +303,8 @@ def walk(shop: Shop, plain: tickets.Content, verbs: Mapping[str, Verb], *, emerg
     ):  # fmt: skip
         look(shop, number, verbs, table)
         do(column, name)
+        if name == "open":
+            do("requester", "ask for more time")
     look(shop, number, verbs, table)
     if emergency:
         do("approver", "ratify an emergency")
@@ -387,6 +413,10 @@ def only_the_right_ones(table: Table) -> None:
     assert who("approve as approver") == {"approver"}
     assert who("approve as CUI owner") == {"cui_owner"}
     assert who("enter through the gate") == {"technician"}
+    assert who("grant more time as approver") == {"approver"}
+    assert who("grant more time as CUI owner") == {"cui_owner"}
+    assert [state for state, yes in table["ask for more time"]["technician"].items() if yes] == ["open"]
+    assert who("end the work because access is revoked") == {"approver", "cui_owner", "it_lead"}
     assert who("confirm presence as escort") == {"escort"}
     assert who("open") == who("close") == {"requester", "technician", "it_lead"}
     assert [state for state, yes in table["enter through the gate"]["technician"].items() if yes] == ["open"]

@@ -1,5 +1,6 @@
 """Maintenance sessions of every kind: begun, ended, written down, explained. The only module others import."""
 
+from quarterdeck.sessions.aftermath import AFTER_WORK, LOOKED, Leftovers, leftovers
 from quarterdeck.sessions.completeness import lacks
 from quarterdeck.sessions.following import Follower
 from quarterdeck.sessions.keeping import begin, disconnect, end, explain, record_manual
@@ -71,6 +72,8 @@ from quarterdeck.sessions.watching import (
 )
 
 __all__ = [
+    "AFTER_WORK",
+    "LOOKED",
     "PRESENT_FOR",
     "AdmissionDesk",
     "Admitted",
@@ -86,6 +89,7 @@ __all__ = [
     "Files",
     "Follower",
     "HeadKeeper",
+    "Leftovers",
     "Order",
     "OrderKind",
     "Presented",
@@ -119,6 +123,7 @@ __all__ = [
     "has_said",
     "lacks",
     "lapse",
+    "leftovers",
     "let_out",
     "may_begin",
     "may_order",

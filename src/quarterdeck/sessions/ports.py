@@ -14,6 +14,9 @@ class AdmissionDesk(Protocol):
     def admit(self, presented: Presented) -> Admitted:
         """Begin a session in one locking transaction; raises `Refused`, having recorded the refusal."""
 
+    def extend(self, certificate: bytes, minutes: int, reason: str) -> str:
+        """Ask for more time in the name of a certificate's holder; return what became of it, or raise `Refused`."""
+
     def recheck(self, session: str) -> Decision:
         """Answer whether the session may still begin: same questions, nothing written."""
 

@@ -86,6 +86,7 @@ class EndReason(StrEnum):
     BROKEN_PROTOCOL = "broken_protocol"
     NOT_ALLOWED = "not_allowed"
     ENDED_BY_PERSON = "ended_by_person"
+    IDLE = "idle"
     INTERRUPTED = "interrupted"
 
 
@@ -105,6 +106,7 @@ class Admitted:
     """The answer to an admitted channel: whom, where to, until when (aware UTC), how long beyond, to do what.
 
     `escort` names the escort without whom nothing passes (3.7.6[a]), empty where the work needs none.
+    A terminal ends after `idle_seconds` without a key; 0 never.
     """
 
     session: str
@@ -122,6 +124,7 @@ class Admitted:
     allowance: Allowance
     handles_cui: bool = True
     escort: str = ""
+    idle_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from quarterdeck.evidence.api import Act
 from quarterdeck.kernel.windows import Window
 from quarterdeck.personnel import api as personnel
 from quarterdeck.tickets.models import MaintenanceTicket, TicketNotice
+from quarterdeck.tickets.rows import find
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,11 @@ def tell(act: Act, row: MaintenanceTicket, people: Iterable[str], subject: str, 
         TicketNotice(ticket=row, person_id=person, subject=f"{row.number}: {subject}"[:200], text=text, at=act.at)
         for person in dict.fromkeys(people)
     )
+
+
+def tell_people(act: Act, number: str, people: Iterable[str], subject: str, text: str) -> None:
+    """Write such a message about the ticket of this number; Refused(ticket.unknown)."""
+    tell(act, find(number), people, subject, text)
 
 
 def scheduled_words(window: Window) -> tuple[str, str]:

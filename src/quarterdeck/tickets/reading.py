@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
+from django.db.models.functions import Coalesce
+
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.decision import ALLOWED, Decision, refuse
 from quarterdeck.personnel import api as personnel
@@ -256,7 +258,7 @@ def tickets_of_asset(asset_id: str) -> list[TicketView]:
 
 def due_tickets(now: datetime) -> tuple[list[str], list[str]]:
     """Return the numbers of tickets whose window is over: those never opened, and those still open."""
-    rows = prefetched().filter(window_until__lte=now)
+    rows = prefetched().annotate(ends=Coalesce("extended_until", "window_until")).filter(ends__lte=now)
     never = [State.SUBMITTED.value, State.APPROVED.value, State.SCHEDULED.value]
     return (
         list(rows.filter(state__in=never).values_list("number", flat=True)),

@@ -14,12 +14,14 @@ from quarterdeck.entrypoints.api import (
     assessing,
     captures,
     controls,
+    extending,
     inventory,
     live_sessions,
     login,
     monitoring,
     packages,
     people,
+    revoking,
     sessions,
     templates,
     tickets,
@@ -51,6 +53,8 @@ api.add_router("/entry-points", inventory.entry_points_router)
 api.add_router("/tools", tools.router)
 api.add_router("/objectives", controls.router)
 api.add_router("/tickets", tickets.router)
+api.add_router("/tickets", extending.router)
+api.add_router("/revocations", revoking.router)
 api.add_router("/templates", templates.router)
 api.add_router("", captures.router)
 api.add_router("/monitoring-plans", monitoring.router)

@@ -41,7 +41,7 @@ class Brake:
 
 def is_shown(order: Message, *, terminal: bool) -> bool:
     """True when the person is to read an order's text: in a terminal always, elsewhere only what concerns the work."""
-    return terminal or order["op"] in ("say", "hold")
+    return terminal or order["op"] in ("say", "hold", "notice")
 
 
 def speak(order: Message, person: Person, recorder: Recorder, streams: Mapping[str, Stream]) -> None:

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from quarterdeck.entrypoints.gate.connections import Connection, Connections
-from quarterdeck.entrypoints.gate.deadlines import deadline, due_notice, must_end, renewed, window_over
+from quarterdeck.entrypoints.gate.deadlines import (
+    Deadline,
+    deadline,
+    due_notice,
+    moved_words,
+    must_end,
+    renewed,
+    window_over,
+)
 from quarterdeck.entrypoints.gate.lines import ChildLine
 from quarterdeck.entrypoints.gate.oversight import Oversight
 from quarterdeck.entrypoints.gate.recorder import recorded, tallied
@@ -52,6 +60,7 @@ _STAYS_CONNECTED = frozenset(
         EndReason.HOST_IDENTITY,
         EndReason.BROKEN_PROTOCOL,
         EndReason.NOT_ALLOWED,
+        EndReason.IDLE,
     }
 )
 _LOG = logging.getLogger(__name__)
@@ -184,7 +193,7 @@ class Floor:
             elif connection.limit is None:
                 connection.limit = deadline(found.until, found.grace_seconds, now=now, boot=boot)
             else:
-                connection.limit = renewed(connection.limit, found.until, found.grace_seconds, now=now, boot=boot)
+                self._renew(connection, renewed(connection.limit, found.until, found.grace_seconds), now, boot)
         ended = {serial for serial in asked if serial not in standing or not standing[serial].may_stay}
         if any(login.serial in ended for login in self.connections.unmatched()):
             self._end_nameless(0.0)
@@ -208,6 +217,14 @@ class Floor:
     def _noted(_: object, error: BaseException | None) -> None:
         if error is not None:
             _LOG.error("that an escort left can't be recorded: %s", error)
+
+    def _renew(self, connection: Connection, limit: Deadline, now: datetime, boot: float) -> None:
+        """Keep a connection's deadline; where the window moved its sessions are told, and warned anew."""
+        old, connection.limit = connection.limit, limit
+        words = "" if old is None else moved_words(old, limit, now=now, boot=boot)
+        for running in self._of(connection) if words else []:
+            running.told.clear()
+            running.line.send({"op": "notice", "text": words})
 
     def end(self, connection: Connection, reason: EndReason, sentence: str = "") -> None:
         """End a connection and its sessions; each person is told why first."""

@@ -1,7 +1,7 @@
 """The bytes of one session: upstream client, streams, window size, orders of the warden, and how it ended."""
 
 import contextlib
-import fcntl
+import math
 import os
 import select
 import signal
@@ -12,21 +12,21 @@ from quarterdeck.entrypoints.gate.agent import OneKeyAgent
 from quarterdeck.entrypoints.gate.audits import Audit, BrokenProtocol
 from quarterdeck.entrypoints.gate.brake import SPOKEN, Brake, speak
 from quarterdeck.entrypoints.gate.capture import Capture
+from quarterdeck.entrypoints.gate.idleness import NEVER, Idleness
 from quarterdeck.entrypoints.gate.joining import joined
 from quarterdeck.entrypoints.gate.link import Link
 from quarterdeck.entrypoints.gate.person import Person
 from quarterdeck.entrypoints.gate.prompt_sockets import Haste
 from quarterdeck.entrypoints.gate.recorder import SYNC_EVERY, Recorder
+from quarterdeck.entrypoints.gate.starting import on_pipes, on_terminal
 from quarterdeck.entrypoints.gate.streams import Drain, Stream
 from quarterdeck.entrypoints.gate.transfers import follower
 from quarterdeck.entrypoints.gate.upstream import (
     Dial,
-    Standard,
     arguments,
     connection_lost,
     explain_failure,
     logged_in,
-    start,
 )
 from quarterdeck.entrypoints.gate.wire import Message
 from quarterdeck.kernel.clock import Clock
@@ -37,7 +37,6 @@ PROGRESS_EVERY = 10.0
 KILL_AFTER = 0.3
 PROMPT_SECONDS = 0.2
 PROMPT_EVERY = 0.002
-PIPE_BYTES = 1 << 20
 NOT_FOLLOWED = (
     "The gate can't follow this transfer, so it has ended: {}. Use sftp, scp or rsync of OpenSSH, or ask the IT lead."
 )
@@ -67,16 +66,15 @@ class Traffic:
         self._drains: list[Drain] = []
         self._terminal = -1
         self._size = (0, 0)
-        self._pid = 0
-        self._pidfd = -1
+        self._pid, self._pidfd = 0, -1
         self._exited: int | None = None
         self._outcome: Outcome | None = None
         self._audit: Audit | None = None
-        self._progressed = 0.0
-        self._told = 0
+        self._progressed, self._told = 0.0, 0
         self._haste = Haste(PROMPT_SECONDS)
         self._waiter = select.poll()
         self._waited_for: dict[int, int] = {}
+        self._idle = Idleness(NEVER, 0.0)
 
     @property
     def _movers(self) -> list[Stream | Drain]:
@@ -92,31 +90,10 @@ class Traffic:
         person = self._person
         argv = arguments(self._admitted, self._dial, self._agent.path, person.asked, person.hello.command)
         environment = {"PATH": PATH, **person.hello.environment}
-        if person.terminal:
-            self._start_terminal(argv, environment)
-        else:
-            self._start_pipes(argv, environment)
+        self._size = person.size()
+        started = on_terminal(person, argv, environment) if person.terminal else on_pipes(argv, environment)
+        self._pid, self._ends, self._terminal = started.pid, started.ends, started.terminal
         self._pidfd = os.pidfd_open(self._pid)
-
-    def _start_terminal(self, argv: list[bytes], environment: dict[str, str]) -> None:
-        self._size = self._person.size()
-        master, slave = self._person.open_terminal()
-        own_words, own_words_end = os.pipe()
-        self._pid = start(argv, Standard(slave, slave, own_words_end), environment, terminal=True)
-        os.close(slave)
-        os.close(own_words_end)
-        self._terminal = master
-        self._ends = (master, master, own_words)
-
-    def _start_pipes(self, argv: list[bytes], environment: dict[str, str]) -> None:
-        (stdin, to_stdin), (from_stdout, stdout), (from_stderr, stderr) = os.pipe(), os.pipe(), os.pipe()
-        for descriptor in (to_stdin, from_stdout):
-            with contextlib.suppress(OSError):  # a smaller pipe works too, slower
-                fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        self._pid = start(argv, Standard(stdin, stdout, stderr), environment, terminal=False)
-        for descriptor in (stdin, stdout, stderr):
-            os.close(descriptor)
-        self._ends = (to_stdin, from_stdout, from_stderr)
 
     def _open_streams(self, recorder: Recorder) -> None:
         """Join the person's descriptors and the client's; output is kept in the recording before it is forwarded."""
@@ -129,6 +106,7 @@ class Traffic:
     def run(self, recorder: Recorder, connection: socket.socket, link: Link, clock: Clock) -> Outcome:
         """Move bytes until the upstream client, the person or the warden ends the session; may raise RecorderFailed."""
         self._open_streams(recorder)
+        self._idle = Idleness(self._admitted.idle_seconds if self._person.terminal else NEVER, clock.boot())
         try:
             while self._outcome is None:
                 self._turn(connection, link, clock)
@@ -149,13 +127,14 @@ class Traffic:
     def _turn(self, connection: socket.socket, link: Link, clock: Clock) -> None:
         """Wait for something to do and do it."""
         self._housekeeping(link, clock.boot())
-        ready = self._wait(connection, link)
+        ready = self._wait(connection, link, clock.boot())
         if self._agent.fileno() in ready and not self._agent.signed:
             self._serve_agent(clock.boot())
         self._hasten(clock.boot())
         if link.fileno() in ready:
             link.take_order()
         if connection.fileno() in ready:
+            self._idle.heard(clock.boot())
             self._hear_launcher(connection)
         for mover in self._movers:
             interest = mover.interest()
@@ -167,6 +146,18 @@ class Traffic:
         while link.orders and self._outcome is None:
             self._obey(link.orders.popleft())
         self._notice_exit(ready)
+        self._look_for_idleness(clock.boot())
+
+    def _look_for_idleness(self, boot: float) -> None:
+        """A terminal at which nobody types is warned, then ended: unattended, it is open to whoever comes by."""
+        if self._brake.held:  # whoever is held may not type, and is not to be ended for it
+            self._idle.heard(boot)
+            return
+        warning, farewell = self._idle.look(self._streams["stdin"].size, boot)
+        if warning:
+            self._tell(warning)
+        if farewell and self._outcome is None:
+            self._outcome = self._end(EndReason.IDLE, None, farewell)
 
     def _serve_agent(self, boot: float) -> None:
         """Answer the client, which has reached the target; its small packets need not wait for the target's word."""
@@ -179,7 +170,7 @@ class Traffic:
         """Acknowledge what the target says of the login at once, until it has said something of the session."""
         if not self._haste.under_way:
             return
-        if any(stream.sum.size for name, stream in self._streams.items() if name != "stdin"):
+        if any(stream.size for name, stream in self._streams.items() if name != "stdin"):
             self._haste.end(self._pid)
         self._haste.press(boot)
 
@@ -215,7 +206,7 @@ class Traffic:
             self._progressed, self._told = boot, self._recorder.count
             link.tell("progress", lines=self._recorder.count, head=self._recorder.head)
 
-    def _wait(self, connection: socket.socket, link: Link) -> set[int]:
+    def _wait(self, connection: socket.socket, link: Link, boot: float) -> set[int]:
         wanted = {link.fileno(): select.POLLIN, connection.fileno(): select.POLLIN}
         if self._exited is None:
             wanted[self._pidfd] = select.POLLIN
@@ -230,10 +221,10 @@ class Traffic:
             self._waiter = select.poll()
             for descriptor, event in wanted.items():
                 self._waiter.register(descriptor, event)
-        seconds = SYNC_EVERY if self._recorder.dirty else PROGRESS_EVERY
+        seconds = self._idle.wait(boot, SYNC_EVERY if self._recorder.dirty else PROGRESS_EVERY)
         if self._haste.under_way:
-            seconds = PROMPT_EVERY
-        return {descriptor for descriptor, _ in self._waiter.poll(seconds * 1000)}
+            seconds = min(seconds, PROMPT_EVERY)
+        return {descriptor for descriptor, _ in self._waiter.poll(math.ceil(seconds * 1000))}
 
     def _hear_launcher(self, connection: socket.socket) -> None:
         try:
@@ -253,6 +244,10 @@ class Traffic:
         self._brake.obey(order)
         if order.get("op") in SPOKEN:
             speak(order, self._person, self._recorder, self._streams)
+
+    def _tell(self, sentence: str) -> None:
+        """Show a sentence in the terminal, else on standard error; never in a stream that a program reads."""
+        speak({"op": "notice", "text": sentence}, self._person, self._recorder, self._streams)
 
     def _notice_exit(self, ready: set[int]) -> None:
         """Once the client has exited and all its output was forwarded, tell how it ended."""

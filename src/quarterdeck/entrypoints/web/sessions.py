@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 
 from quarterdeck import wiring
 from quarterdeck.assessor import api as assessor
@@ -41,6 +41,7 @@ from quarterdeck.workflows import keep_sessions, supervise
 from quarterdeck.workflows.attach_evidence import Attachment
 from quarterdeck.workflows.read_recording import open_recording, read_commands
 
+ACCESS_LINK = [{"url": reverse_lazy("access"), "icon": "key", "label": "Access in force"}]
 WRITTEN_DOWN = (SessionKind.EXTERNAL, SessionKind.ON_SITE, SessionKind.UNATTENDED)
 
 
@@ -92,6 +93,7 @@ def session_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
         "list": shown,
         "title": "Sessions",
         "lead": "Each piece of work with its beginning, its end and the reason.",
+        "acts": ACCESS_LINK if seen.has(Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER, Role.ASSESSOR) else [],
     }
     return render(request, "list_page.html", context)
 
@@ -145,6 +147,7 @@ def session_page(request: HttpRequest, seen: Visitor, session_id: str) -> HttpRe
         "page_url": reverse("session_replay", args=[session.id]),
         "may_explain": seen.has(Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER) and seen.person.id != session.person,
         "explained_by": names.person(session.explained_by) if session.explained_by else "",
+        "leftovers": sessions.leftovers(session),
         "files_told": sessions.tally_words(session.files),
         "lacks": sessions.lacks(session),
         **_commands(seen, session, may_watch=may_watch),
