@@ -70,6 +70,7 @@ class Connections:
         self._logins: dict[tuple[str, int], Accepted] = {}
         self._noted: dict[Accepted, float] = {}
         self._looked_at = clock.boot()
+        self._left_nameless = False
         self._by_pid: dict[int, Connection] = {}
         self._fading: list[Connection] = []
 
@@ -93,9 +94,13 @@ class Connections:
         if fresh:
             self._save()
         boot = self._clock.boot()
-        if boot - self._looked_at >= NAME_EVERY:
-            self._looked_at = boot
-            waiting = [login for login in self.unmatched() if boot - self._noted.get(login, boot) >= NAME_AFTER]
+        if self._left_nameless or boot - self._looked_at >= NAME_EVERY:
+            waiting = [
+                login
+                for login in self.unmatched()
+                if self._left_nameless or boot - self._noted.get(login, boot) >= NAME_AFTER
+            ]
+            self._looked_at, self._left_nameless = boot, False
             if waiting:
                 self._name({(login.address.partition("%")[0], login.port): login for login in waiting})
         return [self._by_pid[pid] for pid in fresh if pid in self._by_pid]
@@ -144,8 +149,11 @@ class Connections:
         self._selector.register(process, selectors.EVENT_READ, lambda: self._left(connection))
 
     def _name(self, logins: dict[tuple[str, int], Accepted]) -> None:
-        """Give each login the connection that holds its socket; one look at the machine's sockets serves all."""
+        """Give each login the connection that holds its socket, forget those without one; one look serves all."""
         peers = tcp_peers({port for _, port in logins})
+        for peer, login in logins.items():
+            if peer not in peers.values():
+                self._forget(login)
         for connection in self._by_pid.values():
             if connection.login is not None:
                 continue
@@ -161,13 +169,17 @@ class Connections:
         connection.process.close()
         del self._by_pid[connection.pid]
         if connection.login is not None:
-            self._logins.pop((connection.login.address, connection.login.port), None)
-            self._noted.pop(connection.login, None)
+            self._forget(connection.login)
+        self._left_nameless = self._left_nameless or connection.login is None
         self._save()
         if all(process.ended for process in connection.below):
             self._finish(connection)
         else:
             self._fading.append(connection)
+
+    def _forget(self, login: Accepted) -> None:
+        self._logins.pop((login.address, login.port), None)
+        self._noted.pop(login, None)
 
     def _finish(self, connection: Connection) -> None:
         for process in connection.below:

@@ -62,14 +62,14 @@ def child_towards(ancestor: int, pid: int) -> int:
 
 
 def tcp_peers(ports: Collection[int]) -> dict[str, tuple[str, int]]:
-    """Return, by inode, the other ends (address, port) of this machine's TCP sockets that have one of these ports."""
+    """Return, by inode, the other ends (address, port) of the machine's open TCP sockets that have one of these ports."""
     found = {}
     for name in ("tcp", "tcp6"):
         with contextlib.suppress(OSError):
             for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
                 columns = line.split()
                 address, _, port = columns[2].rpartition(":")
-                if int(port, 16) in ports:
+                if int(port, 16) in ports and columns[9] != "0":  # without an inode it belongs to no process any more
                     found[columns[9]] = (_address(address), int(port, 16))
     return found
 
