@@ -28,6 +28,7 @@ def near_signer(folder: Path, clock: Clock, *, gate_address: str = "127.0.0.1") 
     signer = Signer(
         entry_ca=CertificateAuthority.from_file(folder / "entry_ca"),
         target_ca=CertificateAuthority.from_file(folder / "target_ca"),
+        host_ca=CertificateAuthority.from_file(folder / "host_ca"),
         log=SerialLog(folder),
         settings=SignerSettings("Example Organisation", gate_address),
         clock=clock,

@@ -42,6 +42,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_public_key,
 )
 
+from quarterdeck.access.revocation_lists import Revoked, revocation_list
 from quarterdeck.entrypoints.gate.opening import Site, open_gate
 from quarterdeck.entrypoints.gate.sshd import gate_folder, login_user
 from quarterdeck.kernel.clock import SystemClock, parse_rfc3339, rfc3339
@@ -214,6 +215,11 @@ class BookDesk:
 
     def change_counter(self):
         return self.books.read()["counter"]
+
+    def revoked(self):
+        serials = {int(serial) for serial, grant in self.books.read()["grants"].items() if grant["revoked"]}
+        line = (self.folder / "entry_ca.pub").read_text().strip()
+        return revocation_list(Revoked(line, frozenset(serials)), utc_now()), tuple(sorted(serials))
 
     def standing(self, serials):
         grants = self.books.read()["grants"]

@@ -7,6 +7,7 @@ places, a target's preparation, the judgement of its doors, a technician's confi
 
 from quarterdeck.access.admission import Admissible, admit, destination_of, may_use
 from quarterdeck.access.certificates import (
+    HOST_CERTIFICATE,
     CertificateFields,
     PublicKey,
     certificate_blob,
@@ -14,6 +15,7 @@ from quarterdeck.access.certificates import (
     certificate_line,
     fingerprint_of,
     read_certificate,
+    read_host_certificate,
     read_public_key,
 )
 from quarterdeck.access.client_config import DEFAULT_FOLDER, GateDoor, certificate_file_name, client_config
@@ -27,6 +29,16 @@ from quarterdeck.access.granting import (
     record_serial,
     revoke,
     revoke_for,
+)
+from quarterdeck.access.host_certificates import (
+    HostCertificateState,
+    HostCertificateView,
+    bind_host_certificate,
+    check_host_certificate,
+    host_certificate,
+    host_certificates,
+    may_sign_host,
+    order_host_certificate,
 )
 from quarterdeck.access.measuring import may_measure_with
 from quarterdeck.access.places import Destination, entry_principal, may_connect_to, target_principal
@@ -55,6 +67,7 @@ from quarterdeck.access.reading import (
     grants,
     is_genuine_and_standing,
 )
+from quarterdeck.access.revocation_lists import Revoked, revocation_list
 from quarterdeck.access.rules import is_for_a_person, key_is_theirs, names_a_ticket, unexplained_serials
 from quarterdeck.access.sole_path import (
     Expected,
@@ -98,6 +111,7 @@ __all__ = [
     "ENDING_ROLES",
     "FOLDER",
     "GRANT_EVENTS",
+    "HOST_CERTIFICATE",
     "LONGEST_CADENCE_HOURS",
     "LONGEST_GRANT",
     "LONGEST_PLAN",
@@ -114,6 +128,8 @@ __all__ = [
     "GateDoor",
     "GrantState",
     "GrantView",
+    "HostCertificateState",
+    "HostCertificateView",
     "PlanDecisionView",
     "PlanFields",
     "PlanState",
@@ -121,18 +137,21 @@ __all__ = [
     "Probe",
     "PublicKey",
     "Purpose",
+    "Revoked",
     "Server",
     "Stranger",
     "admit",
     "begin_epoch",
     "bind_certificate",
     "bind_certificate_line",
+    "bind_host_certificate",
     "certificate_blob",
     "certificate_body",
     "certificate_file_name",
     "certificate_line",
     "changes_since_plan_was_frozen",
     "check_epoch",
+    "check_host_certificate",
     "check_plan",
     "check_row",
     "client_config",
@@ -154,14 +173,18 @@ __all__ = [
     "grant_for_certificate",
     "grant_of_serial",
     "grants",
+    "host_certificate",
+    "host_certificates",
     "is_for_a_person",
     "is_genuine_and_standing",
     "key_is_theirs",
     "may_connect_to",
     "may_measure_with",
     "may_monitor",
+    "may_sign_host",
     "may_use",
     "names_a_ticket",
+    "order_host_certificate",
     "parse_effective",
     "plan",
     "plan_content",
@@ -170,9 +193,11 @@ __all__ = [
     "plans_are_whole",
     "propose_plan",
     "read_certificate",
+    "read_host_certificate",
     "read_public_key",
     "record_serial",
     "reload_by",
+    "revocation_list",
     "revoke",
     "revoke_for",
     "target_files",

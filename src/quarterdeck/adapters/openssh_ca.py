@@ -1,8 +1,9 @@
-"""Certificate authorities for OpenSSH: two ECDSA P-256 keys and the three kinds of user certificate they sign.
+"""Certificate authorities for OpenSSH: ECDSA P-256 keys and the three kinds of user certificate that two of them sign.
 
 P-256 because FIPS providers of the 3.0 era refuse Ed25519 (facts.md section 6). An *entry* certificate opens the gate
 and no target, a *target* or *measure* certificate opens one account of one target and no gate: other authority, other
-principal. Only the signer process holds the keys; everybody else only checks signatures with the public half.
+principal. A third key signs host certificates alone, see `openssh_host_ca`. Only the signer process holds the keys;
+everybody else only checks signatures with the public half.
 """
 
 import ipaddress
@@ -36,6 +37,8 @@ ENTRY_CAP = timedelta(hours=12)
 BACKDATE = timedelta(seconds=6)
 ENTRY_CA = "entry_ca"
 TARGET_CA = "target_ca"
+HOST_CA = "host_ca"
+VERIFY_REQUIRED = "verify-required"
 _KIND = b"ecdsa-sha2-nistp256"
 _KEY_ID = re.compile(r"[A-Za-z0-9._:@=+-]{1,200}", re.ASCII)
 _PRINCIPAL = re.compile(r"[a-z0-9][a-z0-9._:@-]{2,300}", re.ASCII)
@@ -73,11 +76,22 @@ class Minted:
 
 
 def entry_order(
-    key: PublicKey, *, serial: int, key_id: str, principal: str, now: datetime, valid_until: datetime
+    key: PublicKey,
+    *,
+    serial: int,
+    key_id: str,
+    principal: str,
+    now: datetime,
+    valid_until: datetime,
+    verified: bool = False,
 ) -> Order:
-    """Return the order of a technician's certificate for the gate: a terminal, nothing else; at most twelve hours."""
+    """Return the order of a technician's certificate for the gate: a terminal, nothing else; at most twelve hours.
+
+    `verified` asks `sshd` to refuse each signature that the security key made without its PIN or fingerprint.
+    """
     until = min(valid_until, now + ENTRY_CAP)
-    return Order(key, serial, key_id, principal, now.replace(microsecond=0), until, {}, ("permit-pty",))
+    options = {VERIFY_REQUIRED: ""} if verified else {}
+    return Order(key, serial, key_id, principal, now.replace(microsecond=0), until, options, ("permit-pty",))
 
 
 def target_order(
@@ -146,12 +160,13 @@ class CertificateAuthority:
             ),
             nonce=secrets.token_bytes(32),
         )
-        line = certificate_line(body, self._signature(body), order.key.kind)
-        return Minted(line, certificate_blob(line))
+        return self.sealed(body, order.key.kind)
 
-    def _signature(self, body: bytes) -> bytes:
+    def sealed(self, body: bytes, kind: str) -> Minted:
+        """Return this certificate body with our signature; `kind` is the type of the certified key."""
         r, s = decode_dss_signature(self._key.sign(body, ec.ECDSA(hashes.SHA256())))
-        return _string(_KIND) + _string(_mpint(r) + _mpint(s))
+        line = certificate_line(body, _string(_KIND) + _string(_mpint(r) + _mpint(s)), kind)
+        return Minted(line, certificate_blob(line))
 
 
 def signed_by(blob: bytes, authority_line: str) -> bool:
@@ -173,13 +188,13 @@ def signed_by(blob: bytes, authority_line: str) -> bool:
 
 
 def init_keys(folder: Path) -> dict[str, str]:
-    """Make the two authorities' keys in `folder` (0700, files 0600) unless they exist; return their public lines.
+    """Make the three authorities' keys in `folder` (0700, files 0600) unless they exist; return their public lines.
 
     Idempotent: an existing key is never replaced. The public halves lie beside them as `<name>.pub`.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
-    return {name: _ensure_key(folder / name) for name in (ENTRY_CA, TARGET_CA)}
+    return {name: _ensure_key(folder / name) for name in (ENTRY_CA, TARGET_CA, HOST_CA)}
 
 
 def new_private_key() -> tuple[str, str]:

@@ -122,6 +122,10 @@ class GateDesk:
         """Return the ledger's size: whatever grants or takes away access is an entry."""
         return evidence.head().size
 
+    def revoked(self) -> tuple[bytes, tuple[int, ...]]:
+        """Return what `sshd` refuses before anybody asks us; the signer knows, also what a restore has forgotten."""
+        return self.signer.revoked("entry")
+
     def standing(self, serials: Collection[int]) -> Mapping[int, Standing]:
         """Return for each known entry certificate whether its holder may stay now, and until when."""
         found: dict[int, Standing] = {}

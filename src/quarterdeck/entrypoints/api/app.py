@@ -13,6 +13,7 @@ from quarterdeck.entrypoints.api import (
     assessing,
     captures,
     controls,
+    host_certificates,
     inventory,
     login,
     monitoring,
@@ -45,6 +46,7 @@ api.add_router("", login.router)
 api.add_router("", people.router)
 api.add_router("", vendors.router)
 api.add_router("/assets", inventory.router)
+api.add_router("/host-certificates", host_certificates.router)
 api.add_router("/entry-points", inventory.entry_points_router)
 api.add_router("/tools", tools.router)
 api.add_router("/objectives", controls.router)

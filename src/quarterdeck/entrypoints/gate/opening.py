@@ -61,6 +61,7 @@ def open_gate(
         clock=clock,
         recordings=site.recordings,
         connections_file=site.folder.connections,
+        revoked_file=site.folder.revoked,
         sshd=sshd.pid,
         sshd_log=sshd.stderr.fileno(),
         forker=ours,

@@ -52,6 +52,7 @@ HostbasedAuthentication no
 PermitEmptyPasswords no
 AuthorizedKeysFile none
 TrustedUserCAKeys {entry_ca}
+RevokedKeys {revoked}
 AuthorizedPrincipalsFile {principals}
 CASignatureAlgorithms ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521
 PubkeyAcceptedAlgorithms {user_algorithms}
@@ -119,6 +120,11 @@ class GateFolder:
     def entry_ca(self) -> Path:
         """Public key of the entry authority, the only one whose certificates open the gate."""
         return self.root / "entry_ca.pub"
+
+    @property
+    def revoked(self) -> Path:
+        """Revocation list of entry certificates; `sshd` refuses everybody while it can't read it."""
+        return self.root / "revoked_keys"
 
     @property
     def principals(self) -> Path:
@@ -214,6 +220,8 @@ def prepare(folder: GateFolder, *, listen: str, port: int, login: Login, entry_c
     make_host_key(folder)
     _open_doorway(folder, login)
     write_private(folder.entry_ca, entry_ca.encode("ascii") + b"\n")
+    if not folder.revoked.exists():
+        write_private(folder.revoked, b"")
     write_private(folder.user, login.name.encode() + b"\n")
     write_private(folder.principals, principal.encode("ascii") + b"\n")
     text = configuration(folder, f"[{listen}]:{port}" if ":" in listen else f"{listen}:{port}", login)
@@ -242,6 +250,7 @@ def configuration(folder: GateFolder, listen: str, login: Login) -> str:
         user=login.name,
         root="prohibit-password" if login.uid == 0 else "no",
         entry_ca=folder.entry_ca,
+        revoked=folder.revoked,
         principals=folder.principals,
         user_algorithms=",".join(_USER_ALGORITHMS),
         sftp_marker=SFTP_MARKER,

@@ -25,6 +25,7 @@ from quarterdeck.entrypoints.gate.floor import Floor
 from quarterdeck.entrypoints.gate.heads import HeadSender
 from quarterdeck.entrypoints.gate.lines import ChildLine, Inbox
 from quarterdeck.entrypoints.gate.processes import ProcessHandle, handle
+from quarterdeck.entrypoints.gate.revoked import RevokedKeeper
 from quarterdeck.entrypoints.gate.sshd import accepted
 from quarterdeck.entrypoints.gate.watcher import Watcher
 from quarterdeck.entrypoints.gate.wire import MESSAGE_LIMIT, Message, ProtocolError, decode, receive_with_descriptors
@@ -64,6 +65,7 @@ class Parts:
     clock: Clock
     recordings: Path
     connections_file: Path
+    revoked_file: Path
     sshd: int
     sshd_log: int
     forker: socket.socket
@@ -86,6 +88,7 @@ class Warden:
         )
         self._watcher = Watcher(parts.desk, parts.clock, self._watched, parts.between)
         self._heads = HeadSender(parts.keeper)
+        self._revoked = RevokedKeeper(parts.desk, parts.revoked_file, parts.clock, parts.between)
         self._log_rest = b""
         self._log_open = True
         self._good_at = parts.clock.boot()
@@ -106,12 +109,14 @@ class Warden:
         register(self._parts.forker, selectors.EVENT_READ, self._hear_forker)
         self._watcher.start()
         self._heads.start()
+        self._revoked.start()
         while not self._over():
             for key, _ in self._selector.select(HURRIED_SECONDS if self._floor.hurried else TICK_SECONDS):
                 key.data()
             self._tick()
         self._watcher.stop()
         self._heads.stop()
+        self._revoked.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
         return 1 if self._failed else 0
 

@@ -21,7 +21,10 @@ from quarterdeck.adapters.openssh_ca import (
     measure_order,
     target_order,
 )
+from quarterdeck.adapters.openssh_host_ca import mint_host
 from quarterdeck.baselines import api as baselines
+from quarterdeck.entrypoints.signer.hosts import sealed_order
+from quarterdeck.entrypoints.signer.revocations import revocations
 from quarterdeck.entrypoints.signer.serial_log import LedgerSight, SerialLog
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.clock import Clock, rfc3339
@@ -36,10 +39,11 @@ _LEDGER_NEXT = "If a backup was restored, run `qd restore`; else stop and tell t
 
 @dataclass(frozen=True, slots=True)
 class SignerSettings:
-    """What the signer is told at its start and never by a request."""
+    """What the signer is told at its start and never by a request; `retired` are authorities that count no more."""
 
     organisation: str
     gate_address: str
+    retired: tuple[str, ...] = ()
 
 
 class Signer:
@@ -50,12 +54,14 @@ class Signer:
         *,
         entry_ca: CertificateAuthority,
         target_ca: CertificateAuthority,
+        host_ca: CertificateAuthority,
         log: SerialLog,
         settings: SignerSettings,
         clock: Clock,
     ) -> None:
         self._entry_ca = entry_ca
         self._target_ca = target_ca
+        self._host_ca = host_ca
         self._log = log
         self._settings = settings
         self._clock = clock
@@ -64,6 +70,8 @@ class Signer:
             "target": self._target,
             "measure": self._measure,
             "monitor": self._monitor,
+            "host": self._host,
+            "revocations": self._revocations,
             "status": self._status,
             "reconcile": self._reconcile,
         }
@@ -149,11 +157,25 @@ class Signer:
         )
         return self._sign(self._target_ca, order, given, purpose.value, "", now)
 
+    def _host(self, request: dict[str, object]) -> dict[str, object]:
+        now = self._clock.now()
+        self._ledger_is_current(now).require()
+        order, seen = sealed_order(_text(request, "order"), self._host_ca, self._log.fresh_serial(), now)
+        return self._log_signed(mint_host(self._host_ca, order), order.serial, "host", now, grant=seen.id)
+
+    def _revocations(self, request: dict[str, object]) -> dict[str, object]:
+        del request
+        now = self._clock.now()
+        self._ledger_is_current(now).require()
+        entry, target = self._entry_ca.public_key.line, self._target_ca.public_key.line
+        return revocations(self._log.lines, entry, target, self._settings.retired, now)
+
     def _status(self, request: dict[str, object]) -> dict[str, object]:
         del request
         return {
             "entry_ca": self._entry_ca.public_key.line,
             "target_ca": self._target_ca.public_key.line,
+            "host_ca": self._host_ca.public_key.line,
             "entry_principal": access.entry_principal(self._settings.organisation),
             "signed": len(self._log.lines),
             "ready": self._ledger_is_current(self._clock.now()).allowed,
@@ -221,19 +243,35 @@ class Signer:
         session: str,
         now: datetime,
     ) -> dict[str, object]:
-        minted: Minted = authority.mint(order)
+        minted = authority.mint(order)
+        return self._log_signed(
+            minted, order.serial, purpose, now, grant=given.id, ticket=given.ticket, session=session
+        )
+
+    def _log_signed(
+        self,
+        minted: Minted,
+        serial: int,
+        purpose: str,
+        now: datetime,
+        *,
+        grant: str,
+        ticket: str = "",
+        session: str = "",
+    ) -> dict[str, object]:
+        """Log the certificate, durably, and only then hand it out."""
         head = evidence.head()
         self._log.append(
             at=now,
-            serial=order.serial,
+            serial=serial,
             purpose=purpose,
-            grant=given.id,
-            ticket=given.ticket,
+            grant=grant,
+            ticket=ticket,
             session=session,
             cert_sha256=hashlib.sha256(minted.blob).hexdigest(),
             sight=LedgerSight(head.size, head.tip.hex(), access.current_epoch()),
         )
-        return {"certificate": minted.line, "serial": order.serial}
+        return {"certificate": minted.line, "serial": serial}
 
 
 def unexplained(log: SerialLog, before: datetime) -> list[int]:
