@@ -77,6 +77,7 @@ from quarterdeck.access.sole_path import (
     doors_of_server,
     parse_effective,
 )
+from quarterdeck.access.target_ansible import PLAYBOOK, ansible_files
 from quarterdeck.access.target_setup import (
     BACKUPS,
     DROP_IN,
@@ -88,6 +89,7 @@ from quarterdeck.access.target_setup import (
     target_files,
     target_script,
 )
+from quarterdeck.access.target_windows import windows_configuration, windows_script
 from quarterdeck.access.terms import (
     GRANT_EVENTS,
     LONGEST_CADENCE_HOURS,
@@ -117,6 +119,7 @@ __all__ = [
     "LONGEST_PLAN",
     "MAIN_CONFIG",
     "PLAN_TRANSITIONS",
+    "PLAYBOOK",
     "RELOAD",
     "SERIAL_EVENTS",
     "SHORTEST_CADENCE_HOURS",
@@ -141,6 +144,7 @@ __all__ = [
     "Server",
     "Stranger",
     "admit",
+    "ansible_files",
     "begin_epoch",
     "bind_certificate",
     "bind_certificate_line",
@@ -205,5 +209,7 @@ __all__ = [
     "target_script",
     "unexplained_serials",
     "void_plan",
+    "windows_configuration",
+    "windows_script",
     "working_ticket",
 ]

@@ -23,6 +23,8 @@ _MUST_BE = {
     "permituserrc": ("no", "a file of the account runs at each login"),
     "permituserenvironment": ("no", "files of the account set the environment of each login"),
 }
+# Windows OpenSSH knows these words and does nothing by them.
+_NO_MEANING_ON_WINDOWS = frozenset({"permituserrc", "permituserenvironment", "kerberosauthentication"})
 # Absent from `sshd -T` when the server was built without them, which is as good as `no`.
 _MAY_BE_ABSENT = frozenset({"gssapiauthentication", "kerberosauthentication", "authorizedprincipalscommand"})
 
@@ -46,6 +48,7 @@ class Server:
     address: str
     effective: Effective
     file_sha256: Mapping[str, str]
+    windows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,8 @@ def doors_of_server(server: Server, expected: Expected) -> list[str]:
     doors = [
         f"{where}: {why}."
         for keyword, (wanted, why) in _MUST_BE.items()
-        if not _is(server.effective, keyword, wanted, absent_is_fine=keyword in _MAY_BE_ABSENT)
+        if not (server.windows and keyword in _NO_MEANING_ON_WINDOWS)
+        and not _is(server.effective, keyword, wanted, absent_is_fine=keyword in _MAY_BE_ABSENT)
     ]
     if _values(server.effective, "authenticationmethods") != ["publickey"]:
         doors.append(f"{where}: other ways than a public key may open it (AuthenticationMethods).")
