@@ -4,7 +4,7 @@ from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
 
-from quarterdeck.access.api import GateDoor, Stranger
+from quarterdeck.access.api import GateDoor, KeyPolicy, Stranger
 from quarterdeck.adapters import target_sshd
 from quarterdeck.adapters.gate_health import GateHealth
 from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorChannel
@@ -41,6 +41,11 @@ def clock() -> Clock:
 def signer() -> SignerClient:
     """Return the client of the process that holds the two certificate authorities."""
     return SignerClient(load().signer_socket)
+
+
+def key_policy() -> KeyPolicy:
+    """Return which keys technicians may use here."""
+    return KeyPolicy(load().gate_profile, load().gate_verified_keys)
 
 
 def gate_desk(entry_ca: str) -> GateDesk:

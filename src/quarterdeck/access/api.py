@@ -40,6 +40,7 @@ from quarterdeck.access.host_certificates import (
     may_sign_host,
     order_host_certificate,
 )
+from quarterdeck.access.key_policy import KeyPolicy, Profile, VerifiedKeys, accepted_certificates
 from quarterdeck.access.measuring import may_measure_with
 from quarterdeck.access.places import Destination, entry_principal, may_connect_to, target_principal
 from quarterdeck.access.plan_reading import (
@@ -133,16 +134,20 @@ __all__ = [
     "GrantView",
     "HostCertificateState",
     "HostCertificateView",
+    "KeyPolicy",
     "PlanDecisionView",
     "PlanFields",
     "PlanState",
     "PlanView",
     "Probe",
+    "Profile",
     "PublicKey",
     "Purpose",
     "Revoked",
     "Server",
     "Stranger",
+    "VerifiedKeys",
+    "accepted_certificates",
     "admit",
     "ansible_files",
     "begin_epoch",

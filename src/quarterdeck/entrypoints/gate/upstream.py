@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from quarterdeck.entrypoints.gate.asked import Asked
+from quarterdeck.entrypoints.gate.profiles import PROFILES, of_environment
 from quarterdeck.kernel.decision import Decision, refuse
 from quarterdeck.kernel.names import is_account, is_address, is_host_identity, is_hostname, is_port
 from quarterdeck.sessions.terms import Admitted, EndReason, Protocol, Work
@@ -28,7 +29,6 @@ _LIBC = ctypes.CDLL(None)
 OPTIONS = {
     "BatchMode": "yes",
     "CheckHostIP": "no",
-    "Ciphers": "aes256-gcm@openssh.com,aes128-gcm@openssh.com",
     "ClearAllForwardings": "yes",
     "Compression": "no",
     "ConnectionAttempts": "1",
@@ -40,7 +40,6 @@ OPTIONS = {
     "GSSAPIAuthentication": "no",
     "IdentityFile": "none",
     "KbdInteractiveAuthentication": "no",
-    "KexAlgorithms": "ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521",
     "LogLevel": "VERBOSE",
     "PasswordAuthentication": "no",
     "PermitLocalCommand": "no",
@@ -132,6 +131,8 @@ def arguments(admitted: Admitted, dial: Dial, agent: Path, asked: Asked, command
     """Return the argv of the upstream client; the command is one argument after `--`, passed byte for byte."""
     options = {
         **OPTIONS,
+        "Ciphers": PROFILES[of_environment()].ciphers,
+        "KexAlgorithms": PROFILES[of_environment()].kex,
         "HostKeyAlias": admitted.asset,
         "IdentityAgent": str(agent),
         "UserKnownHostsFile": str(dial.known_hosts),

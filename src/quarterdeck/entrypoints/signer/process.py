@@ -12,7 +12,7 @@ from pathlib import Path
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
-from quarterdeck.access.api import read_public_key
+from quarterdeck.access.api import KeyPolicy, read_public_key
 from quarterdeck.adapters.openssh_ca import ENTRY_CA, HOST_CA, TARGET_CA, CertificateAuthority, init_keys
 from quarterdeck.config.api import Settings, load
 from quarterdeck.entrypoints.signer.serial_log import BrokenLog, SerialLog
@@ -54,7 +54,12 @@ def open_signer(config: Settings) -> Signer:
         target_ca=CertificateAuthority.from_file(folder / TARGET_CA),
         host_ca=CertificateAuthority.from_file(folder / HOST_CA),
         log=SerialLog(folder),
-        settings=SignerSettings(config.organisation, config.gate_address, retired_authorities(folder / RETIRED)),
+        settings=SignerSettings(
+            config.organisation,
+            config.gate_address,
+            retired_authorities(folder / RETIRED),
+            KeyPolicy(config.gate_profile, config.gate_verified_keys),
+        ),
         clock=SystemClock(),
     )
 

@@ -9,7 +9,7 @@ machine's clock (row 18).
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from quarterdeck.access import api as access
@@ -27,6 +27,7 @@ from quarterdeck.entrypoints.signer.hosts import sealed_order
 from quarterdeck.entrypoints.signer.revocations import revocations
 from quarterdeck.entrypoints.signer.serial_log import LedgerSight, SerialLog
 from quarterdeck.evidence import api as evidence
+from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.clock import Clock, rfc3339
 from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, refuse, require_that
 
@@ -44,6 +45,7 @@ class SignerSettings:
     organisation: str
     gate_address: str
     retired: tuple[str, ...] = ()
+    keys: access.KeyPolicy = field(default_factory=access.KeyPolicy)
 
 
 class Signer:
@@ -95,19 +97,28 @@ class Signer:
             "This access grant has its certificate already.",
             "Take access again to get a new certificate.",
         ).require()
+        key = access.read_public_key(given.public_key)
         order = entry_order(
-            access.read_public_key(given.public_key),
+            key,
             serial=self._log.fresh_serial(),
             key_id=_key_id(given),
             principal=access.entry_principal(self._settings.organisation),
             now=now,
             valid_until=given.valid_until,
+            verified=self._verified(given, key.kind),
         )
         return self._sign(self._entry_ca, order, given, "entry", "", now)
+
+    def _verified(self, given: access.GrantView, kind: str) -> bool:
+        """Return whether the certificate asks for the key's PIN; Refused for a key that this asset does not take."""
+        handles_cui = inventory.asset(given.asset).handles_cui
+        self._settings.keys.may_take_with(kind, handles_cui=handles_cui).require()
+        return self._settings.keys.wants_verification(handles_cui=handles_cui)
 
     def _target(self, request: dict[str, object]) -> dict[str, object]:
         now, admitted = self._admitted(request, access.Purpose.WORK)
         session = _text(request, "session")
+        self._verified(admitted.grant, access.read_public_key(admitted.grant.public_key).kind)
         require_that(
             _SESSION.fullmatch(session) is not None and admitted.grant.serial is not None,
             "signer.no_session",

@@ -123,6 +123,7 @@ def take(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
             material = take_access(
                 seen.actor,
                 CLOCK,
+                policy=wiring.key_policy(),
                 ticket=number,
                 public_key=key.public_key if key else "",
                 signer=wiring.signer(),
