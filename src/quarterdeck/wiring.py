@@ -7,6 +7,7 @@ from pathlib import Path
 from quarterdeck.access.api import GateDoor, KeyPolicy, Stranger
 from quarterdeck.adapters import target_sshd
 from quarterdeck.adapters.gate_health import GateHealth
+from quarterdeck.adapters.gate_readiness import GateReadiness
 from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorChannel
 from quarterdeck.adapters.openssh_ca import signed_by
 from quarterdeck.adapters.recorder_room import room_for_recordings
@@ -94,6 +95,14 @@ def instruments(actor: Actor) -> Instruments:
         backups={Product.RESTIC: Restic()},
         recorder=GateHealth(config.gate_host, config.gate_port, config.gate_socket, config.recordings_dir),
     )
+
+
+def readiness() -> GateReadiness:
+    """Return what looks ahead at the gate and at all that a session needs of this server."""
+    config = load()
+    recorder = GateHealth(config.gate_host, config.gate_port, config.gate_socket, config.recordings_dir)
+    floor = int(config.gate_floor_gb * 1e9)
+    return GateReadiness(recorder, config.recordings_dir, floor, signer(), sealer().status, clock())
 
 
 def monitor_channel(actor: Actor) -> SshMonitorChannel:

@@ -19,6 +19,7 @@ from quarterdeck.tickets.notices import (
     mark_notice_sent,
     mark_notices_seen,
     notices,
+    tell_about,
     unsent_notices,
 )
 from quarterdeck.tickets.pictures import takes_part, workers
@@ -212,6 +213,7 @@ __all__ = [
     "submit",
     "take_job",
     "takes_part",
+    "tell_about",
     "tell_progress",
     "template",
     "templates",

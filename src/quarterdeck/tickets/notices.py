@@ -32,6 +32,11 @@ def tell(act: Act, row: MaintenanceTicket, people: Iterable[str], subject: str, 
     )
 
 
+def tell_about(act: Act, number: str, people: Iterable[str], subject: str, text: str) -> None:
+    """Write one message for each of these people about the ticket of this number."""
+    tell(act, MaintenanceTicket.objects.get(number=number), people, subject, text)
+
+
 def scheduled_words(window: Window) -> tuple[str, str]:
     """Return subject and text by which people are told of scheduled work; no plan, which can hold CUI."""
     return (

@@ -10,6 +10,7 @@ from quarterdeck.kernel.actors import system
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.personnel import api as personnel
 from quarterdeck.workflows import (
+    check_ahead,
     close_ticket,
     do_captures,
     export_package,
@@ -45,6 +46,7 @@ def capture_duties(clock: Clock) -> list[Duty]:
     channel = partial(wiring.monitor_channel, TICKER)
     return [
         Duty("captures", 0.5, partial(do_captures.do_next_capture, TICKER, clock, partial(wiring.instruments, TICKER))),
+        Duty("ahead", 60, lambda: check_ahead.look_ahead(TICKER, clock, wiring.readiness(), wiring.stranger())),
         Duty("packages", 0.5, partial(export_package.make_next_package, clock, wiring.press)),
         Duty(
             "monitoring", 15, partial(run_plans.run_next_plan, TICKER, clock, channel)
