@@ -1,11 +1,12 @@
-"""The recording gate against OpenSSH ProxyJump, which records nothing: set-up, and throughput of streams and files.
+"""The recording gate against OpenSSH ProxyJump, which records nothing: set-up, throughput, keystrokes, idle memory.
 
 Both reach the same target `sshd` on loopback, interleaved, in one run; ratios count, not megabytes. Prints one JSON
-line. The gate decides from the lab's books here; with the database each admission adds what `admission_ms` says in the
-figures of bench/README.md.
+line. The gate decides from the lab's books, for `set_up_whole` from the real database with the real signer. `--delay`
+runs all of it in a network namespace of its own (root) whose loopback answers that many milliseconds later.
 """
 
 import argparse
+import contextlib
 import functools
 import json
 import os
@@ -13,8 +14,9 @@ import secrets
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,12 +25,20 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 from tests.lab.gate_lab import (  # noqa: E402
     GateLab,
     TargetSshd,
+    Terminal,
     gate_lab,
     new_key,
     sign,
     wait_for,
 )
+from tests.lab.whole_gate import whole_gate  # noqa: E402
 
+from quarterdeck.entrypoints.gate.processes import descendants_of  # noqa: E402
+
+KEYS = 300
+IDLE = 100
+IDLE_AT_ONCE = 10
+ECHO = "stty raw -echo; echo ready; exec cat"
 CIPHER = ("Ciphers aes256-gcm@openssh.com", "KexAlgorithms ecdh-sha2-nistp256")
 
 
@@ -70,6 +80,10 @@ class Yardstick:
             + (" ProxyJump jump\n" if name == "target" else "")
         )
 
+    @property
+    def pid(self) -> int:
+        return self.jump._process.pid
+
     def argv(self, *command: str) -> list[str]:
         return ["ssh", "-F", str(self.config), "target", *command]
 
@@ -89,8 +103,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", nargs="*", default=[], help="set_up, cat, put, sftp_put, sftp_get")
+    parser.add_argument(
+        "--only",
+        nargs="*",
+        default=[],
+        help="set_up, cat, put, sftp_put, sftp_get, set_up_whole, keystroke, idle",
+    )
+    parser.add_argument("--delay", type=int, default=0, help="milliseconds that the loopback adds to an answer (root)")
     chosen = parser.parse_args()
+    if chosen.delay and "QD_BENCH_DELAYED" not in os.environ:
+        return delayed(chosen.delay)
     with gate_lab() as lab:
         yardstick = Yardstick(lab)
         try:
@@ -102,13 +124,22 @@ def main() -> int:
     return 0
 
 
+def delayed(milliseconds: int) -> int:
+    """Run this program again in a network namespace of its own."""
+    each_way = f"{milliseconds / 2}ms"
+    made = f"ip link set lo up && tc qdisc add dev lo root netem delay {each_way} limit 100000"
+    command = ["unshare", "--net", "sh", "-c", f'{made} && exec "$@"', "sh", sys.executable, *sys.argv]
+    return subprocess.run(command, env={**os.environ, "QD_BENCH_DELAYED": "yes"}, check=False).returncode
+
+
 def measure(lab: GateLab, yardstick: Yardstick, chosen: argparse.Namespace) -> dict[str, object]:
     data, received, kept = (lab.folder / name for name in ("data", "received", "kept"))
     data.write_bytes(secrets.token_bytes(chosen.megabytes << 20))
     configs = {"jump": yardstick.config, "gate": lab.config(lab.grant(), *CIPHER)}
 
-    def through(way: str, *command: str) -> list[str]:
-        return ["ssh", "-F", str(configs[way]), "target", *command]
+    def through(way: str, *words: str) -> list[str]:
+        flags, command = [one for one in words if one == "-tt"], [one for one in words if one != "-tt"]
+        return ["ssh", *flags, "-F", str(configs[way]), "target", *command]
 
     def copy(way: str, *places: str) -> list[str]:
         return ["scp", "-q", "-s", "-F", str(configs[way]), *places]
@@ -128,14 +159,95 @@ def measure(lab: GateLab, yardstick: Yardstick, chosen: argparse.Namespace) -> d
         for number in range(chosen.rounds if name != "set_up" else chosen.rounds * 3):
             for way in ("jump", "gate") if number % 2 else ("gate", "jump"):
                 times[way].append(seconds(functools.partial(work, way)))
-        ratios = [j / g for j, g in zip(times["jump"], times["gate"], strict=True)]
-        found[name] = {
-            "gate_of_proxyjump": round(statistics.median(ratios), 2),
-            "range": [round(min(ratios), 2), round(max(ratios), 2)],
-            "jump_ms": round(1000 * statistics.median(times["jump"])),
-            "gate_ms": round(1000 * statistics.median(times["gate"])),
-        }
+        found[name] = compared(times["jump"], times["gate"])
+    others = {"set_up_whole": set_up_whole, "keystroke": keystroke, "idle": idle}
+    for name, other in others.items():
+        if not chosen.only or name in chosen.only:
+            found[name] = other(lab, yardstick, through, chosen.rounds)
     return found
+
+
+def compared(jump: list[float], gate: list[float]) -> dict[str, object]:
+    """Return the gate's speed, ProxyJump's being 1, of rounds that took turns."""
+    ratios = [j / g for j, g in zip(jump, gate, strict=True)]
+    return {
+        "gate_of_proxyjump": round(statistics.median(ratios), 2),
+        "range": [round(min(ratios), 2), round(max(ratios), 2)],
+        "jump_ms": round(1000 * statistics.median(jump), 3),
+        "gate_ms": round(1000 * statistics.median(gate), 3),
+    }
+
+
+Through = Callable[..., list[str]]
+
+
+def set_up_whole(lab: GateLab, yardstick: Yardstick, through: Through, rounds: int) -> dict[str, object]:
+    """A session's set-up where the gate asks the real database and the real signer."""
+    jump, gate = [], []
+    with shop() as folder, whole_gate(folder) as whole:
+        run(whole.ssh("true"))
+        for _ in range(rounds * 3):
+            jump.append(seconds(lambda: run(yardstick.argv("true"))))
+            gate.append(seconds(lambda: run(whole.ssh("true"))))
+    return compared(jump, gate)
+
+
+@contextlib.contextmanager
+def shop() -> Iterator[Path]:
+    """Return a folder for a whole shop, named to its processes."""
+    with tempfile.TemporaryDirectory(prefix="qd-bench-") as name:
+        data = Path(name) / "data"
+        data.mkdir(mode=0o700)
+        os.environ["QD_DATA_DIR"] = str(data)
+        yield Path(name)
+
+
+def keystroke(lab: GateLab, yardstick: Yardstick, through: Through, rounds: int) -> dict[str, object]:
+    """The time from a key to its echo, in two terminals that take turns."""
+    times: dict[str, list[float]] = {"jump": [], "gate": []}
+    with Terminal(through("jump", "-tt", ECHO)) as jump, Terminal(through("gate", "-tt", ECHO)) as gate:
+        for terminal in (jump, gate):
+            terminal.expect(b"ready", 60)
+        for number in range(KEYS):
+            for way, terminal in (("jump", jump), ("gate", gate)) if number % 2 else (("gate", gate), ("jump", jump)):
+                times[way].append(seconds(lambda terminal=terminal: echoed(terminal, b"x")))
+    found = compared(times["jump"], times["gate"])
+    for way, measured in times.items():
+        found[f"{way}_p99_ms"] = round(1000 * sorted(measured)[int(len(measured) * 0.99)], 1)
+    return found
+
+
+def echoed(terminal: Terminal, key: bytes) -> bool:
+    """Type one key and wait until it comes back."""
+    os.write(terminal.master, key)
+    return key in os.read(terminal.master, 4096)
+
+
+def idle(lab: GateLab, yardstick: Yardstick, through: Through, rounds: int) -> dict[str, object]:
+    """Memory (PSS) of a hundred idle terminals, on the gate and on the jump host, all processes there together."""
+    found: dict[str, object] = {"sessions": IDLE}
+    for way, server in (("jump", yardstick.pid), ("gate", lab.gate.pid)):
+        before = proportional_size(server)
+        with contextlib.ExitStack() as stack:
+            terminals: list[Terminal] = []
+            for _ in range(IDLE // IDLE_AT_ONCE):
+                fresh = [stack.enter_context(Terminal(through(way, "-tt", ECHO))) for _ in range(IDLE_AT_ONCE)]
+                for terminal in fresh:
+                    terminal.expect(b"ready", 60)
+                terminals += fresh
+            found[f"{way}_mib"] = round((proportional_size(server) - before) / 1024)
+            found[f"{way}_mib_in_all"] = round(proportional_size(server) / 1024)
+    return found
+
+
+def proportional_size(pid: int) -> int:
+    """Return the KiB of a process and all below it, shared pages divided among those who share them."""
+    total = 0
+    for one in (pid, *descendants_of(pid)):
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
+            total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total
 
 
 if __name__ == "__main__":

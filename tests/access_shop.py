@@ -33,6 +33,7 @@ class Place:
     account: str = "maint"
     host_identity: str = HOST_KEY
     watched_roots: tuple[str, ...] = ("/etc",)
+    elevation: str = ""
 
 
 @dataclass
@@ -126,7 +127,7 @@ def add_asset(shop: Shop, hostname: str, place: Place) -> None:
             target_account=place.account,
             port=place.port,
             host_identity=place.host_identity,
-            elevation="root" if place.account == "root" else "none",
+            elevation=place.elevation or ("root" if place.account == "root" else "none"),
             watched_roots=place.watched_roots,
         ),
         actor=iris,

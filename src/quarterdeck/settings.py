@@ -93,6 +93,7 @@ INSTALLED_APPS = [
     "quarterdeck.sessions",
     "quarterdeck.baselines",
     "quarterdeck.backups",
+    "quarterdeck.activity",
     "quarterdeck.assessor",
 ]
 INSTALLED_APPS = [

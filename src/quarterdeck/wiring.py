@@ -6,6 +6,7 @@ from pathlib import Path
 
 from quarterdeck.access.api import GateDoor, KeyPolicy, Stranger
 from quarterdeck.adapters import target_sshd
+from quarterdeck.adapters.elevation_channel import SshElevationChannel
 from quarterdeck.adapters.gate_health import GateHealth
 from quarterdeck.adapters.gate_readiness import GateReadiness
 from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorChannel
@@ -89,11 +90,12 @@ def instruments(actor: Actor) -> Instruments:
         stranger=target_sshd,
         gate=GateView(
             config.gate_address,
-            str(asked.status().get("target_ca", "")),
+            target_authority(),
             (str(config.gate_dir / "sshd_config"),),
         ),
         backups={Product.RESTIC: Restic()},
         recorder=GateHealth(config.gate_host, config.gate_port, config.gate_socket, config.recordings_dir),
+        elevation=elevation_channel(actor),
     )
 
 
@@ -105,9 +107,19 @@ def readiness() -> GateReadiness:
     return GateReadiness(recorder, config.recordings_dir, floor, signer(), sealer().status, clock())
 
 
+def elevation_channel(actor: Actor) -> SshElevationChannel:
+    """Return what places and takes away sudo rules on targets."""
+    return SshElevationChannel(signer(), actor=actor, clock=clock())
+
+
 def monitor_channel(actor: Actor) -> SshMonitorChannel:
     """Return what measures targets under monitoring plans."""
     return SshMonitorChannel(signer(), actor=actor, clock=clock())
+
+
+def target_authority() -> str:
+    """Return the public key of the authority whose certificates open targets."""
+    return str(signer().status().get("target_ca", ""))
 
 
 def stranger() -> Stranger:

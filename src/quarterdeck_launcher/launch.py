@@ -3,6 +3,8 @@
 It decides nothing and reads no byte of the session. It tells the gate what `sshd` says about the login (the file of
 ExposeAuthInfo, the requested command, the addresses), passes descriptors 0, 1 and 2, repeats window-size changes and
 ends with the status that the gate sends. `_socket` instead of its public wrapper saves some milliseconds a channel.
+All it does after that is wait, so where there is `dash` it becomes that: 0.2 MiB instead of 3.9 for as long as the
+session lasts. (bash does not let a signal interrupt `read`, so a change of the window would wait for the end.)
 """
 
 import _socket
@@ -13,8 +15,20 @@ from types import FrameType
 
 SOCKET_NAME = "launcher.sock"
 SIZE_CHANGED = b"W"
-EXIT = b"X"
 UNAVAILABLE = 255
+GONE = "Quarterdeck: the gate ended this session without a reason. Ask the IT lead to run `qd doctor`."
+SMALL_SHELL = "/bin/dash"
+# The first W makes up for a change that came between hello and trap.
+WAIT = f"""trap '' PIPE
+trap 'told=1; printf W >&3' WINCH
+printf W >&3
+while told=; do
+    if IFS= read -r status <&3; then exit "$status"; fi
+    [ "$told" ] || break
+done
+printf '%s\\r\\n' '{GONE}' >&2
+exit {UNAVAILABLE}
+"""
 FORWARDED = ("SSH_ORIGINAL_COMMAND", "SSH_CONNECTION", "SSH_TTY", "TERM", "LANG", "LC_ALL")
 AUTH_LIMIT = 65536
 
@@ -44,17 +58,25 @@ def hand_over(stream: "_socket.socket", body: bytes) -> None:
     stream.sendall(body)
 
 
+def become_small(stream: "_socket.socket") -> None:
+    """Become a `dash` that waits for the status on descriptor 3; returns where there is none."""
+    try:
+        os.dup2(stream.fileno(), 3, inheritable=True)
+        os.execve(SMALL_SHELL, ["quarterdeck-launcher", "-c", WAIT], {})  # noqa: S606  a constant text
+    except OSError:
+        return
+
+
 def wait_for_status(stream: "_socket.socket") -> int:
     """Return the exit status that the gate sends, or 255 when the gate goes away first; the person is told then."""
     received = b""
-    while len(received) < 2:
-        part = stream.recv(2 - len(received))
+    while not received.endswith(b"\n"):
+        part = stream.recv(16)
         if not part:
-            os.write(2, b"Quarterdeck: the gate ended this session without a reason. ")
-            os.write(2, b"Ask the IT lead to run `qd doctor`.\r\n")
+            os.write(2, GONE.encode() + b"\r\n")
             return UNAVAILABLE
         received += part
-    return received[1] if received[:1] == EXIT else UNAVAILABLE
+    return int(received)
 
 
 def main(directory: str) -> int:
@@ -68,6 +90,7 @@ def main(directory: str) -> int:
             stream.send(SIZE_CHANGED, _socket.MSG_DONTWAIT | _socket.MSG_NOSIGNAL)
 
         hand_over(stream, body)
+        become_small(stream)
         signal.signal(signal.SIGWINCH, size_changed)
         return wait_for_status(stream)
     except (OSError, KeyError):

@@ -81,6 +81,25 @@ def test_only_some_of_the_assets(shop: Shop, signer: NearSigner, key: str) -> No
     assert codes(lambda: take(shop, signer, key, assets=["as_elsewhere"])) == ("access.not_in_ticket",)
 
 
+def test_an_inventory_for_ansible_where_the_folder_is_absolute(shop: Shop, signer: NearSigner, key: str) -> None:
+    open_ticket(shop)
+    assert take(shop, signer, key).ansible_inventory == ""
+    inventory = take(shop, signer, key, folder="/home/sam/.config/quarterdeck/x").ansible_inventory
+    assert "web01\n" in inventory
+    assert "db01\n" in inventory
+    assert 'ansible_ssh_common_args=-F "/home/sam/.config/quarterdeck/x/config"\n' in inventory
+
+
+@pytest.mark.parametrize("path", ["C:\\Users\\sam", "relative", "/home/o'neil", "/home/x\ny", "/home/\u00e9", ""])
+def test_a_path_that_can_not_be_written_is_refused_before_anything_is_granted(
+    shop: Shop, signer: NearSigner, key: str, path: str
+) -> None:
+    open_ticket(shop)
+    assert codes(lambda: take(shop, signer, key, folder=path)) == ("access.bad_path",)
+    assert codes(lambda: take(shop, signer, key, identity_file=path)) == ("access.bad_path",)
+    assert access.grants(ticket=shop.ticket) == []
+
+
 def test_too_early_too_late_and_not_named(shop: Shop, signer: NearSigner, key: str, clock: StillClock) -> None:
     approved_ticket(shop)
     assert codes(lambda: take(shop, signer, key)) == ("ticket.not_open",)

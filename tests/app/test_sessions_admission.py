@@ -240,3 +240,14 @@ def test_orphans_are_sealed_as_interrupted_and_explained_by_another(gate: Gate, 
     )  # fmt: skip
     with pytest.raises(Refused), act(gate.shop.actor("avery"), clock) as current:
         sessions.explain(current, admitted.session, "again")
+
+
+def test_what_sshd_refused_is_recorded_for_its_person_or_for_nobody(gate: Gate) -> None:
+    gate.desk.denied(sessions.Denied.FORWARDING, gate.serial)
+    gate.desk.denied(sessions.Denied.FORWARDING, gate.serial)
+    gate.desk.denied(sessions.Denied.SUBSYSTEM, 0)
+    found = [entry for entry in evidence.entries(events=["act.refused"]) if entry.object.id == "gate.request"]
+    assert [(entry.actor_id, entry.ticket, entry.data["codes"]) for entry in found] == [
+        (gate.shop.people["sam"], gate.shop.ticket, ["gate.forwarding"]),
+        ("gate", None, ["gate.subsystem"]),
+    ]

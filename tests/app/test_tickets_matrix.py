@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from django.db import transaction
+from tests.activity_matrix import target_table
 from tests.cast import Member
 from tests.clock import StillClock
 from tests.monitoring_matrix import ground, plain_table, plan_table, section
@@ -332,6 +333,7 @@ def matrix(shop: Shop, tmp_path: Path) -> tuple[Table, Table, dict[str, dict[str
         for name, verb in ANYTIME.items()
     }
     plans = plan_table(watched, COLUMNS, allowed, aside)
+    anytime |= target_table(watched, COLUMNS, allowed, aside)
     return kept | emergency, plans, anytime | plain_table(watched, tmp_path, COLUMNS, allowed, aside)
 
 

@@ -3,15 +3,19 @@
 Whatever a strict place accepts is given to the real `ssh -G`, and comes out as exactly that name and nothing else.
 """
 
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.vars.manager import VariableManager
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quarterdeck.access.api import Destination, GateDoor, client_config, target_files
+from quarterdeck.access.api import Destination, GateDoor, ansible_inventory, client_config, target_files
 from quarterdeck.adapters.openssh_ca import new_private_key
 from quarterdeck.adapters.openssh_client import CredentialFiles, upstream_argv
 from quarterdeck.kernel.decision import Refused
@@ -109,6 +113,26 @@ def test_a_technicians_snippet_is_what_it_says(tmp_path_factory: pytest.TempPath
     assert "proxycommand" not in seen
     other = effective(["ssh", "-F", str(path), "elsewhere.example"])
     assert other["hostname"] == "elsewhere.example"
+
+
+@FEW
+@given(NAMES.map("".join), FOLDERS.map(lambda text: "/" + text))
+def test_an_inventory_is_these_hosts_and_this_configuration_to_ansible(
+    tmp_path_factory: pytest.TempPathFactory, name: str, folder: str
+) -> None:
+    try:
+        text = ansible_inventory("MT-2026-00001", [name, "db01"], folder=folder)
+    except ValueError:
+        return
+    path = tmp_path_factory.mktemp("inventory") / "inventory.ini"
+    path.write_text(text)
+    seen = InventoryManager(loader=DataLoader(), sources=[str(path)])
+    assert {str(host) for host in seen.get_hosts()} == {name, "db01"}
+    for host in seen.get_hosts():
+        given_ = VariableManager(loader=DataLoader(), inventory=seen).get_vars(host=host)
+        assert shlex.split(given_["ansible_ssh_common_args"]) == ["-F", f"{folder}/config"]
+        assert given_["ansible_connection"] == "ssh"
+        assert "ansible_user" not in given_
 
 
 @FEW

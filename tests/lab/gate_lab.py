@@ -5,6 +5,7 @@ authority, and writes what it decided to a journal. Run as a program it is the g
 """
 
 import base64
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -210,7 +211,7 @@ class BookDesk:
             principal=f"qd:{grant['account']}@{grant['asset']}",
             serial=serial,
             seconds=90,
-            options={b"source-address": b"127.0.0.1/32"},
+            options={b"source-address": self.books.read().get("sources", "127.0.0.1/32,::1/128").encode()},
         )
 
     def change_counter(self):
@@ -244,6 +245,9 @@ class BookDesk:
 
     def disconnected(self, sessions, at):
         self.books.note("disconnected", sessions=list(sessions))
+
+    def denied(self, what, serial):
+        self.books.note("denied", what=str(what), serial=serial)
 
     def orphans(self):
         return list(self.books.read()["running"])
@@ -281,19 +285,32 @@ def wait_for(condition, seconds=10.0, what="the condition"):
     raise AssertionError(f"{what() if callable(what) else what} did not hold within {seconds} s")
 
 
-def answers(port):
-    with socket.socket() as probe:
+def answers(port, host="127.0.0.1"):
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0 and probe.recv(4) == b"SSH-"
+        return probe.connect_ex((host, port)) == 0 and probe.recv(4) == b"SSH-"
+
+
+def has_ipv6():
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        return True
+    return False
+
+
+def at(host, port):
+    """Return address and port as OpenSSH writes them in lists and configurations."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class TargetSshd:
     """A target: an `sshd` that trusts the target authority and knows one principal."""
 
-    def __init__(self, folder, asset=ASSET, more="Subsystem sftp internal-sftp\n"):
+    def __init__(self, folder, asset=ASSET, more="Subsystem sftp internal-sftp\n", host="127.0.0.1", inside=()):
         self.folder = folder / f"target-{asset}"
         self.folder.mkdir()
         self.port = free_port()
+        self.host = host
         self.asset = asset
         self.account = pwd.getpwuid(os.geteuid()).pw_name
         new_key(self.folder / "host_key")
@@ -301,7 +318,7 @@ class TargetSshd:
         (self.folder / "principals").write_text(f"qd:{self.account}@{asset}\n")
         configuration = self.folder / "sshd_config"
         configuration.write_text(
-            f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.folder}/host_key\nPidFile none\nUsePAM no\n"
+            f"ListenAddress {at(host, self.port)}\nHostKey {self.folder}/host_key\nPidFile none\nUsePAM no\n"
             f"StrictModes no\nTrustedUserCAKeys {folder}/target_ca.pub\n"
             f"AuthorizedPrincipalsFile {self.folder}/principals\nAuthorizedKeysFile none\nPasswordAuthentication no\n"
             "KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nLogLevel VERBOSE\n"
@@ -310,9 +327,8 @@ class TargetSshd:
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         self._log = (self.folder / "log").open("wb")
-        self._process = subprocess.Popen(
-            ["/usr/sbin/sshd", "-D", "-e", "-f", str(configuration)], stderr=self._log, stdin=subprocess.DEVNULL
-        )
+        argv = [*inside, "/usr/sbin/sshd", "-D", "-e", "-f", str(configuration)]
+        self._process = subprocess.Popen(argv, stderr=self._log, stdin=subprocess.DEVNULL)
 
     def stop(self):
         self._process.terminate()
@@ -323,8 +339,9 @@ class TargetSshd:
 class GateLab:
     """Everything for one test: authorities, a target, the gate's process, grants, clients."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, host="127.0.0.1", target=None):
         self.folder = folder
+        self.host = host
         self.port = free_port()
         self.books = Books(folder)
         self.entry_ca = new_key(folder / "entry_ca")
@@ -336,10 +353,10 @@ class GateLab:
         self._serial = 100
         self.books.open()
         self.gate = None
-        self.target = TargetSshd(folder)
+        self.target = TargetSshd(folder, **(target or {"host": host}))
         try:
             self.start_gate()
-            wait_for(lambda: answers(self.target.port), what="the target's answer")
+            wait_for(lambda: answers(self.target.port, self.target.host), what="the target's answer")
         except AssertionError:
             self.stop()
             raise
@@ -347,15 +364,15 @@ class GateLab:
     def start_gate(self):
         self._gate_log = (self.folder / "gate.log").open("ab")
         self.gate = subprocess.Popen(
-            [sys.executable, "-P", __file__, str(self.folder), str(self.port)],
+            [sys.executable, "-P", __file__, str(self.folder), str(self.port), self.host],
             stderr=self._gate_log,
             stdin=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         )
-        wait_for(lambda: self.gate.poll() is not None or answers(self.port), what="the gate's answer")
+        wait_for(lambda: self.gate.poll() is not None or answers(self.port, self.host), what="the gate's answer")
         assert self.gate.poll() is None, self.gate_log()
         self.host_line = self.gate_folder.host_public_key.read_text().strip()
-        (self.folder / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {self.host_line}\n")
+        (self.folder / "known_hosts").write_text(f"[{self.host}]:{self.port} {self.host_line}\n")
 
     def gate_log(self):
         return (self.folder / "gate.log").read_text(errors="replace")
@@ -372,9 +389,14 @@ class GateLab:
         key = new_key(path)
         line = sign(authority or self.entry_ca, key.public_key(), principal=principal, serial=serial, seconds=seconds)
         path.with_name(path.name + "-cert.pub").write_text(line + "\n")
+        self.enter(serial, line, until=until, grace=grace, **changes)
+        return Ticketed(serial, path)
+
+    def enter(self, serial, line, *, until=3600.0, grace=0, **changes):
+        """Enter a certificate into the books as that of a grant."""
         row = {
             "asset": self.target.asset,
-            "address": "127.0.0.1",
+            "address": self.target.host,
             "port": self.target.port,
             "account": self.target.account,
             "host_identity": self.target.host_identity,
@@ -386,7 +408,6 @@ class GateLab:
         }
         with self.books.changing() as books:
             books["grants"][str(serial)] = row
-        return Ticketed(serial, path)
 
     def grant_without_books(self):
         """Return a certificate that no books were told about."""
@@ -405,7 +426,7 @@ class GateLab:
         """Write what `qd access` writes, for the clients that copy files; the host is called `target`."""
         path = self.folder / f"config{ticketed.serial}"
         path.write_text(
-            f"Host target\n HostName 127.0.0.1\n Port {self.port}\n User {self.gate_user}\n LogLevel ERROR\n"
+            f"Host target\n HostName {self.host}\n Port {self.port}\n User {self.gate_user}\n LogLevel ERROR\n"
             f" IdentityFile {ticketed.key}\n IdentitiesOnly yes\n IdentityAgent none\n BatchMode yes\n"
             f" UserKnownHostsFile {self.folder}/known_hosts\n StrictHostKeyChecking yes\n"
             + "".join(f" {line}\n" for line in lines)
@@ -416,7 +437,7 @@ class GateLab:
         argv = ["ssh", "-F", "none", "-o", f"UserKnownHostsFile={self.folder}/known_hosts"]
         argv += ["-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"]
         argv += ["-o", "IdentityAgent=none", "-i", str(ticketed.key), "-p", str(port or self.port)]
-        return [*argv, *options, "-l", self.gate_user, "--", "127.0.0.1", *arguments]
+        return [*argv, *options, "-l", self.gate_user, "--", self.host, *arguments]
 
     def run(self, ticketed, *arguments, timeout=30, **keywords):
         options = keywords.pop("options", ())
@@ -476,11 +497,11 @@ class Ticketed:
 
 
 @contextmanager
-def gate_lab():
+def gate_lab(host="127.0.0.1", target=None):
     folder = Path(tempfile.mkdtemp(prefix="qdlab-"))
     lab = None
     try:
-        lab = GateLab(folder)
+        lab = GateLab(folder, host, target)
         yield lab
     finally:
         if lab is not None:
@@ -492,7 +513,7 @@ def gate_lab():
 class Terminal:
     """A client under a pseudo-terminal of its own, typed at and looked at."""
 
-    def __init__(self, argv, columns=80, rows=24):
+    def __init__(self, argv, columns=80, rows=24, environment=os.environ):
         self.seen = b""
         self._from = 0
         self._status = None
@@ -500,7 +521,7 @@ class Terminal:
         if self.pid == 0:
             try:
                 fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-                os.execvpe(argv[0], argv, {**os.environ, "TERM": "xterm-256color"})  # noqa: S606
+                os.execvpe(argv[0], argv, {**environment, "TERM": "xterm-256color"})  # noqa: S606
             finally:
                 os._exit(127)
 
@@ -564,13 +585,13 @@ def terminal_refusal():
 needs_terminal = pytest.mark.skipif(bool(terminal_refusal()), reason=terminal_refusal() or "terminals work")
 
 
-def main(folder, port):
+def main(folder, port, host):
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     desk = BookDesk(folder)
     site = Site(
         folder=gate_folder(folder / "gate", login_user(GATE_USER), port),
         recordings=folder / "recordings",
-        listen="127.0.0.1",
+        listen=host,
         port=port,
         login=login_user(GATE_USER),
         entry_ca=(folder / "entry_ca.pub").read_text().strip(),
@@ -580,4 +601,4 @@ def main(folder, port):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

@@ -78,9 +78,19 @@ def prepared_files(lab: Lab, hostname: str = "web01", authority: CertificateAuth
 
 @contextmanager
 def running_sshd(
-    lab: Lab, files: dict[str, str], *, name: str = "target", more: str = "", options: tuple[str, ...] = ()
+    lab: Lab,
+    files: dict[str, str],
+    *,
+    name: str = "target",
+    more: str = "",
+    options: tuple[str, ...] = (),
+    inside: tuple[str, ...] = (),
+    to_syslog: bool = False,
 ) -> Iterator[RunningSshd]:
-    """Run sshd on these files; `more` stands after the drop-in, as an old configuration would."""
+    """Run sshd on these files; `more` stands after the drop-in, as an old configuration would.
+
+    `inside` are words before the command, such as those that enter a namespace; the log goes to a file or to syslog.
+    """
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     folder = lab.folder / name
@@ -101,7 +111,9 @@ def running_sshd(
     )
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [SSHD, "-D", "-e", "-f", str(config), *options], stdin=subprocess.DEVNULL, stderr=log
+            [*inside, SSHD, "-D", *([] if to_syslog else ["-e"]), "-f", str(config), *options],
+            stdin=subprocess.DEVNULL,
+            stderr=log,
         )
     identity = " ".join(key.with_suffix(".pub").read_text().split()[:2])
     try:

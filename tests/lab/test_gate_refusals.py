@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
-from tests.lab.gate_lab import free_port, gate_lab, new_key, sign
+from tests.lab.gate_lab import free_port, gate_lab, new_key, sign, wait_for
 
 from quarterdeck.entrypoints.gate.sshd import configuration, gate_folder, login_user
 from quarterdeck.kernel.decision import Refused
@@ -122,6 +122,54 @@ def test_stdio_forwarding_and_tunnel(lab):
     assert b"SSH-" not in result.stdout
     tunnel = lab.run(ticketed, "true", options=("-o", "ExitOnForwardFailure=yes", "-w", "any:any"))
     assert tunnel.returncode != 0 or b"administratively prohibited" in tunnel.stderr
+
+
+def told_by_the_log(lab, ticketed, what):
+    """Wait until the attempt of this person is in the books."""
+
+    def found():
+        return [one for one in lab.books.journal("denied") if (one["what"], one["serial"]) == (what, ticketed.serial)]
+
+    return wait_for(found, what="the record of the attempt")
+
+
+def test_what_sshd_refuses_is_said_and_reaches_the_books(lab):
+    wait_for(lambda: not connections(lab), what="the end of earlier connections")
+    ticketed = lab.grant()
+    forwarding = lab.run(ticketed, options=("-W", f"127.0.0.1:{lab.target.port}"))
+    assert b"administratively prohibited" in forwarding.stderr
+    told_by_the_log(lab, ticketed, "forwarding")
+    wait_for(lambda: not connections(lab), what="the end of the connection")
+    subsystem = lab.run(ticketed, "netconf", options=("-s",))
+    assert b"subsystem request failed" in subsystem.stderr
+    told_by_the_log(lab, ticketed, "subsystem")
+
+
+def test_an_attempt_while_others_are_connected_is_nobodys(lab):
+    other = lab.grant()
+    lab.start(other, "echo here; exec sleep 25", stdout=subprocess.PIPE).stdout.readline()
+    lab.run(lab.grant(), options=("-W", f"127.0.0.1:{lab.target.port}"))
+    wait_for(lambda: [one for one in lab.books.journal("denied") if not one["serial"]], what="the record")
+    lab.revoke(other)
+
+
+def test_what_the_client_is_told_where_the_log_is_silent(lab):
+    environment = {**os.environ, "DISPLAY": ":7"}
+    for option in ("-X", "-Y"):
+        told = lab.run(lab.grant(), "true", options=(option,), env=environment)
+        assert b"X11 forwarding request failed" in told.stderr
+    assert b"Tunnel forwarding failed" in lab.run(lab.grant(), "true", options=("-w", "any:any")).stderr
+    path = f"{lab.folder}/forwarded"
+    told = lab.run(lab.grant(), "true", options=("-R", f"{path}:127.0.0.1:1"))
+    assert b"remote port forwarding failed" in told.stderr
+    assert not os.path.exists(path)
+
+
+def connections(lab):
+    """Return the processes of connections that the gate's sshd has now."""
+    pattern = f"sshd.*{lab.gate_folder.configuration}"
+    listener = subprocess.run(["pgrep", "-of", pattern], capture_output=True, text=True, check=True).stdout.strip()
+    return Path(f"/proc/{listener}/task/{listener}/children").read_text().split()
 
 
 def test_agent_and_x11_do_not_arrive(lab):

@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -88,19 +89,24 @@ def test_reader_that_leaves_early_ends_the_writer(lab):
     assert result.stdout == b"y\ny\n"
 
 
-def test_fifty_multiplexed_channels_keep_their_exit_status(lab):
+@pytest.mark.slow
+def test_two_hundred_multiplexed_channels_keep_their_exit_status(lab):
     ticketed = lab.grant()
     control = lab.folder / "mux"
     options = ("-o", "ControlMaster=auto", "-o", f"ControlPath={control}", "-o", "ControlPersist=30")
     before = len(lab.books.journal("began"))
-    wrong = []
-    for number in range(50):
-        result = lab.run(ticketed, f"cat; exit {number}", input=b"x" * number, options=options)
-        if (result.returncode, result.stdout) != (number, b"x" * number):
-            wrong.append((number, result))
-    assert wrong == []
-    assert len(lab.books.journal("began")) == before + 50
-    sessions = {entry["session"] for entry in lab.books.journal("began")[-50:]}
+    assert lab.run(ticketed, "true", options=options).returncode == 0
+
+    def wrong(number):
+        status = number % 255  # 255 is ssh's own
+        result = lab.run(ticketed, f"cat; exit {status}", input=b"x" * number, options=options)
+        return None if (result.returncode, result.stdout) == (status, b"x" * number) else (number, result)
+
+    # A gate that forwards the target's EOF before the exit status loses one in six (gate.md defect 1).
+    with ThreadPoolExecutor(4) as pool:
+        assert [found for found in pool.map(wrong, range(200)) if found] == []
+    assert len(lab.books.journal("began")) == before + 201
+    sessions = {entry["session"] for entry in lab.books.journal("began")[-201:]}
     lab.run(ticketed, options=("-o", f"ControlPath={control}", "-O", "exit"))
 
     def all_disconnected():

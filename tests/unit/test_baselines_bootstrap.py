@@ -51,10 +51,6 @@ def test_too_many_folders_are_refused_before_ssh_would_cut_the_command():
         _command(b"pass", "manifest", *[f"/srv/{'x' * 200}{number}" for number in range(100)])
 
 
-def test_root_is_asked_without_a_password_prompt():
-    assert bootstrap_command("0" * 64, 5, ["posture"], sudo=True).startswith("sudo -n -- python3 -I -S -c ")
-
-
 def test_the_collector_is_one_file_of_python_3_6_without_imports_of_ours():
     tree = ast.parse(collector_bytes(), feature_version=(3, 6))
     imported = {
@@ -63,9 +59,11 @@ def test_the_collector_is_one_file_of_python_3_6_without_imports_of_ours():
     assert "quarterdeck" not in imported
     assert imported <= {
         "base64",
+        "calendar",
         "collections",
         "errno",
         "fcntl",
+        "gzip",
         "hashlib",
         "json",
         "os",

@@ -9,7 +9,7 @@ import pytest
 
 from quarterdeck.entrypoints.api.allowance_schemas import AllowanceIn
 from quarterdeck.entrypoints.api.ticket_schemas import PlaceIn, RequestIn
-from quarterdeck.entrypoints.cli import access_verbs, token_file
+from quarterdeck.entrypoints.cli import access_folder, access_verbs, token_file
 from quarterdeck.entrypoints.cli.server import Failed
 from quarterdeck.entrypoints.cli.ticket_file import ALLOWANCE_KEYS, KEYS, PLACE_KEYS, example, read_ticket
 from quarterdeck.entrypoints.cli.ticket_page import notice_warning
@@ -121,29 +121,39 @@ def test_a_file_that_is_no_toml_is_a_sentence(tmp_path, content):
 
 
 def told(name="MT-2026-00001-web01-cert.pub"):
-    asset = {"hostname": "web01", "file_name": name, "certificate": "ecdsa-sha2-nistp256-cert-v01@openssh.com AAAA"}
-    return {"assets": [asset], "known_hosts_line": "gate ssh-ed25519 AAAA", "ssh_config": "Host web01\n"}
+    asset = {"hostname": "web01", "file_name": name, "certificate": "ecdsa-sha2-nistp256-cert-v01@openssh.com AAAA",
+             "valid_until": "2026-11-23T23:00:00Z"}  # fmt: skip
+    return {
+        "assets": [asset],
+        "known_hosts_line": "gate ssh-ed25519 AAAA",
+        "ssh_config": "Host web01\n",
+        "ansible_inventory": "[quarterdeck]\nweb01\n",
+    }
 
 
 def test_ssh_material_is_its_owners_alone():
-    folder = access_verbs.ticket_folder("MT-2026-00001")
-    config = access_verbs.write(folder, told())
+    folder = access_folder.ticket_folder("MT-2026-00001")
+    config = access_folder.write(folder, told())
     assert config.read_text() == "Host web01\n"
-    assert {path.name for path in folder.iterdir()} == {"MT-2026-00001-web01-cert.pub", "known_hosts", "config"}
+    assert {path.name for path in folder.iterdir()} == {
+        "MT-2026-00001-web01-cert.pub", "known_hosts", "config", "inventory.ini", "access.json"
+    }  # fmt: skip
     assert {mode(path) for path in folder.iterdir()} == {0o600}
     assert mode(folder) == 0o700
 
 
-@pytest.mark.parametrize("name", ["../../.ssh/authorized_keys", "/etc/passwd", "", ".", "a b", "-x"])
+@pytest.mark.parametrize(
+    "name", ["../../.ssh/authorized_keys", "/etc/passwd", "", ".", "a b", "-x", "config", "id.pub"]
+)
 def test_a_server_cannot_name_a_file_elsewhere(name):
     with pytest.raises(Failed, match="nothing was written"):
-        access_verbs.write(access_verbs.ticket_folder("MT-2026-00001"), told(name))
+        access_folder.write(access_folder.ticket_folder("MT-2026-00001"), told(name))
 
 
 @pytest.mark.parametrize("number", ["", "MT-2026-1", "../x", "MT-2026-00001/..", "MT-2026-00001\n"])
 def test_a_malformed_number_names_no_folder(number):
     with pytest.raises(Failed, match="no ticket number"):
-        access_verbs.ticket_folder(number)
+        access_folder.ticket_folder(number)
 
 
 def test_the_include_line_is_added_once_on_top(home):

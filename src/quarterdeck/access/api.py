@@ -18,7 +18,30 @@ from quarterdeck.access.certificates import (
     read_host_certificate,
     read_public_key,
 )
-from quarterdeck.access.client_config import DEFAULT_FOLDER, GateDoor, certificate_file_name, client_config
+from quarterdeck.access.client_config import (
+    DEFAULT_FOLDER,
+    GateDoor,
+    ansible_inventory,
+    certificate_file_name,
+    client_config,
+    may_name_paths,
+)
+from quarterdeck.access.elevating import check_rule, is_due_again, record_rule, rules_are_over, sudo_rules
+from quarterdeck.access.elevation import (
+    HELPER,
+    RuleFailed,
+    RuleSeen,
+    SignedOrder,
+    SudoRule,
+    may_order,
+    order_bytes,
+    order_command,
+    rule_name,
+    rule_seen,
+)
+from quarterdeck.access.elevation import NAMESPACE as ELEVATION_NAMESPACE
+from quarterdeck.access.elevation import installed_helper_sha256 as helper_sha256
+from quarterdeck.access.elevation import sudo_setup_script as sudo_setup_script
 from quarterdeck.access.granting import (
     begin_epoch,
     bind_certificate,
@@ -57,7 +80,7 @@ from quarterdeck.access.plan_reading import (
 )
 from quarterdeck.access.plan_rules import PLAN_TRANSITIONS
 from quarterdeck.access.plans import ENDING_ROLES, decide_plan, end_plan, expire_plan, propose_plan, void_plan
-from quarterdeck.access.ports import EntrySigner, Stranger
+from quarterdeck.access.ports import ElevationChannel, EntrySigner, Stranger
 from quarterdeck.access.reading import (
     check_epoch,
     check_row,
@@ -105,15 +128,19 @@ from quarterdeck.access.terms import (
     PlanState,
     PlanView,
     Purpose,
+    RuleState,
+    SudoRuleView,
 )
 
 __all__ = [
     "BACKUPS",
     "DEFAULT_FOLDER",
     "DROP_IN",
+    "ELEVATION_NAMESPACE",
     "ENDING_ROLES",
     "FOLDER",
     "GRANT_EVENTS",
+    "HELPER",
     "HOST_CERTIFICATE",
     "LONGEST_CADENCE_HOURS",
     "LONGEST_GRANT",
@@ -127,6 +154,7 @@ __all__ = [
     "Admissible",
     "CertificateFields",
     "Destination",
+    "ElevationChannel",
     "EntrySigner",
     "Expected",
     "GateDoor",
@@ -144,12 +172,19 @@ __all__ = [
     "PublicKey",
     "Purpose",
     "Revoked",
+    "RuleFailed",
+    "RuleSeen",
+    "RuleState",
     "Server",
+    "SignedOrder",
     "Stranger",
+    "SudoRule",
+    "SudoRuleView",
     "VerifiedKeys",
     "accepted_certificates",
     "admit",
     "ansible_files",
+    "ansible_inventory",
     "begin_epoch",
     "bind_certificate",
     "bind_certificate_line",
@@ -163,6 +198,7 @@ __all__ = [
     "check_host_certificate",
     "check_plan",
     "check_row",
+    "check_rule",
     "client_config",
     "create_grant",
     "create_monitor_grant",
@@ -182,17 +218,23 @@ __all__ = [
     "grant_for_certificate",
     "grant_of_serial",
     "grants",
+    "helper_sha256",
     "host_certificate",
     "host_certificates",
+    "is_due_again",
     "is_for_a_person",
     "is_genuine_and_standing",
     "key_is_theirs",
     "may_connect_to",
     "may_measure_with",
     "may_monitor",
+    "may_name_paths",
+    "may_order",
     "may_sign_host",
     "may_use",
     "names_a_ticket",
+    "order_bytes",
+    "order_command",
     "order_host_certificate",
     "parse_effective",
     "plan",
@@ -204,11 +246,17 @@ __all__ = [
     "read_certificate",
     "read_host_certificate",
     "read_public_key",
+    "record_rule",
     "record_serial",
     "reload_by",
     "revocation_list",
     "revoke",
     "revoke_for",
+    "rule_name",
+    "rule_seen",
+    "rules_are_over",
+    "sudo_rules",
+    "sudo_setup_script",
     "target_files",
     "target_principal",
     "target_script",

@@ -1,4 +1,4 @@
-"""What a technician's ssh needs to reach assets through the gate: the configuration snippet and the pinned gate key.
+"""What a technician's ssh and Ansible need to reach assets through the gate: configuration, inventory, pinned gate key.
 
 Pure text with strict names; nothing that a person typed stands in it (attacks.md row 12).
 """
@@ -46,6 +46,16 @@ def may_name_gate(host: str, port: int, user: str, host_key: str) -> Decision:
     )
 
 
+def may_name_paths(*paths: str) -> Decision:
+    """Return whether these paths of a technician's machine may stand in a configuration."""
+    return require_that(
+        all(_FOLDER.fullmatch(path) for path in paths),
+        "access.bad_path",
+        "The folder or the key's file has a name that can't stand in an ssh configuration.",
+        "Use a path of plain letters, digits, dots, dashes and spaces; XDG_CONFIG_HOME moves the folder of `qd`.",
+    )
+
+
 def certificate_file_name(ticket: str, hostname: str) -> str:
     """Return the file name of the certificate for one asset of one ticket; Refused for a bad name."""
     all_of(
@@ -87,3 +97,24 @@ Host {hostname}
     ForwardX11 no
 """)
     return "".join(parts)
+
+
+def ansible_inventory(ticket: str, hostnames: Sequence[str], *, folder: str) -> str:
+    """Return an Ansible inventory that reaches the assets through the configuration in `folder`; it must be absolute.
+
+    No `ansible_user` stands in it: Ansible expands `~NAME` on the target, where nobody has the gate's login name, and
+    copies into a literal folder of that name (gate.md defect 6). The login name is in the ssh configuration.
+    """
+    if _FOLDER.fullmatch(folder) is None or not folder.startswith("/"):
+        raise ValueError(f"this path cannot stand in an inventory: {folder!r}")
+    if not is_ticket_number(ticket) or not all(is_hostname(name) for name in hostnames):
+        raise ValueError("an inventory names a ticket and host names")
+    hosts = "".join(f"{name}\n" for name in hostnames)
+    return f"""# {ticket}: made by `qd access`; leave ansible_user unset.
+# ansible -i {folder}/inventory.ini all -m ping
+[quarterdeck]
+{hosts}
+[quarterdeck:vars]
+ansible_connection=ssh
+ansible_ssh_common_args=-F "{folder}/config"
+"""

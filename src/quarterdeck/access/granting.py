@@ -62,7 +62,7 @@ def create_grant(
         fingerprint=key.fingerprint,
         valid_from=valid_from,
         valid_until=valid_until,
-        window_until=seen.window.until,
+        window_until=max(seen.window.until, valid_until) if purpose is Purpose.MEASURE else seen.window.until,
         epoch=current_epoch(),
         collector_sha256=collector_sha256,
         mfa_at=act.actor.mfa_at if purpose is Purpose.WORK else None,

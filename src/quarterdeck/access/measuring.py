@@ -11,7 +11,7 @@ from quarterdeck.access.places import Destination
 from quarterdeck.kernel.decision import Decision, refuse, require_that
 from quarterdeck.kernel.names import is_account, is_hostname
 
-MODES = ("manifest", "posture", "checks")
+MODES = ("manifest", "posture", "checks", "logs")
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]{0,63}", re.ASCII)
 _MOST_ARGUMENTS = 200
 
@@ -21,10 +21,11 @@ def may_measure_with(arguments: Sequence[str], destination: Destination, watched
     if not arguments or arguments[0] not in MODES or len(arguments) > _MOST_ARGUMENTS:
         return refuse(
             "measure.unknown_mode",
-            "The collector's modes are manifest, posture and checks.",
+            "The collector's modes are manifest, posture, checks and logs.",
             "Start the measurement from the ticket.",
         )
-    allowed = {"manifest": _is_root, "posture": _is_moment, "checks": _is_question}[arguments[0]]
+    kinds = {"manifest": _is_root, "posture": _is_moment, "checks": _is_question, "logs": _is_log_question}
+    allowed = kinds[arguments[0]]
     odd = [argument for argument in arguments[1:] if not allowed(argument, destination, watched_roots)]
     return require_that(
         not odd,
@@ -42,6 +43,12 @@ def _is_root(argument: str, destination: Destination, watched_roots: Sequence[st
 def _is_moment(argument: str, destination: Destination, watched_roots: Sequence[str]) -> bool:
     del destination, watched_roots
     return re.fullmatch(r"since=[0-9]{1,11}", argument, re.ASCII) is not None
+
+
+def _is_log_question(argument: str, destination: Destination, watched_roots: Sequence[str]) -> bool:
+    if argument.startswith("since="):
+        return _is_moment(argument, destination, watched_roots)
+    return argument == f"account={destination.account}"
 
 
 def _is_question(argument: str, destination: Destination, watched_roots: Sequence[str]) -> bool:

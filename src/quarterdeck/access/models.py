@@ -9,6 +9,7 @@ from quarterdeck.access.terms import (
     GrantState,
     PlanState,
     Purpose,
+    RuleState,
 )
 from quarterdeck.tickets.terms import ApprovalRole, Verdict
 
@@ -122,6 +123,35 @@ class AccessGrant(models.Model):
                 condition=Q(state=GrantState.ACTIVE.value, ended_at__isnull=True, end_reason="")
                 | ~Q(state=GrantState.ACTIVE.value) & Q(ended_at__isnull=False) & ~Q(end_reason=""),
                 name="grant_end_with_reason",
+            ),
+        ]
+
+
+class SudoRuleRow(models.Model):
+    """The sudo rule of one ticket on one asset: the newest that is known of it; never deleted."""
+
+    ticket = models.ForeignKey("tickets.MaintenanceTicket", on_delete=models.PROTECT, related_name="+")
+    asset = models.CharField(max_length=32)
+    connection = models.CharField(max_length=32)
+    account = models.CharField(max_length=32)
+    state = models.CharField(max_length=9)
+    until = models.DateTimeField(null=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    standing = models.JSONField(default=list)
+    others = models.JSONField(default=list)
+    said = models.TextField(blank=True)
+    tries = models.PositiveIntegerField(default=0)
+    tried_at = models.DateTimeField()
+    entry = models.CharField(max_length=64)
+
+    class Meta:
+        db_table = "access_sudorule"
+        constraints = [
+            models.UniqueConstraint(fields=["ticket", "asset"], name="one_sudo_rule_per_ticket_and_asset"),
+            models.CheckConstraint(condition=Q(state__in=[s.value for s in RuleState]), name="sudo_rule_state_known"),
+            models.CheckConstraint(
+                condition=~Q(state=RuleState.PLACED.value) | Q(until__isnull=False) & ~Q(sha256=""),
+                name="sudo_rule_placed_until",
             ),
         ]
 

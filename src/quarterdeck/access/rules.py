@@ -52,9 +52,14 @@ def may_measure(actor: Actor, purpose: Purpose, collector_sha256: str) -> Decisi
 
 
 def has_allowed_span(purpose: Purpose, valid_from: datetime, valid_until: datetime, window: Window) -> Decision:
-    """A grant lies inside its window, starts before it ends and is at most twelve hours long (measuring: one)."""
+    """A grant lies inside its window, starts before it ends and is at most twelve hours long (measuring: one).
+
+    Our own measuring for a ticket is bound by the ticket's state instead: what was left behind is looked for after the
+    window has ended, too, and a sudo rule is taken away then.
+    """
     longest = LONGEST_GRANT if purpose is Purpose.WORK else LONGEST_MEASUREMENT
-    in_window = valid_until <= window.until and (purpose is not Purpose.WORK or window.from_ <= valid_from)
+    ends_inside = valid_until <= window.until or purpose is Purpose.MEASURE
+    in_window = ends_inside and (purpose is not Purpose.WORK or window.from_ <= valid_from)
     return all_of(
         (
             require_that(

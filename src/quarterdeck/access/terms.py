@@ -52,6 +52,39 @@ class PlanState(StrEnum):
     VOID = "void"
 
 
+class RuleState(StrEnum):
+    """A sudo rule on a target: placed, not placed, withdrawn (read back), or left because withdrawing failed."""
+
+    PLACED = "placed"
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class SudoRuleView:
+    """A ticket's sudo rule on one asset; `standing` are rules without an end that sudo lists, `said` why it failed."""
+
+    ticket: str
+    asset: str
+    connection: str
+    account: str
+    state: RuleState
+    until: datetime | None
+    sha256: str
+    standing: tuple[str, ...]
+    others: tuple[str, ...]
+    said: str
+    tries: int
+    tried_at: datetime
+    entry: str
+
+    @property
+    def may_be_there(self) -> bool:
+        """True while nobody has read back that it is gone."""
+        return self.state in (RuleState.PLACED, RuleState.LEFT)
+
+
 @dataclass(frozen=True, slots=True)
 class PlanFields:
     """What a monitoring plan says: the place, the collector, how often and how long, and why."""

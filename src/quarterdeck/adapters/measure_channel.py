@@ -23,7 +23,7 @@ from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Refused
 
-_GRANT_TIME = timedelta(minutes=30)
+GRANT_TIME = timedelta(minutes=30)
 _LAST_WORDS = 600
 
 
@@ -37,11 +37,10 @@ class MeasureSigner(Protocol):
         """Return the same for a grant under a monitoring plan."""
 
 
-class _CollectorOverSsh:
-    """What both channels share: give, sign, bind, connect, run, end."""
+class CollectorOverSsh:
+    """What all channels share: give, sign, bind, connect, run, end."""
 
-    def __init__(self, signer: MeasureSigner, *, actor: Actor, clock: Clock, timeout: float = 1500.0) -> None:
-        self._signer = signer
+    def __init__(self, *, actor: Actor, clock: Clock, timeout: float) -> None:
         self._actor = actor
         self._clock = clock
         self._timeout = timeout
@@ -109,7 +108,15 @@ class _CollectorOverSsh:
                 process.communicate()
 
 
-class SshMeasureChannel(_CollectorOverSsh):
+class _MeasuringOverSsh(CollectorOverSsh):
+    """A channel that runs the collector: with the signer that measures."""
+
+    def __init__(self, signer: MeasureSigner, *, actor: Actor, clock: Clock, timeout: float = 1500.0) -> None:
+        super().__init__(actor=actor, clock=clock, timeout=timeout)
+        self._signer = signer
+
+
+class SshMeasureChannel(_MeasuringOverSsh):
     """Fulfils the port `MeasureChannel` of baselines over OpenSSH: measurements of a ticket."""
 
     def run(
@@ -127,21 +134,21 @@ class SshMeasureChannel(_CollectorOverSsh):
                 purpose=access.Purpose.MEASURE,
                 public_key=public,
                 valid_from=giving.at,
-                valid_until=giving.at + _GRANT_TIME,
+                valid_until=giving.at + GRANT_TIME,
                 collector_sha256=collector_sha256(),
             )
 
         return self._collecting(give, self._signer.measure, arguments, stdin)
 
 
-class SshMonitorChannel(_CollectorOverSsh):
+class SshMonitorChannel(_MeasuringOverSsh):
     """Fulfils the port `MonitorChannel` of baselines over OpenSSH: measurements under a monitoring plan."""
 
     def run(self, *, plan: str, arguments: Sequence[str], stdin: bytes) -> AbstractContextManager[BinaryIO]:
         """Do the same where the plan says; asset, connection and collector are the plan's."""
 
         def give(giving: Act, public: str) -> access.GrantView:
-            return access.create_monitor_grant(giving, plan, public_key=public, lasting=_GRANT_TIME)
+            return access.create_monitor_grant(giving, plan, public_key=public, lasting=GRANT_TIME)
 
         return self._collecting(give, self._signer.monitor, arguments, stdin)
 

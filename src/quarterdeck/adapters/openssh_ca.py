@@ -164,9 +164,13 @@ class CertificateAuthority:
 
     def sealed(self, body: bytes, kind: str) -> Minted:
         """Return this certificate body with our signature; `kind` is the type of the certified key."""
-        r, s = decode_dss_signature(self._key.sign(body, ec.ECDSA(hashes.SHA256())))
-        line = certificate_line(body, _string(_KIND) + _string(_mpint(r) + _mpint(s)), kind)
+        line = certificate_line(body, self.signature(body), kind)
         return Minted(line, certificate_blob(line))
+
+    def signature(self, body: bytes) -> bytes:
+        """Return the signature of these bytes as OpenSSH writes it: type and two numbers."""
+        r, s = decode_dss_signature(self._key.sign(body, ec.ECDSA(hashes.SHA256())))
+        return _string(_KIND) + _string(_mpint(r) + _mpint(s))
 
 
 def signed_by(blob: bytes, authority_line: str) -> bool:

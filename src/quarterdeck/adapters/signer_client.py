@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from quarterdeck.access import api as access
+from quarterdeck.kernel.clock import parse_rfc3339
 from quarterdeck.kernel.decision import Decision, Reason, Refused, refuse
 
 _LONGEST_ANSWER = 4 * 1024 * 1024
@@ -50,6 +52,15 @@ class SignerClient:
         if not isinstance(found, dict):
             raise Refused(_GONE)
         return base64.b64decode(str(found.get("list", ""))), tuple(int(one) for one in found.get("serials", ()))
+
+    def elevate(self, grant: str, public_key: str, action: str) -> access.SignedOrder:
+        """Return the certificate whose only command places (`allow`) or takes away (`withdraw`) the ticket's rule."""
+        answer = self._ask({"op": "elevate", "grant": grant, "public_key": public_key, "action": action})
+        texts = {name: answer.get(name) for name in ("certificate", "until", "rule")}
+        if not all(isinstance(text, str) for text in texts.values()):
+            raise Refused(_GONE)
+        until = parse_rfc3339(str(texts["until"]))
+        return access.SignedOrder(str(texts["certificate"]), until, str(texts["rule"]))
 
     def status(self) -> dict[str, object]:
         """Return both authorities' public keys, the entry principal, how many were signed and whether it is ready."""

@@ -40,7 +40,7 @@ class Population(StrEnum):
 
 
 # Roles of artifacts that show what a person saw and typed: they leave only with consent where CUI may be on them.
-CONSENT_ROLES = frozenset({"recording", "transcript", "session_log"})
+CONSENT_ROLES = frozenset({"recording", "transcript", "session_log", "commands", "target-log"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Public verbs and reads of baselines: the only module of this app that others import."""
 
-from quarterdeck.baselines.bootstrap import bootstrap_command, collector_bytes, collector_sha256
+from quarterdeck.baselines.bootstrap import bootstrap_command, check_call, collector_bytes, collector_sha256
 from quarterdeck.baselines.comparing import compare_baselines as compare
 from quarterdeck.baselines.diff import ChangeKind, NotComparable
 from quarterdeck.baselines.findings import check_findings, finding, findings, settle_finding, tickets_in_between
@@ -36,7 +36,7 @@ __all__ = [
     "BadOutput", "BaselineView", "ChangeKind", "Comparison", "Disposition", "DriftClass", "DriftItemView", "DriftView",
     "Header", "ManifestError", "MeasureChannel", "MeasureFailed", "Measurement", "MonitorChannel", "Monitored",
     "NotComparable", "Phase", "Received", "RunOutcome", "RunView", "Severity", "baselines", "bootstrap_command",
-    "check_findings", "check_reason", "check_scope", "collector_bytes", "collector_sha256", "compare",
+    "check_call", "check_findings", "check_reason", "check_scope", "collector_bytes", "collector_sha256", "compare",
     "compare_monitored", "display_path", "dispose", "drift", "drift_item", "export_mtree", "export_sha256sums",
     "finding", "findings", "is_monitoring_late", "measured_after", "monitoring_due_at", "newest", "receive",
     "record_baseline", "record_comparison", "record_failure", "record_monitor_failure", "record_monitored", "reference",

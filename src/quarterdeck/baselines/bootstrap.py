@@ -24,7 +24,7 @@ _LONGEST_COLLECTOR = 1 << 20
 _LONGEST_COMMAND = 16_000
 
 
-_PARTS = ("frames", "files", "walk", "posture", "checks", "main")
+_PARTS = ("frames", "files", "walk", "posture", "checks", "logs", "main")
 _IMPORT_OF_A_PART = re.compile(rb"^from quarterdeck\.baselines\.target\.\w+ import [\w, ]+\n", re.MULTILINE)
 
 
@@ -41,11 +41,22 @@ def collector_sha256() -> str:
     return hashlib.sha256(collector_bytes()).hexdigest()
 
 
-def bootstrap_command(sha256: str, size: int, arguments: Sequence[str], *, sudo: bool = False) -> str:
+def bootstrap_command(sha256: str, size: int, arguments: Sequence[str]) -> str:
     """Return the shell command that reads `size` bytes of collector, checks `sha256` and runs it with `arguments`.
 
-    With `sudo` the command asks for root without a password prompt. Raises ValueError for a hash, size or argument
-    outside the strict grammar: no argument may start with a dash or hold a space, quote or shell character.
+    Raises ValueError as `check_call` does.
+    """
+    check_call(sha256, size, arguments)
+    command = shlex.join(["python3", "-I", "-S", "-c", _PROGRAM.format(size=size, sha256=sha256), *arguments])
+    if len(command) > _LONGEST_COMMAND:
+        raise ValueError("too many watched roots for one measurement: watch fewer, higher folders")
+    return command
+
+
+def check_call(sha256: str, size: int, arguments: Sequence[str]) -> None:
+    """Raise ValueError for a hash, size or argument of a collector outside the strict grammar.
+
+    No argument may start with a dash or hold a space, quote or shell character.
     """
     if _SHA256.fullmatch(sha256) is None:
         raise ValueError("a collector is named by 64 lower-case hex digits")
@@ -54,8 +65,3 @@ def bootstrap_command(sha256: str, size: int, arguments: Sequence[str], *, sudo:
     for argument in arguments:
         if _ARGUMENT.fullmatch(argument) is None or (argument.startswith("/") and not is_watched_root(argument)):
             raise ValueError(f"not allowed as an argument of the collector: {argument!r}")
-    words = ["python3", "-I", "-S", "-c", _PROGRAM.format(size=size, sha256=sha256), *arguments]
-    command = shlex.join(["sudo", "-n", "--", *words] if sudo else words)
-    if len(command) > _LONGEST_COMMAND:
-        raise ValueError("too many watched roots for one measurement: watch fewer, higher folders")
-    return command

@@ -1,5 +1,6 @@
 """Maintenance sessions of every kind: begun, ended, written down, explained. The only module others import."""
 
+from quarterdeck.sessions.completeness import lacks
 from quarterdeck.sessions.keeping import begin, disconnect, end, explain, record_manual
 from quarterdeck.sessions.ports import AdmissionDesk, HeadKeeper, TargetSigner
 from quarterdeck.sessions.reading import (
@@ -26,6 +27,7 @@ from quarterdeck.sessions.telling import (
 from quarterdeck.sessions.terms import (
     Admitted,
     Change,
+    Denied,
     Direction,
     Ending,
     EndReason,
@@ -53,6 +55,7 @@ __all__ = [
     "AdmissionDesk",
     "Admitted",
     "Change",
+    "Denied",
     "Direction",
     "EndReason",
     "Ending",
@@ -86,6 +89,7 @@ __all__ = [
     "explain",
     "file_lines",
     "files_in",
+    "lacks",
     "let_out",
     "may_begin",
     "record_manual",

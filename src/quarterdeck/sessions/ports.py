@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from quarterdeck.kernel.decision import Decision
-from quarterdeck.sessions.terms import Admitted, Ending, Presented, Standing
+from quarterdeck.sessions.terms import Admitted, Denied, Ending, Presented, Standing
 
 
 class AdmissionDesk(Protocol):
@@ -34,6 +34,9 @@ class AdmissionDesk(Protocol):
 
     def disconnected(self, sessions: Sequence[str], at: datetime) -> None:
         """Record that the network connection of ended sessions is gone."""
+
+    def denied(self, what: Denied, serial: int) -> None:
+        """Record what `sshd` refused to the holder of this entry certificate; 0 when nobody can tell who asked."""
 
     def orphans(self) -> Sequence[str]:
         """Return gate sessions that are still running in the books."""

@@ -54,6 +54,14 @@ class Work(StrEnum):
     TRANSFER = "transfer"
 
 
+class Denied(StrEnum):
+    """What the gate's `sshd` refused inside a connection."""
+
+    FORWARDING = "forwarding"
+    SUBSYSTEM = "subsystem"
+    CHANNELS = "channels"
+
+
 class EndReason(StrEnum):
     """Why a session ended."""
 

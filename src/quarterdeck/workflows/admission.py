@@ -19,7 +19,7 @@ from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Decision, Refused, refuse
 from quarterdeck.personnel import api as personnel
 from quarterdeck.sessions import api as sessions
-from quarterdeck.sessions.api import Admitted, Ending, EndReason, Presented, SessionState, Standing
+from quarterdeck.sessions.api import Admitted, Denied, Ending, EndReason, Presented, SessionState, Standing
 from quarterdeck.sessions.ports import TargetSigner
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import State
@@ -30,6 +30,13 @@ _STRANGER = refuse(
     "The gate issued no such certificate, or it was replaced.",
     "Take access again: qd access and the ticket's number.",
 )
+_DENIED = {
+    Denied.FORWARDING: refuse(
+        "gate.forwarding", "The gate forwards no ports and no tunnels.", "Work on the target through a session."
+    ),
+    Denied.SUBSYSTEM: refuse("gate.subsystem", "The gate has no such subsystem, only sftp.", "Use sftp, or a command."),
+    Denied.CHANNELS: refuse("gate.channels", "One connection has at most 32 channels.", "Open another connection."),
+}
 _MAY_STAY = frozenset({State.OPEN, State.VERIFYING})
 
 
@@ -95,9 +102,9 @@ class GateDesk:
             handles_cui=inventory.asset(grant.asset).handles_cui,
         )
 
-    def _note(self, actor: Actor, decision: Decision, ticket: str | None) -> None:
+    def _note(self, actor: Actor, decision: Decision, ticket: str | None, rule: str = "gate.admit") -> None:
         if "clock.behind" not in decision.codes:
-            evidence.record_refusal(actor, self.clock, decision, rule="gate.admit", ticket=ticket)
+            evidence.record_refusal(actor, self.clock, decision, rule=rule, ticket=ticket)
 
     def recheck(self, session: str) -> Decision:
         """Ask the same questions again, after the dial and before the first byte; nothing is written."""
@@ -186,6 +193,12 @@ class GateDesk:
         """Record that the network connections of ended sessions are proven gone."""
         with act(GATE, self.clock) as current:
             sessions.disconnect(current, sessions_, at)
+
+    def denied(self, what: Denied, serial: int) -> None:
+        """Record what `sshd` refused inside a connection; serial 0 when nobody can tell who asked."""
+        grant = access.grant_of_serial(serial)
+        actor = GATE if grant is None else Actor(grant.person, ActorKind.PERSON, "certificate")
+        self._note(actor, _DENIED[what], None if grant is None else grant.ticket, rule="gate.request")
 
     def orphans(self) -> Sequence[str]:
         """Return gate sessions that the books hold for running."""

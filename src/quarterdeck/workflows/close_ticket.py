@@ -15,7 +15,9 @@ from quarterdeck.sessions import api as sessions
 from quarterdeck.sessions.api import SessionKind, SessionState, SessionView
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Method, State, TicketView
+from quarterdeck.workflows.keep_elevation import withdraw_rules
 from quarterdeck.workflows.prepare_ticket import Instruments, Prepared, Progress
+from quarterdeck.workflows.read_target_logs import read_for_ticket
 from quarterdeck.workflows.refusals import refusals_recorded
 from quarterdeck.workflows.run_checks import check_after
 from quarterdeck.workflows.take_baseline import take_baseline
@@ -56,7 +58,10 @@ def verify_ticket(
     conclude_sessions(actor, clock, number)
     if view.content.method is not Method.SSH:
         return Prepared(())
-    remarks: list[str] = []
+    if not progress("Logs of the targets"):
+        return Prepared((), cancelled=True)
+    remarks = read_for_ticket(actor, clock, number, instruments.channel, instruments.gate.authority)
+    remarks += withdraw_rules(actor, clock, number, instruments.elevation)
     if not progress("Baseline after"):
         return Prepared((), cancelled=True)
     remarks += take_baseline(
@@ -152,6 +157,7 @@ def close(actor: Actor, clock: Clock, number: str, *, summary: str, rolled_back:
             may_contain_cui=any(inventory.asset(named.asset_id).handles_cui for named in tickets.ticket(number).assets),
         )
         with act(actor, clock) as current:
+            access.rules_are_over(number, current.at).require()
             tickets.close(current, number, rolled_back=rolled_back, summary=stored)
     return tickets.ticket(number)
 

@@ -43,6 +43,7 @@ class Instruments:
     gate: GateView
     backups: Mapping[Product, BackupProduct]
     recorder: Recorder
+    elevation: access.ElevationChannel | None = None
 
 
 @dataclass(frozen=True, slots=True)

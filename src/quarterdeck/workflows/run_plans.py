@@ -15,10 +15,15 @@ from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Decision, Refused
 from quarterdeck.workflows.measure_place import CANNOT_MEASURE, measure_place, store_comparison
+from quarterdeck.workflows.read_target_logs import read_for_plan
 
 
-def run_next_plan(actor: Actor, clock: Clock, channel: Callable[[], MonitorChannel]) -> bool:
+def run_next_plan(
+    actor: Actor, clock: Clock, channel: Callable[[], MonitorChannel], authority: Callable[[], str] | None = None
+) -> bool:
     """Measure under the plan that has been due longest, if any; return whether there was one.
+
+    With the target `authority`, by which logins are told apart, the asset's login log is read as well.
 
     While a ticket of the asset is open or verified its plan waits, and does not run before it is allowed again.
     """
@@ -30,6 +35,8 @@ def run_next_plan(actor: Actor, clock: Clock, channel: Callable[[], MonitorChann
     for due_at, _, plan in due:
         if due_at <= now and _may_run(plan, clock).allowed:
             run_plan(actor, clock, plan, channel())
+            if authority is not None and _may_run(plan, clock).allowed:
+                read_for_plan(actor, clock, plan, channel(), authority)
             return True
     return False
 

@@ -44,6 +44,7 @@ class AccessMaterial:
     known_hosts_line: str
     assets: tuple[AssetAccess, ...]
     ssh_config: str
+    ansible_inventory: str
 
 
 def take_access(
@@ -64,17 +65,19 @@ def take_access(
     Raises Refused, which is also recorded: not the technician, not open, no fresh second factor, key not theirs alone.
     """
     with refusals_recorded(actor, clock, "access.take", ticket):
+        access.may_name_paths(identity_file, folder).require()
         given = _grant(actor, clock, ticket, public_key, assets, policy)
         certificates = _certificates(actor, clock, given, signer)
     opened = tuple(_opened(grant, line) for grant, line in zip(given, certificates, strict=True))
+    hostnames = [one.hostname for one in opened]
     return AccessMaterial(
         ticket=ticket,
         door=door,
         known_hosts_line=door.known_hosts_line,
         assets=opened,
-        ssh_config=access.client_config(
-            ticket, [one.hostname for one in opened], door, identity_file=identity_file, folder=folder
-        ),
+        ssh_config=access.client_config(ticket, hostnames, door, identity_file=identity_file, folder=folder),
+        # Ansible expands no ~ in ssh's arguments; a folder below the home is included in ssh's own configuration.
+        ansible_inventory=access.ansible_inventory(ticket, hostnames, folder=folder) if folder[:1] == "/" else "",
     )
 
 

@@ -1,11 +1,13 @@
 """What each person comes for, done in the browser as that person: no act here goes around the pages."""
 
+import os
 import re
 import subprocess
 import time
 import zipfile
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from tests.e2e.harbour.building import STEP_UP_SECONDS, Harbour
 from tests.e2e.harbour.conftest import Visit
@@ -111,7 +113,7 @@ def test_noor_goes_from_her_work_to_a_certificate_for_her_own_key(visit: Visit, 
     page.get_by_role("link", name="Start work").click()
     expect(page.get_by_role("timer").first).to_contain_text("ends in")
     _told(page, "Erin Vance")
-    page.get_by_label("Your SSH public key").fill(key.with_suffix(".pub").read_text())
+    page.get_by_label("Or its file").set_input_files(key.with_suffix(".pub"))
     page.get_by_role("button", name="Get the certificate").click()
     _told(page, "Your certificate is ready")
     expect(page.locator("code", has_text=re.compile(r"^ssh files01$"))).to_be_visible()
@@ -122,6 +124,16 @@ def test_noor_goes_from_her_work_to_a_certificate_for_her_own_key(visit: Visit, 
     said = subprocess.run(["ssh-keygen", "-L", "-f", str(certificate)], capture_output=True, timeout=30, check=True)
     assert b"qd-entry-" in said.stdout
     assert certificate.read_text().startswith("ecdsa-sha2-nistp256-cert-v01@openssh.com")
+    block = page.locator("#posix-block").inner_text()
+    home = {**os.environ, "HOME": str(tmp_path)}
+    subprocess.run(["/bin/sh"], input=block, text=True, env=home, check=True, timeout=30)
+    (folder,) = (tmp_path / ".ssh" / "quarterdeck").iterdir()
+    assert (folder / coming.value.suggested_filename).read_text() == certificate.read_text()
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.locator("#without-qd details").evaluate_all("all => all.forEach(one => { one.open = true })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    found = Axe().run(page).response["violations"]
+    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
 
 
 def test_erin_confirms_on_the_phone_that_she_is_present(visit: Visit, shop: Harbour) -> None:

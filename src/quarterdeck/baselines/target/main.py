@@ -9,6 +9,7 @@ import time
 
 from quarterdeck.baselines.target.checks import checks
 from quarterdeck.baselines.target.frames import DOCUMENT, END, HEADER, TRAILER, frame, write_all
+from quarterdeck.baselines.target.logs import logs
 from quarterdeck.baselines.target.posture import posture
 from quarterdeck.baselines.target.walk import manifest
 
@@ -16,8 +17,9 @@ from quarterdeck.baselines.target.walk import manifest
 def main(arguments: "list[str]") -> None:
     """Run one mode and frame its output: header, content, trailer, end."""
     mode = arguments[0] if arguments else ""
-    if mode not in ("manifest", "posture", "checks"):
-        raise SystemExit("the collector's modes are manifest, posture and checks")
+    documents = {"posture": posture, "checks": checks, "logs": logs}
+    if mode != "manifest" and mode not in documents:
+        raise SystemExit("the collector's modes are manifest, posture, checks and logs")
     os.nice(5)
     header = {
         "format": "quarterdeck-collector-1",
@@ -34,8 +36,7 @@ def main(arguments: "list[str]") -> None:
     if mode == "manifest":
         entries = manifest(arguments[1:])
     else:
-        document = posture(arguments[1:]) if mode == "posture" else checks(arguments[1:])
-        write_all(1, frame(DOCUMENT, json.dumps(document).encode()))
+        write_all(1, frame(DOCUMENT, json.dumps(documents[mode](arguments[1:])).encode()))
     trailer = {"entries": entries, "finished": f"{time.time():.6f}"}
     write_all(1, frame(TRAILER, json.dumps(trailer).encode()) + END)
 

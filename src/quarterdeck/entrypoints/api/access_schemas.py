@@ -34,4 +34,5 @@ class AccessOut(Schema):
     gate_user: str
     known_hosts_line: str
     ssh_config: str
+    ansible_inventory: str
     assets: list[AssetAccessOut]

@@ -10,6 +10,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from quarterdeck import __version__
 from quarterdeck.entrypoints.api import (
+    activity,
     assessing,
     captures,
     controls,
@@ -56,6 +57,9 @@ api.add_router("", captures.router)
 api.add_router("/monitoring-plans", monitoring.router)
 api.add_router("/findings", monitoring.findings_router)
 api.add_router("/sessions", sessions.router)
+api.add_router("/logins", activity.logins_router)
+api.add_router("/break-glass", activity.break_glass_router)
+api.add_router("/tickets", activity.rules_router)
 api.add_router("", packages.router)
 api.add_router("/assessor", assessing.router)
 

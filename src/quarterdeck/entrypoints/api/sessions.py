@@ -42,12 +42,14 @@ class SessionOut(Schema):
     exit_status: int | None
     recording: str
     explained: bool
+    gaps: list[str]
 
     @classmethod
     def of(cls, view: SessionView) -> "SessionOut":
         """Return the wire form of a session."""
         names = [name for name in cls.model_fields if hasattr(view, name)]
-        return cls(**{name: getattr(view, name) for name in names}, files_told=sessions.tally_words(view.files))
+        told = sessions.tally_words(view.files)
+        return cls(**{name: getattr(view, name) for name in names}, files_told=told, gaps=sessions.lacks(view))
 
 
 class FileOut(Schema):
@@ -77,6 +79,27 @@ class SessionFilesOut(Schema):
 
     files: list[FileOut]
     changes: list[FileChangeOut]
+
+
+class CommandOut(Schema):
+    """A command as the target's own log holds it; `origin` is auditd or sudo."""
+
+    at: datetime
+    origin: str
+    argv: list[str]
+    run_as: str
+    cwd: str
+    tty: str
+    exit_status: int | None
+
+
+class SessionCommandsOut(Schema):
+    """What the target's own log says of a session; not `exact` where sessions of one account ran at once."""
+
+    sources: list[str]
+    exact: bool
+    commands: list[CommandOut]
+    said: str
 
 
 class ManualSessionIn(Schema):
@@ -117,6 +140,15 @@ def session_files(request: HttpRequest, session: str, find: str = "") -> Session
     return SessionFilesOut(
         files=[FileOut(**row) for row in rows["files"]], changes=[FileChangeOut(**row) for row in rows["changes"]]
     )
+
+
+@router.get("/{session}/commands", response={200: SessionCommandsOut, **ANSWERS})
+def session_commands(request: HttpRequest, session: str) -> SessionCommandsOut:
+    """Return the commands that the target's own log holds, or why it holds none; who read them is recorded."""
+    actor = actor_of(request)
+    seen = sessions.session(session)
+    may_read_ticket(actor, seen.ticket, Reading.RECORDING)
+    return SessionCommandsOut.model_validate(read_recording.read_commands(actor, wiring.clock(), seen))
 
 
 @router.post("", response={200: SessionOut, **ANSWERS})

@@ -210,6 +210,7 @@ def access(request: HttpRequest, number: str, body: AccessIn) -> AccessOut:
         gate_user=material.door.user,
         known_hosts_line=material.known_hosts_line,
         ssh_config=material.ssh_config,
+        ansible_inventory=material.ansible_inventory,
         assets=[
             AssetAccessOut(
                 asset=one.asset,

@@ -1,13 +1,14 @@
 """What was captured under a ticket: its sessions, and the differences before and after that a person explains."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Failed, Server
 from quarterdeck.entrypoints.cli.showing import JsonValue, clean, show_json, show_rows, table
 from quarterdeck.entrypoints.cli.ticket_verbs import ticket_path
-from quarterdeck.entrypoints.cli.verbs import Group, as_row, as_rows, flag, option, text_of
+from quarterdeck.entrypoints.cli.verbs import Group, as_list, as_row, as_rows, flag, option, text_of
 
 SESSIONS = {"Id": "id", "Kind": "kind", "State": "state", "Person": "person", "Asset": "asset", "Began": "began_at",
             "Ended": "ended_at", "Reason": "end_reason"}  # fmt: skip
@@ -60,10 +61,12 @@ def show_session(arguments: argparse.Namespace) -> int:
     server, path = Server(), f"/sessions/{_id(arguments.id)}"
     row = as_row(server.get(path))
     if arguments.json:
-        show_json({"session": row, **_files_of(server, path, row, arguments.find)})
+        commands = {"commands": _commands_of(server, path, row)}
+        show_json({"session": row, **_files_of(server, path, row, arguments.find), **commands})
         return 0
+    row = row | {"lacking": ", ".join(map(str, as_list(row["gaps"])))}
     for key in ("id", "ticket", "kind", "work", "protocol", "state", "person", "asset", "began_at", "ended_at",
-                "end_reason", "exit_status", "recording", "files_told"):  # fmt: skip
+                "end_reason", "exit_status", "recording", "files_told", "lacking"):  # fmt: skip
         if text_of(row, key):
             print(f"  {key.replace('_', ' '):<14} {clean(text_of(row, key))}")
     told = _files_of(server, path, row, arguments.find)
@@ -75,7 +78,27 @@ def show_session(arguments: argparse.Namespace) -> int:
                 print(f"  {word} {clean(text_of(one, key))}")
     for one in as_rows(told["changes"]):
         print(f"\n{text_of(one, 'state')}  {clean(text_of(one, 'what'))}\n  {clean(text_of(one, 'name'))}")
+    _print_commands(_commands_of(server, path, row))
     return 0
+
+
+def _commands_of(server: Server, path: str, row: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return what the target's own log says; sessions outside the gate have no such word."""
+    return as_row(server.get(f"{path}/commands")) if text_of(row, "kind") == "gate" else {}
+
+
+def _print_commands(told: dict[str, JsonValue]) -> None:
+    if not told:
+        return
+    if not told["sources"]:
+        print(f"\nCommands on the target: not available. {clean(text_of(told, 'said'))}")
+        return
+    print(f"\nCommands on the target, by {' and '.join(map(str, as_list(told['sources'])))}:")
+    if not told["exact"]:
+        print("  (several sessions of this account ran at once: these may be of another one)")
+    for one in as_rows(told["commands"]):
+        line = " ".join(shlex.quote(str(word)) for word in as_list(one["argv"]))
+        print(f"  {text_of(one, 'at')[:19]}  {clean(text_of(one, 'run_as'))}  {clean(line)}")
 
 
 def _files_of(server: Server, path: str, row: dict[str, JsonValue], words: str | None) -> dict[str, JsonValue]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from quarterdeck import __version__
 from quarterdeck.entrypoints.cli import (
     access_verbs,
+    activity_verbs,
     capture_verbs,
     listing_verbs,
     login_verbs,
@@ -20,6 +21,7 @@ from quarterdeck.entrypoints.cli import (
 from quarterdeck.entrypoints.cli.server import Failed
 from quarterdeck.entrypoints.cli.showing import complain
 from quarterdeck.entrypoints.cli.verbs import Group, Parser
+from quarterdeck.kernel.clock import SystemClock
 
 REFUSED = 1
 EPILOG = """\
@@ -34,6 +36,7 @@ _MODULES = (
     access_verbs,
     capture_verbs,
     monitoring_verbs,
+    activity_verbs,
     register_verbs,
     listing_verbs,
     package_verbs,
@@ -63,6 +66,7 @@ def main(words: Sequence[str] | None = None) -> int:
     server_verbs.become(given)
     os.umask(0o077)
     arguments = parser().parse_args(given)
+    access_verbs.sweep(SystemClock().now())
     try:
         return int(arguments.handler(arguments))
     except Failed as failed:

@@ -26,6 +26,10 @@ MODULES = {
         "print the script that shuts a target's old doors",
     ),
     ("gate", "krl"): ("quarterdeck.entrypoints.supervisor.krl", "publish what the authorities take back"),
+    ("gate", "sudo-setup"): (
+        "quarterdeck.entrypoints.supervisor.sudo_setup",
+        "print the script that lets tickets raise an account by sudo",
+    ),
 }
 
 

@@ -74,6 +74,13 @@ def as_rows(value: JsonValue) -> list[dict[str, JsonValue]]:
     return [as_row(item) for item in value]
 
 
+def as_list(value: JsonValue) -> list[JsonValue]:
+    """Return the list that a server answered; Failed when it is none."""
+    if not isinstance(value, list):
+        raise Failed("The server's answer is not understood. Are both of one version?")
+    return value
+
+
 def text_of(row: Mapping[str, JsonValue], key: str) -> str:
     """Return a field as text, empty when it is missing."""
     value = row.get(key)

@@ -10,6 +10,7 @@ from typing import Any
 from quarterdeck.entrypoints.demo.client import Refusal
 from quarterdeck.entrypoints.demo.shop import SERVER, Shop
 from quarterdeck.entrypoints.demo.stage import ACCOUNT, LOOPBACK, DemoFailed
+from quarterdeck.entrypoints.demo.typist import type_lines
 
 CAPTURE_SECONDS = 120
 TERMINAL_LINES = (
@@ -173,11 +174,14 @@ def work(shop: Shop) -> str:
     first = _ssh(shop, [SERVER, f"cat {tree}/share.conf && exit 3"])
     if first.returncode != 3 or "max connections" not in first.stdout:
         raise DemoFailed(f"the command's exit status or output did not come through: {first}")
-    lines = "".join(f"{line}\n" for line in (f"cd {tree}", *TERMINAL_LINES, "exit"))
+    lines = (f"cd {tree}", *TERMINAL_LINES, "exit")
     with_terminal = terminal_is_possible()
-    terminal = _ssh(shop, ["-tt", SERVER] if with_terminal else [SERVER, "sh"], stdin=lines)
+    if with_terminal:
+        shown = type_lines(_ssh_argv(shop, ["-tt", SERVER]), lines, shop.stage.environment)
+    else:
+        shown = str(_ssh(shop, [SERVER, "sh"], stdin="".join(f"{line}\n" for line in lines)))
     if "max connections = 200" not in (tree / "share.conf").read_text():
-        raise DemoFailed(f"the change did not arrive: {terminal.stdout}{terminal.stderr}")
+        raise DemoFailed(f"the change did not arrive: {shown}")
     noted = _ssh(shop, [SERVER, f"echo '{shop.ticket}: connection limit raised' >> {tree}/CHANGES"])
     if noted.returncode != 0:
         raise DemoFailed(f"the note was not written: {noted.stderr}")
@@ -194,10 +198,13 @@ def terminal_is_possible() -> bool:
     return any(option.startswith("gid=") for option in (options[-1] if options else []))
 
 
+def _ssh_argv(shop: Shop, arguments: list[str]) -> list[str]:
+    return ["ssh", "-F", str(shop.stage.folder / "home" / ".ssh" / "config"), *arguments]
+
+
 def _ssh(shop: Shop, arguments: list[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
-    config = shop.stage.folder / "home" / ".ssh" / "config"
     return subprocess.run(
-        ["ssh", "-F", str(config), *arguments],
+        _ssh_argv(shop, arguments),
         input=stdin,
         capture_output=True,
         text=True,

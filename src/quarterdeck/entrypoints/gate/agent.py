@@ -113,6 +113,14 @@ class OneKeyAgent:
         return _SIGN_RESPONSE + _string(_string(SIGNATURE_TYPE) + _string(_number(r) + _number(s)))
 
 
+def rehearse(folder: Path) -> None:
+    """Make, show and use a key that nobody trusts, so that what OpenSSL sets up at its first use is there already."""
+    agent = OneKeyAgent(folder, lambda line: line, lambda: None)
+    agent._answer(bytes([_REQUEST_IDENTITIES]))
+    agent._answer(bytes([_SIGN_REQUEST]) + _string(agent._blob) + _string(b"rehearsal"))
+    agent.close()
+
+
 def _number(value: int) -> bytes:
     return _string(value.to_bytes(value.bit_length() // 8 + 1, "big"))
 

@@ -58,7 +58,7 @@ def serve(connection: socket.socket, link: Link, place: Place) -> None:
         person.tell(STOPPED)
     with contextlib.suppress(OSError):
         connection.settimeout(1.0)
-        connection.sendall(b"X" + bytes([status]))
+        connection.sendall(b"%d\n" % status)
 
 
 def _session(person: Person, connection: socket.socket, link: Link, place: Place) -> int:

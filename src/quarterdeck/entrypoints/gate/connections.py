@@ -18,13 +18,17 @@ from quarterdeck.entrypoints.gate.processes import (
     children_of,
     descendants_of,
     handle,
-    has_tcp_peer,
+    socket_inodes,
     start_time,
+    tcp_peers,
 )
-from quarterdeck.entrypoints.gate.sshd import Accepted, write_private
+from quarterdeck.entrypoints.gate.sshd import Accepted
 from quarterdeck.kernel.clock import Clock
 
 KILL_AFTER = 0.4
+# A launcher names its connection long before this; only a master without a channel is looked up in /proc.
+NAME_AFTER = 0.5
+NAME_EVERY = 0.25
 
 
 class Connection:
@@ -64,6 +68,8 @@ class Connections:
         self._state_file = state_file
         self._gone = gone
         self._logins: dict[tuple[str, int], Accepted] = {}
+        self._noted: dict[Accepted, float] = {}
+        self._looked_at = clock.boot()
         self._by_pid: dict[int, Connection] = {}
         self._fading: list[Connection] = []
 
@@ -73,23 +79,26 @@ class Connections:
     def note_login(self, login: Accepted) -> None:
         """Remember a login that the log reported."""
         self._logins[login.address, login.port] = login
+        self._noted[login] = self._clock.boot()
 
     def login_at(self, address: str, port: int) -> Accepted | None:
         """Return the login that the log reported for this peer."""
         return self._logins.get((address, port))
 
-    def scan(self) -> None:
-        """Look for new connections, and for the owner of those that no launcher has named."""
-        known = len(self._by_pid)
-        for pid in children_of(self._listener):
-            if pid not in self._by_pid:
-                self._add(pid)
-        if len(self._by_pid) != known:
+    def scan(self) -> list[Connection]:
+        """Look for new connections, which are returned, and for the owner of those that no launcher has named."""
+        fresh = [pid for pid in children_of(self._listener) if pid not in self._by_pid]
+        for pid in fresh:
+            self._add(pid)
+        if fresh:
             self._save()
-        unnamed = [connection for connection in self._by_pid.values() if connection.login is None]
-        if unnamed:
-            for login in self.unmatched():
-                self._name(login, unnamed)
+        boot = self._clock.boot()
+        if boot - self._looked_at >= NAME_EVERY:
+            self._looked_at = boot
+            waiting = [login for login in self.unmatched() if boot - self._noted.get(login, boot) >= NAME_AFTER]
+            if waiting:
+                self._name({(login.address.partition("%")[0], login.port): login for login in waiting})
+        return [self._by_pid[pid] for pid in fresh if pid in self._by_pid]
 
     def unmatched(self) -> list[Accepted]:
         """Return the logins that the log reported and no known connection bears."""
@@ -134,13 +143,18 @@ class Connections:
         self._by_pid[pid] = connection
         self._selector.register(process, selectors.EVENT_READ, lambda: self._left(connection))
 
-    def _name(self, login: Accepted, unnamed: list[Connection]) -> None:
-        for connection in unnamed:
-            pids = [connection.pid, *descendants_of(connection.pid)]
-            if any(has_tcp_peer(pid, login.address, login.port) for pid in pids):
-                connection.login = login
-                connection.busy_at = self._clock.boot()
-                return
+    def _name(self, logins: dict[tuple[str, int], Accepted]) -> None:
+        """Give each login the connection that holds its socket; one look at the machine's sockets serves all."""
+        peers = tcp_peers({port for _, port in logins})
+        for connection in self._by_pid.values():
+            if connection.login is not None:
+                continue
+            for pid in (connection.pid, *descendants_of(connection.pid)):
+                login = next((logins[peers[at]] for at in socket_inodes(pid) if peers.get(at) in logins), None)
+                if login is not None:
+                    connection.login = login
+                    connection.busy_at = self._clock.boot()
+                    break
 
     def _left(self, connection: Connection) -> None:
         self._selector.unregister(connection.process)
@@ -148,6 +162,7 @@ class Connections:
         del self._by_pid[connection.pid]
         if connection.login is not None:
             self._logins.pop((connection.login.address, connection.login.port), None)
+            self._noted.pop(connection.login, None)
         self._save()
         if all(process.ended for process in connection.below):
             self._finish(connection)
@@ -162,9 +177,12 @@ class Connections:
         self._gone(connection)
 
     def _save(self) -> None:
+        """Note the connections for the next start; that must outlive us, not the machine, so no disk is waited for."""
         lines = [f"{pid} {start_time(pid)}\n" for pid in self._by_pid]
+        fresh = self._state_file.with_name(self._state_file.name + ".new")
         with contextlib.suppress(OSError):
-            write_private(self._state_file, "".join(lines).encode("ascii"))
+            fresh.write_text("".join(lines), encoding="ascii")
+            fresh.replace(self._state_file)
 
 
 def handles_below(pid: int) -> list[ProcessHandle]:

@@ -94,6 +94,11 @@ class Floor:
         """The entry certificates whose holders are here."""
         return frozenset(connection.login.serial for connection in self.connections if connection.login)
 
+    @property
+    def holders(self) -> frozenset[int]:
+        """The same, and those whose login the log reported and no connection bears yet."""
+        return self.serials | {login.serial for login in self.connections.unmatched()}
+
     def begin(self, line: ChildLine, connection: Connection, admitted: Admitted) -> None:
         """Take an admitted session in."""
         if connection.limit is None:

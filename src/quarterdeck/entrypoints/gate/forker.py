@@ -4,6 +4,7 @@ Run as `python -m quarterdeck.entrypoints.gate.forker LISTENER WARDEN RECORDINGS
 descriptors. It checks who connects (peer credentials), tells the warden of each child, and ends with the warden.
 """
 
+import codecs
 import contextlib
 import ctypes
 import gc
@@ -14,10 +15,13 @@ import signal
 import socket
 import struct
 import sys
+import tempfile
 from pathlib import Path
 
+from quarterdeck.entrypoints.gate.agent import rehearse
 from quarterdeck.entrypoints.gate.child import Place, serve, shed_inheritance
 from quarterdeck.entrypoints.gate.link import Link
+from quarterdeck.entrypoints.gate.processes import wait_in_line
 from quarterdeck.entrypoints.gate.wire import send_with_descriptor
 from quarterdeck.kernel.clock import SystemClock
 
@@ -94,14 +98,23 @@ def harden() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
+def warm_up() -> None:
+    """Do once what every child does first, so that children share what it loads and start sooner."""
+    codecs.lookup("ascii")
+    with tempfile.TemporaryDirectory(prefix="qd-rehearsal-") as folder:
+        rehearse(Path(folder))
+
+
 def main(arguments: list[str]) -> None:
     """Run the forker on the inherited descriptors."""
+    wait_in_line()
     harden()
     listener = socket.socket(fileno=int(arguments[0]))
     warden = socket.socket(fileno=int(arguments[1]))
     users = frozenset(int(user) for user in arguments[3:])
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    warm_up()
     gc.collect()
     gc.freeze()
     Forker(listener, warden, Place(Path(arguments[2]), SystemClock()), users).run()

@@ -11,6 +11,7 @@ from pathlib import Path
 import quarterdeck
 from quarterdeck.entrypoints.gate.connections import end_leftovers
 from quarterdeck.entrypoints.gate.forker import harden
+from quarterdeck.entrypoints.gate.processes import go_first
 from quarterdeck.entrypoints.gate.profiles import VARIABLE, Profile
 from quarterdeck.entrypoints.gate.recorder import recorded, tallied
 from quarterdeck.entrypoints.gate.sshd import GateFolder, Login, prepare, private_enough, start
@@ -69,6 +70,7 @@ def open_gate(
         forker=ours,
         between=between,
     )
+    go_first()
     try:
         return Warden(parts).run()
     finally:

@@ -1,13 +1,16 @@
 """What /proc tells about processes: parents, children, sockets; and a handle that no reused pid can confuse."""
 
 import contextlib
+import ipaddress
 import os
 import select
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 _CLIMB_LIMIT = 12
+FIRST_IN_LINE = -10
 
 
 def parent_of(pid: int) -> int:
@@ -58,13 +61,29 @@ def child_towards(ancestor: int, pid: int) -> int:
     return 0
 
 
-def has_tcp_peer(pid: int, address: str, port: int) -> bool:
-    """True when the process holds a socket whose other end is `address` and `port`; False also when unreadable."""
-    inodes = set(_socket_inodes(pid))
-    return bool(inodes) and any(peer == port and inode in inodes for peer, inode in _tcp_table(":" in address))
+def tcp_peers(ports: Collection[int]) -> dict[str, tuple[str, int]]:
+    """Return, by inode, the other ends (address, port) of this machine's TCP sockets that have one of these ports."""
+    found = {}
+    for name in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+                columns = line.split()
+                address, _, port = columns[2].rpartition(":")
+                if int(port, 16) in ports:
+                    found[columns[9]] = (_address(address), int(port, 16))
+    return found
 
 
-def _socket_inodes(pid: int) -> Iterator[str]:
+def _address(text: str) -> str:
+    """Return the address that /proc writes as hexadecimal words in the machine's own byte order."""
+    raw = bytes.fromhex(text)
+    words = [raw[at : at + 4] for at in range(0, len(raw), 4)]
+    found = ipaddress.ip_address(b"".join(word[::-1] if sys.byteorder == "little" else word for word in words))
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def socket_inodes(pid: int) -> Iterator[str]:
+    """Return the inodes of the sockets that a process holds, none when it can't be read."""
     with contextlib.suppress(OSError):
         for name in os.listdir(f"/proc/{pid}/fd"):
             with contextlib.suppress(OSError):
@@ -73,16 +92,20 @@ def _socket_inodes(pid: int) -> Iterator[str]:
                     yield target[8:-1]
 
 
-def _tcp_table(version_6: bool) -> Iterator[tuple[int, str]]:
-    for name in ("tcp6", "tcp") if version_6 else ("tcp", "tcp6"):
-        with contextlib.suppress(OSError):
-            for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
-                columns = line.split()
-                yield int(columns[2].rpartition(":")[2], 16), columns[9]
-
-
 def _all_pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def go_first(pid: int = 0) -> None:
+    """Let this process (our own by default) run before others where we may: a crowd's logins must not blind it."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, FIRST_IN_LINE)
+
+
+def wait_in_line() -> None:
+    """Give up the privilege of `go_first` that was inherited."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, max(0, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 class ProcessHandle:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import quarterdeck_launcher
+from quarterdeck.entrypoints.gate.processes import wait_in_line
 from quarterdeck.entrypoints.gate.profiles import PROFILES, Profile
 from quarterdeck.entrypoints.gate.wire import SFTP_MARKER
 from quarterdeck.kernel.decision import Refused, refuse
@@ -80,7 +81,8 @@ PermitListen none
 GatewayPorts no
 MaxSessions 32
 MaxAuthTries 4
-MaxStartups 20:50:100
+MaxStartups 60:30:100
+PerSourceMaxStartups 30
 LoginGraceTime 20
 ClientAliveInterval 15
 ClientAliveCountMax 4
@@ -284,6 +286,7 @@ def start(configuration_file: Path) -> subprocess.Popen[bytes]:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(255)
+        wait_in_line()
 
     return subprocess.Popen(
         [SSHD, "-D", "-e", "-f", str(configuration_file)],
@@ -309,6 +312,16 @@ def accepted(line: str) -> Accepted | None:
     """Return the login that this line of `sshd`'s log reports, None for any other line."""
     match = _ACCEPTED.fullmatch(line)
     return Accepted(match[1], int(match[2]), int(match[3])) if match else None
+
+
+def listens(line: str) -> bool:
+    """True for the line that says that `sshd` takes connections from now on."""
+    return line.startswith("Server listening on ")
+
+
+def connects(line: str) -> bool:
+    """True for the line that says that somebody has connected, before anything is known of them."""
+    return line.startswith("Connection from ")
 
 
 def private_enough(path: Path) -> bool:

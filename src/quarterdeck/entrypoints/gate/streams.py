@@ -12,6 +12,7 @@ from quarterdeck.sessions.terms import StreamSum
 CHUNK = 262_144
 # So many chunks pass before the loop looks around again: fewer polls, and an order still waits for a mebibyte at most.
 BURST = 4
+FEW = 4096  # after so little nothing more is waiting: a key, an echo
 Keep = Callable[[bytes], None]
 Passes = Callable[[bytes], bytes | memoryview]
 
@@ -86,8 +87,9 @@ class Stream:
                 self._read()
             if not self._pending:
                 break
+            few = len(self._pending) < FEW
             self._write()
-            if self._pending or self._waits():
+            if few or self._pending or self._waits():
                 break
         self._settle()
 

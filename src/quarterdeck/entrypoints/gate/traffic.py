@@ -13,6 +13,7 @@ from quarterdeck.entrypoints.gate.audits import Audit, BrokenProtocol
 from quarterdeck.entrypoints.gate.capture import Capture
 from quarterdeck.entrypoints.gate.link import Link
 from quarterdeck.entrypoints.gate.person import Person
+from quarterdeck.entrypoints.gate.prompt_sockets import Haste
 from quarterdeck.entrypoints.gate.recorder import SYNC_EVERY, Recorder
 from quarterdeck.entrypoints.gate.streams import Drain, Stream
 from quarterdeck.entrypoints.gate.transfers import follower
@@ -31,6 +32,8 @@ from quarterdeck.sessions.terms import Admitted, EndReason, StreamSum
 
 PROGRESS_EVERY = 10.0
 KILL_AFTER = 0.3
+PROMPT_SECONDS = 0.2
+PROMPT_EVERY = 0.002
 PIPE_BYTES = 1 << 20
 NOT_FOLLOWED = (
     "The gate can't follow this transfer, so it has ended: {}. Use sftp, scp or rsync of OpenSSH, or ask the IT lead."
@@ -60,12 +63,17 @@ class Traffic:
         self._streams: dict[str, Stream] = {}
         self._drains: list[Drain] = []
         self._terminal = -1
+        self._size = (0, 0)
         self._pid = 0
         self._pidfd = -1
         self._exited: int | None = None
         self._outcome: Outcome | None = None
         self._audit: Audit | None = None
         self._progressed = 0.0
+        self._told = 0
+        self._haste = Haste(PROMPT_SECONDS)
+        self._waiter = select.poll()
+        self._waited_for: dict[int, int] = {}
 
     @property
     def _movers(self) -> list[Stream | Drain]:
@@ -83,6 +91,7 @@ class Traffic:
         self._pidfd = os.pidfd_open(self._pid)
 
     def _start_terminal(self, argv: list[bytes], environment: dict[str, str]) -> None:
+        self._size = self._person.size()
         master, slave = self._person.open_terminal()
         own_words, own_words_end = os.pipe()
         self._pid = start(argv, Standard(slave, slave, own_words_end), environment, terminal=True)
@@ -160,9 +169,8 @@ class Traffic:
         self._housekeeping(link, clock.boot())
         ready = self._wait(connection, link)
         if self._agent.fileno() in ready and not self._agent.signed:
-            self._agent.serve()
-            if self._agent.signed:
-                self._dial.vanish()
+            self._serve_agent(clock.boot())
+        self._hasten(clock.boot())
         if link.fileno() in ready:
             link.take_order()
         if connection.fileno() in ready:
@@ -176,6 +184,21 @@ class Traffic:
             self._obey(link.orders.popleft())
         self._notice_exit(ready)
 
+    def _serve_agent(self, boot: float) -> None:
+        """Answer the client, which has reached the target; its small packets need not wait for the target's word."""
+        self._haste.begin(self._pid, boot)
+        self._agent.serve()
+        if self._agent.signed:
+            self._dial.vanish()
+
+    def _hasten(self, boot: float) -> None:
+        """Acknowledge what the target says of the login at once, until it has said something of the session."""
+        if not self._haste.under_way:
+            return
+        if any(stream.sum.size for name, stream in self._streams.items() if name != "stdin"):
+            self._haste.end(self._pid)
+        self._haste.press(boot)
+
     def _exchange(self) -> None:
         """Pass on what the follower held back, and its own answers, behind what waits for each side."""
         if self._audit is None:
@@ -188,6 +211,7 @@ class Traffic:
 
     def stop(self) -> None:
         """End the upstream client, gently for 0.3 s."""
+        self._haste.end(self._pid)
         if self._pid and self._exited is None:
             waiter = select.poll()
             waiter.register(self._pidfd, select.POLLIN)
@@ -201,27 +225,29 @@ class Traffic:
 
     def _housekeeping(self, link: Link, boot: float) -> None:
         self._recorder.sync()
-        if boot - self._progressed >= PROGRESS_EVERY:
-            self._progressed = boot
+        if boot - self._progressed >= PROGRESS_EVERY and self._recorder.count != self._told:
+            self._progressed, self._told = boot, self._recorder.count
             link.tell("progress", lines=self._recorder.count, head=self._recorder.head)
 
     def _wait(self, connection: socket.socket, link: Link) -> set[int]:
-        waiter = select.poll()
-        waiter.register(link.fileno(), select.POLLIN)
-        waiter.register(connection.fileno(), select.POLLIN)
+        wanted = {link.fileno(): select.POLLIN, connection.fileno(): select.POLLIN}
         if self._exited is None:
-            waiter.register(self._pidfd, select.POLLIN)
+            wanted[self._pidfd] = select.POLLIN
         if not self._agent.signed:
-            waiter.register(self._agent.fileno(), select.POLLIN)
-        wanted: dict[int, int] = {}
+            wanted[self._agent.fileno()] = select.POLLIN
         for mover in self._movers:
             interest = mover.interest()
             if interest is not None and (self._agent.signed or mover is not self._streams["stdin"]):
                 wanted[interest[0]] = wanted.get(interest[0], 0) | interest[1]
-        for descriptor, event in wanted.items():
-            waiter.register(descriptor, event)
+        if wanted != self._waited_for:
+            self._waited_for = wanted
+            self._waiter = select.poll()
+            for descriptor, event in wanted.items():
+                self._waiter.register(descriptor, event)
         seconds = SYNC_EVERY if self._recorder.dirty else PROGRESS_EVERY
-        return {descriptor for descriptor, _ in waiter.poll(seconds * 1000)}
+        if self._haste.under_way:
+            seconds = PROMPT_EVERY
+        return {descriptor for descriptor, _ in self._waiter.poll(seconds * 1000)}
 
     def _hear_launcher(self, connection: socket.socket) -> None:
         try:
@@ -230,8 +256,9 @@ class Traffic:
             heard = b""
         if not heard:
             self._outcome = self._end(EndReason.DISCONNECTED, None, "")
-        elif self._terminal >= 0:
-            self._recorder.resize(*self._person.copy_size(self._terminal))
+        elif self._terminal >= 0 and self._person.size() != self._size:
+            self._size = self._person.copy_size(self._terminal)
+            self._recorder.resize(*self._size)
 
     def _obey(self, order: dict[str, str]) -> None:
         if order.get("op") == "notice" and self._person.terminal:
@@ -247,8 +274,10 @@ class Traffic:
         if self._pidfd in ready and self._exited is None:
             _, status = os.waitpid(self._pid, 0)
             self._exited = os.waitstatus_to_exitcode(status) & 0xFF
+        if self._exited is None:
+            return
         outputs = [stream for name, stream in self._streams.items() if name != "stdin"]
-        if self._exited is None or self._outcome or not all(stream.finished for stream in outputs):
+        if self._outcome or not all(stream.finished for stream in outputs):
             return
         log = self._dial.log_text()
         if not logged_in(log):

@@ -21,12 +21,14 @@ from cryptography.hazmat.primitives.serialization import SSHCertificate, load_ss
 
 from quarterdeck.entrypoints.gate.answers import pack_admitted, pack_decision
 from quarterdeck.entrypoints.gate.connections import Connection, Connections
+from quarterdeck.entrypoints.gate.denials import Denials
 from quarterdeck.entrypoints.gate.floor import Floor
 from quarterdeck.entrypoints.gate.heads import HeadSender
 from quarterdeck.entrypoints.gate.lines import ChildLine, Inbox
 from quarterdeck.entrypoints.gate.processes import ProcessHandle, handle
+from quarterdeck.entrypoints.gate.prompt_sockets import Haste, lend, send_at_once
 from quarterdeck.entrypoints.gate.revoked import RevokedKeeper
-from quarterdeck.entrypoints.gate.sshd import accepted
+from quarterdeck.entrypoints.gate.sshd import accepted, connects, listens
 from quarterdeck.entrypoints.gate.watcher import Watcher
 from quarterdeck.entrypoints.gate.wire import MESSAGE_LIMIT, Message, ProtocolError, decode, receive_with_descriptors
 from quarterdeck.kernel.clock import Clock
@@ -37,8 +39,12 @@ from quarterdeck.sessions.terms import Admitted, EndReason, Presented, Protocol,
 BLIND_SECONDS = 2.0
 TICK_SECONDS = 0.25
 HURRIED_SECONDS = 0.05
+TICKS_APART = 0.01
+HASTE_EVERY = 0.003
+HASTE_SECONDS = 0.15
 STOP_SECONDS = 12.0
-WORKERS = 4
+# They share one interpreter with the watcher, whose reading must never be late; more of them decide no faster.
+WORKERS = 2
 _LOG = logging.getLogger(__name__)
 UNAVAILABLE = refuse(
     "gate.unavailable",
@@ -84,13 +90,16 @@ class Warden:
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="desk")
         self._floor = Floor(parts.desk, parts.clock, parts.recordings, self._submit)
         self._floor.connections = Connections(
-            parts.sshd, parts.clock, self._selector, parts.connections_file, self._floor.connection_gone
+            parts.sshd, parts.clock, self._selector, parts.connections_file, self._connection_gone
         )
         self._watcher = Watcher(parts.desk, parts.clock, self._watched, parts.between)
         self._heads = HeadSender(parts.keeper)
         self._revoked = RevokedKeeper(parts.desk, parts.revoked_file, parts.clock, parts.between)
+        self._denials = Denials(parts.desk, parts.clock, self._submit)
         self._log_rest = b""
         self._log_open = True
+        self._haste = Haste(HASTE_SECONDS)
+        self._ticked_at = 0.0
         self._good_at = parts.clock.boot()
         self._stopping_since: float | None = None
         self._failed = False
@@ -111,14 +120,25 @@ class Warden:
         self._heads.start()
         self._revoked.start()
         while not self._over():
-            for key, _ in self._selector.select(HURRIED_SECONDS if self._floor.hurried else TICK_SECONDS):
+            for key, _ in self._selector.select(self._pause()):
                 key.data()
-            self._tick()
+            self._turn(self._clock.boot())
         self._watcher.stop()
         self._heads.stop()
         self._revoked.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
         return 1 if self._failed else 0
+
+    def _pause(self) -> float:
+        if self._haste.under_way:
+            return HASTE_EVERY
+        return HURRIED_SECONDS if self._floor.hurried else TICK_SECONDS
+
+    def _turn(self, boot: float) -> None:
+        self._haste.press(boot)
+        if boot - self._ticked_at >= TICKS_APART:
+            self._ticked_at = boot
+            self._tick()
 
     def _over(self) -> bool:
         if self._stopping_since is None:
@@ -187,9 +207,28 @@ class Warden:
             for line in lines:
                 text = line.decode("utf-8", "replace").rstrip("\r")
                 _LOG.info("sshd: %s", text)
+                if listens(text):
+                    self._hasten_logins()
+                if connects(text):
+                    self._hasten_login()
                 login = accepted(text)
                 if login is not None:
                     self._floor.connections.note_login(login)
+                self._denials.hear(text, lambda: self._floor.holders)
+
+    def _connection_gone(self, connection: Connection) -> None:
+        self._haste.end(connection.pid)
+        self._floor.connection_gone(connection)
+
+    def _hasten_login(self) -> None:
+        """Somebody has connected: the small packets of the login are acknowledged at once."""
+        for connection in self._floor.connections.scan():
+            self._haste.begin(connection.pid, self._clock.boot())
+
+    def _hasten_logins(self) -> None:
+        for one in lend(self._parts.sshd):
+            send_at_once(one)
+            one.close()
 
     def _hear_forker(self) -> None:
         data, descriptors = receive_with_descriptors(self._parts.forker, MESSAGE_LIMIT, 1)

@@ -22,6 +22,7 @@ from quarterdeck.adapters.openssh_ca import (
     target_order,
 )
 from quarterdeck.adapters.openssh_host_ca import mint_host
+from quarterdeck.adapters.signed_order import sign_order
 from quarterdeck.baselines import api as baselines
 from quarterdeck.entrypoints.signer.hosts import sealed_order
 from quarterdeck.entrypoints.signer.revocations import revocations
@@ -30,6 +31,7 @@ from quarterdeck.evidence import api as evidence
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.clock import Clock, rfc3339
 from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, refuse, require_that
+from quarterdeck.tickets import api as tickets
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
 UNEXPLAINED_AFTER = timedelta(minutes=5)
@@ -74,6 +76,7 @@ class Signer:
             "monitor": self._monitor,
             "host": self._host,
             "revocations": self._revocations,
+            "elevate": self._elevate,
             "status": self._status,
             "reconcile": self._reconcile,
         }
@@ -158,12 +161,7 @@ class Signer:
             key_id=_key_id(given),
             principal=destination.principal,
             source_address=self._settings.gate_address,
-            force_command=baselines.bootstrap_command(
-                given.collector_sha256,
-                len(baselines.collector_bytes()),
-                arguments,
-                sudo=admitted.elevation == "sudo",
-            ),
+            force_command=self._collector_command(admitted, arguments, now),
             now=now,
         )
         return self._sign(self._target_ca, order, given, purpose.value, "", now)
@@ -180,6 +178,50 @@ class Signer:
         self._ledger_is_current(now).require()
         entry, target = self._entry_ca.public_key.line, self._target_ca.public_key.line
         return revocations(self._log.lines, entry, target, self._settings.retired, now)
+
+    def _collector_command(self, admitted: access.Admissible, arguments: list[str], now: datetime) -> str:
+        """The collector itself or, where it needs sudo, an order to the target's helper to run it as root."""
+        sha256, size = admitted.grant.collector_sha256, len(baselines.collector_bytes())
+        if admitted.elevation != "sudo":
+            return baselines.bootstrap_command(sha256, size, arguments)
+        baselines.check_call(sha256, size, arguments)
+        return self._ordered(admitted, "collect", now, {"collector": sha256, "size": size, "arguments": arguments})
+
+    def _ordered(self, admitted: access.Admissible, action: str, now: datetime, more: dict[str, object]) -> str:
+        place = admitted.destination
+        order = access.order_bytes(
+            action, hostname=place.hostname, account=place.account, serial=self._log.fresh_serial(), now=now, more=more
+        )
+        return access.order_command(order, sign_order(self._target_ca, order, access.ELEVATION_NAMESPACE))
+
+    def _elevate(self, request: dict[str, object]) -> dict[str, object]:
+        """Sign the one command that places or withdraws the ticket's sudo rule; what it says is derived here."""
+        now, admitted = self._admitted(request, access.Purpose.MEASURE)
+        given, action = admitted.grant, _text(request, "action")
+        seen = tickets.ticket(given.ticket)
+        access.may_order(
+            action,
+            elevation=admitted.elevation,
+            helper_sha256=given.collector_sha256,
+            is_open=seen.state is tickets.State.OPEN,
+            until=seen.window.until,
+            now=now,
+        ).require()
+        more: dict[str, object] = {"name": access.rule_name(given.ticket)}
+        if action == "allow":
+            more["rule"] = access.SudoRule(given.ticket, admitted.destination.account, now, seen.window.until).text
+        order = measure_order(
+            _key(request),
+            serial=self._log.fresh_serial(),
+            key_id=_key_id(given),
+            principal=admitted.destination.principal,
+            source_address=self._settings.gate_address,
+            force_command=self._ordered(admitted, action, now, more),
+            now=now,
+        )
+        rule = more.get("rule", "")
+        signed = self._sign(self._target_ca, order, given, "elevate", "", now)
+        return {**signed, "until": rfc3339(seen.window.until), "rule": rule}
 
     def _status(self, request: dict[str, object]) -> dict[str, object]:
         del request

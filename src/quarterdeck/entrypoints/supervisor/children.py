@@ -1,5 +1,6 @@
 """The child processes of `qd up`: what is started, how it is started again, how it ends."""
 
+import contextlib
 import ctypes
 import os
 import pwd
@@ -13,17 +14,22 @@ PR_SET_PDEATHSIG = 1
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
 STEADY_AFTER = 60.0
+FIRST_IN_LINE = -10
 _LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to start one process: its arguments, the folder whose owner it runs as, and a sign that it is ready."""
+    """How to start one process: its arguments, the folder whose owner it runs as, and a sign that it is ready.
+
+    What is `first` runs before others where we may say so: a crowd at the gate must not blind the gate.
+    """
 
     name: str
     command: tuple[str, ...]
     folder: Path
     is_ready: Callable[[], bool]
+    first: bool = False
 
 
 @dataclass(slots=True)
@@ -92,6 +98,9 @@ class Child:
             group=None if owner is None else owner.gid,
             extra_groups=None if owner is None else owner.groups,
         )
+        if self.recipe.first:
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, self.process.pid, FIRST_IN_LINE)
         if out is not None:
             os.close(out)
         self._started = now

@@ -22,7 +22,9 @@ def recipes(config: Settings) -> tuple[Recipe, ...]:
     return (
         _own("sealer", config.sealer_folder, partial(listens_at, config.sealer_socket)),
         _own("signer", config.signer_folder, partial(listens_at, config.signer_socket)),
-        _own("gate", config.data_dir, partial(gate_answers, config.gate_host, config.gate_port, host_key)),
+        _own(
+            "gate", config.data_dir, partial(gate_answers, config.gate_host, config.gate_port, host_key), first=True
+        ),
         _own("ticker", config.data_dir, partial(is_fresh, beat_file(config))),
         Recipe(
             "web",
@@ -38,8 +40,8 @@ def recipes(config: Settings) -> tuple[Recipe, ...]:
     )
 
 
-def _own(name: str, folder: Path, is_ready: Callable[[], bool]) -> Recipe:
-    return Recipe(name, (sys.executable, "-m", f"quarterdeck.entrypoints.{name}"), folder, is_ready)
+def _own(name: str, folder: Path, is_ready: Callable[[], bool], *, first: bool = False) -> Recipe:
+    return Recipe(name, (sys.executable, "-m", f"quarterdeck.entrypoints.{name}"), folder, is_ready, first)
 
 
 def beat_file(config: Settings) -> Path:

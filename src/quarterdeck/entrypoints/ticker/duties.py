@@ -14,6 +14,7 @@ from quarterdeck.workflows import (
     close_ticket,
     do_captures,
     export_package,
+    keep_elevation,
     keep_plans,
     run_plans,
     seal_checkpoint,
@@ -47,10 +48,9 @@ def capture_duties(clock: Clock) -> list[Duty]:
     return [
         Duty("captures", 0.5, partial(do_captures.do_next_capture, TICKER, clock, partial(wiring.instruments, TICKER))),
         Duty("ahead", 60, lambda: check_ahead.look_ahead(TICKER, clock, wiring.readiness(), wiring.stranger())),
+        Duty("elevation", 5, lambda: keep_elevation.keep_rules(TICKER, clock, wiring.elevation_channel(TICKER))),
         Duty("packages", 0.5, partial(export_package.make_next_package, clock, wiring.press)),
-        Duty(
-            "monitoring", 15, partial(run_plans.run_next_plan, TICKER, clock, channel)
-        ),
+        Duty("monitoring", 15, partial(run_plans.run_next_plan, TICKER, clock, channel, wiring.target_authority)),
     ]
 
 

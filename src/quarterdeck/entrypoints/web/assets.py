@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from quarterdeck.entrypoints.web import asset_history, lists, stepup, watching, zones
+from quarterdeck.entrypoints.web import asset_history, lists, stepup, target_words, watching, zones
 from quarterdeck.entrypoints.web.asset_forms import AssetForm, ConnectionForm
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import Visitor, page, posted
@@ -102,6 +102,7 @@ def asset_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
         ]
     if seen.has(*watching.SETTLERS, Role.ASSESSOR):
         acts.insert(0, {"url": reverse("findings"), "icon": "arrows-diff", "label": "Findings", "key": ""})
+        acts.insert(1, {"url": reverse("logins_found"), "icon": "login", "label": "Logins", "key": ""})
     lead = "What may be maintained: each machine with its owner, category and way in."
     return render(request, "list_page.html", {"list": shown, "title": "Assets", "lead": lead, "acts": acts})
 
@@ -150,7 +151,7 @@ def asset_page(request: HttpRequest, seen: Visitor, asset_id: str) -> HttpRespon
         "may_change": seen.has(Role.IT_LEAD) and asset.active,
         "may_request": seen.has(*MAY_REQUEST) and asset.active,
     }
-    context |= watching.of_asset(asset, seen, names)
+    context |= watching.of_asset(asset, seen, names) | target_words.of_asset(asset, seen, names)
     context |= asset_history.context(asset_id, named, readable, seen.now, zone)
     return render(request, "assets/page.html", context)
 

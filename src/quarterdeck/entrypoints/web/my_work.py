@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from quarterdeck.baselines import api as baselines
-from quarterdeck.entrypoints.web import consents, questions, watching, zones
+from quarterdeck.entrypoints.web import consents, questions, target_words, watching, zones
 from quarterdeck.entrypoints.web.calendar import line
 from quarterdeck.entrypoints.web.first_run import steps_done
 from quarterdeck.entrypoints.web.frame import WAITING
@@ -57,7 +57,7 @@ def my_work(request: HttpRequest, seen: Visitor) -> HttpResponse:
         "waiting_for": _waiting_for(seen, at_work, names) + watching.waited_for(seen, names),
         "today": today,
         "later": later,
-        "risks": _risks(seen, at_work, names) + watching.risks(seen, names),
+        "risks": _risks(seen, at_work, names) + watching.risks(seen, names) + target_words.risks(seen, names),
         "told": _told(seen),
         "set_up": steps_done(request, seen) if seen.has(Role.IT_LEAD) and not (at_work or tickets.tickets()) else None,
         "may_request": seen.has(*MAY_REQUEST),
@@ -98,7 +98,7 @@ def told(request: HttpRequest, seen: Visitor) -> HttpResponse:
 def waiting(seen: Visitor, live: list[TicketView], names: Names) -> list[dict[str, Any]]:
     """Return everything that waits for this person, the soonest due first."""
     found = [item for ticket in live for item in _of_ticket(ticket, seen, names)] + _of_people(seen, names)
-    found += watching.waiting(seen, names)
+    found += watching.waiting(seen, names) + target_words.waiting(seen, names)
     found += consents.waiting(seen) + questions.waiting(seen)
     far = datetime.max.replace(tzinfo=seen.now.tzinfo)
     return sorted(found, key=lambda item: item["due"] or far)

@@ -9,7 +9,8 @@ from quarterdeck.controls.api import fact_kind, is_fact_kind
 from quarterdeck.entrypoints.web.words import called
 
 _ACTS = {
-    "access.take": "Taking access", "gate.admit": "Entry at the gate", "ticket.approve": "Approving",
+    "access.take": "Taking access", "gate.admit": "Entry at the gate",
+    "gate.request": "A request inside a connection", "ticket.approve": "Approving",
     "ticket.refuse": "Refusing", "ticket.authorise_emergency": "Authorising the emergency", "ticket.close": "Closing",
     "ticket.comment": "Commenting", "ticket.edit": "Changing the ticket", "ticket.end_work": "Ending the work",
     "ticket.freeze": "Freezing the content", "ticket.open": "Opening the window", "ticket.quick_log": "A quick log",

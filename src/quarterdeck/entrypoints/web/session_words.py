@@ -7,7 +7,7 @@ from django.urls import reverse
 from quarterdeck.entrypoints.web import zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.words import called
-from quarterdeck.sessions.api import SessionKind, SessionView
+from quarterdeck.sessions.api import SessionKind, SessionView, lacks
 
 _NO_REPLAY = {
     SessionKind.EXTERNAL: "This work went through another way in; its log is attached to the ticket, if there is one.",
@@ -29,6 +29,7 @@ def line(session: SessionView, names: Names) -> dict[str, Any]:
         "length": length(session),
         "end_reason": called(session.end_reason) if session.end_reason else "",
         "replay": bool(session.recording),
+        "lacks": lacks(session),
     }
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from quarterdeck import wiring
 from quarterdeck.assessor import api as assessor
-from quarterdeck.entrypoints.web import casts, lists, session_files, session_words, ticket_acts, zones
+from quarterdeck.entrypoints.web import casts, lists, session_files, session_words, target_words, ticket_acts, zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
@@ -29,7 +29,7 @@ from quarterdeck.tickets.api import Reading
 from quarterdeck.workflows import close_ticket as closing
 from quarterdeck.workflows import keep_sessions
 from quarterdeck.workflows.attach_evidence import Attachment
-from quarterdeck.workflows.read_recording import open_recording
+from quarterdeck.workflows.read_recording import open_recording, read_commands
 
 WRITTEN_DOWN = (SessionKind.EXTERNAL, SessionKind.ON_SITE, SessionKind.UNATTENDED)
 
@@ -47,7 +47,7 @@ def session_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
             lists.Column(
                 "who", "Session", lambda row: lists.text(f"{names.person(row.person)} on {names.asset(row.asset)}")
             ),
-            lists.Column("state", "State", lambda row: lists.state(row.state.value)),
+            lists.Column("state", "State", lambda row: _state_of(row)),
             lists.Column(
                 "ticket", "Ticket", lambda row: lists.text(row.ticket, url=reverse("ticket", args=[row.ticket]))
             ),
@@ -84,6 +84,12 @@ def session_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
     return render(request, "list_page.html", context)
 
 
+def _state_of(row: SessionView) -> Any:  # noqa: ANN401  a cell of the list
+    """The state, or in red that something of the record is missing."""
+    missing = sessions.lacks(row)
+    return lists.state("interrupted", f"Gap: {missing[0]}") if missing else lists.state(row.state.value)
+
+
 def _readable(seen: Visitor, session_id: str) -> SessionView:
     try:
         found = sessions.session(session_id)
@@ -115,6 +121,8 @@ def session_page(request: HttpRequest, seen: Visitor, session_id: str) -> HttpRe
         "may_explain": seen.has(Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER) and seen.person.id != session.person,
         "explained_by": names.person(session.explained_by) if session.explained_by else "",
         "files_told": sessions.tally_words(session.files),
+        "lacks": sessions.lacks(session),
+        **_commands(seen, session, may_watch=may_watch),
         "let_out": sessions.let_out(
             session.work, session.streams, from_target=tickets.ticket(session.ticket).allowance.from_target
         ),
@@ -138,6 +146,18 @@ def _replayed(request: HttpRequest, seen: Visitor, session: SessionView) -> dict
         "chain": "intact" if whole else "failed",
         "chain_word": "Intact" if whole else "Not the sealed one",
     }
+
+
+def _commands(seen: Visitor, session: SessionView, *, may_watch: bool) -> dict[str, Any]:
+    """What the target's own log says of the commands, for who may watch the recording."""
+    if session.kind is not SessionKind.GATE:
+        return {"commands_said": "work outside the gate is written down by a person."}
+    if not may_watch:
+        return {"commands_said": "they are not yours to read."}
+    try:
+        return target_words.commands_shown(read_commands(seen.actor, CLOCK, session))
+    except Refused as refused:
+        return {"commands_said": str(refused)}
 
 
 def _lines(data: bytes) -> list[str]:

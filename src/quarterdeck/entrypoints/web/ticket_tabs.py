@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from quarterdeck.baselines import api as baselines
 from quarterdeck.controls.api import fact_kind, is_fact_kind
-from quarterdeck.entrypoints.web import drifting, session_words, ticket_words, words, zones
+from quarterdeck.entrypoints.web import drifting, session_words, target_words, ticket_words, words, zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.people_in import Visitor
 from quarterdeck.entrypoints.web.reading import reads
@@ -19,9 +19,12 @@ from quarterdeck.sessions import api as sessions
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Reading, State, TicketView
 from quarterdeck.tools import api as tools
+from quarterdeck.workflows.watch_state import may_read_findings
 
 _HAVE_C_OF_THEIR_OWN = frozenset({"comments", "drift"})
-SECRET_ROLES = frozenset({"recording", "manifest", "posture", "drift", "measurement"})
+SECRET_ROLES = frozenset({"recording", "manifest", "posture", "drift", "measurement", "commands", "target-log"})
+# Of everybody who came to the target, not of this ticket alone: for those who explain findings, not for who took part.
+_OF_EVERYBODY = frozenset({"target-log"})
 
 
 def context(
@@ -52,6 +55,7 @@ def context(
         "plan": lambda: {"items": [tools.item(item) for item in ticket.content.items]},
         "sessions": lambda: {
             "sessions": [session_words.line(one, names) for one in found],
+            "sudo_rules": target_words.rules_of(number, names),
             "may_record": ticket.state in (State.OPEN, State.VERIFYING) and not seen.roles <= {Role.ASSESSOR},
         },
         "drift": lambda: {"drifts": [drifting.shown(one, seen, ticket, names, zone) for one in drifts]},
@@ -130,11 +134,12 @@ def _check(fact: evidence.Fact, names: Names) -> dict[str, Any]:
 def files(seen: Visitor, ticket: TicketView, entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """Return the artifacts that the ticket's entries name, each once, those that the visitor may read with a link."""
     may_open = reads(seen, ticket.number, Reading.RECORDING)
+    explains = may_read_findings(seen.roles).allowed
     found: dict[str, dict[str, Any]] = {}
     for entry in entries:
         for named in entry.artifacts:
             sha256, role = str(named["sha256"]), str(named["role"])
-            hidden = role in SECRET_ROLES and not may_open
+            hidden = (role in SECRET_ROLES and not may_open) or (role in _OF_EVERYBODY and not explains)
             about = str(entry.data.get("asset") or (entry.object.id if entry.object.type == "asset" else ""))
             found[sha256] = {
                 "sha256": sha256,

@@ -20,6 +20,7 @@ from quarterdeck.entrypoints.web import (
     files,
     findings,
     first_run,
+    logins_found,
     my_work,
     objectives,
     package_contents,
@@ -40,6 +41,7 @@ from quarterdeck.entrypoints.web import (
 )
 
 _TICKET = "tickets/<str:number>/"
+_SEALS = "assets/<str:asset_id>/break-glass/"
 urlpatterns = [
     path("forgotten/", errors.forgotten, name="forgotten"),
     path("accounts/", include("allauth.urls")),
@@ -114,6 +116,12 @@ urlpatterns = [
     path("findings/<int:finding_id>/", findings.finding_page, name="finding"),
     path("findings/<int:finding_id>/settle/", findings.finding_settle, name="finding_settle"),
     path("findings/<int:finding_id>/changes.json", findings.finding_changes, name="finding_changes"),
+    path("logins/", logins_found.login_list, name="logins_found"),
+    path("logins/<str:login_id>/", logins_found.login_page, name="login_found"),
+    path("logins/<str:login_id>/explain/", logins_found.login_explain, name="login_explain"),
+    path(_SEALS, logins_found.break_glass_seal, name="break_glass_seal"),
+    path(_SEALS + "<str:seal_id>/", logins_found.break_glass_rotate, name="break_glass_rotate"),
+    path(_SEALS + "<str:seal_id>/retire/", logins_found.break_glass_retire, name="break_glass_retire"),
     path("people/", people.people_list, name="people"),
     path("people/chosen/deactivate/", bulk_acts.people_deactivate, name="people_deactivate"),
     path("people/add/", people.person_add, name="person_add"),

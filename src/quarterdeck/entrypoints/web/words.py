@@ -148,6 +148,8 @@ _FILES = {
     "reason": "Reason", "reimage_plan": "Plan to rebuild the machine", "inspection": "Record of an inspection",
     "precheck_ran": "Checks before the work", "postcheck_ran": "Checks after the work", "attached": "Attached file",
     "inventory-import": "Inventory as imported", "session_log": "Log of a session",
+    "commands": "Commands as the target saw them", "target-log": "Logins and commands in the target's log",
+    "sudo-rule": "sudo rules as the target listed them", "rotation": "Record of a changed credential",
     "transcript": "Transcript", "sample_population": "List that was drawn from",
 }  # fmt: skip
 

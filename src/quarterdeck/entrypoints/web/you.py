@@ -98,7 +98,7 @@ def password(request: HttpRequest, seen: Visitor) -> HttpResponse:
 @require_POST
 def key(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """Register the own SSH key in place of the one before."""
-    form = KeyForm(request.POST)
+    form = KeyForm(request.POST, request.FILES)
     if not form.is_valid() or not seen.stepped_up:
         return render(request, "people/you.html", _context(request, seen) | {"key_form": form, "form": form})
     try:

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0002_monitoring_plan"),
+        ("access", "0003_sudo_rule"),
         ("inventory", "0001_initial"),
     ]
 
