@@ -95,6 +95,7 @@ from quarterdeck.access.revocation_lists import Revoked, revocation_list
 from quarterdeck.access.rules import is_for_a_person, key_is_theirs, names_a_ticket, unexplained_serials
 from quarterdeck.access.sole_path import (
     Expected,
+    MatchBlock,
     Probe,
     Server,
     doors_of_probe,
@@ -163,6 +164,7 @@ __all__ = [
     "HostCertificateState",
     "HostCertificateView",
     "KeyPolicy",
+    "MatchBlock",
     "PlanDecisionView",
     "PlanFields",
     "PlanState",
