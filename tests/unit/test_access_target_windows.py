@@ -16,6 +16,7 @@ from quarterdeck.access.api import (
     windows_script,
 )
 from quarterdeck.adapters.openssh_ca import new_private_key
+from quarterdeck.entrypoints.supervisor.target_check import judge
 from quarterdeck.kernel.decision import Refused
 
 AUTHORITY = new_private_key()[1]
@@ -125,3 +126,30 @@ def test_the_stock_server_has_its_doors_named() -> None:
 def test_the_configuration_names_the_host_certificate_only_where_there_is_one() -> None:
     assert "HostCertificate" not in windows_configuration(["maint"], "192.0.2.5", host_certificate=False)
     assert "HostCertificate C:/" in windows_configuration(["maint"], "192.0.2.5", host_certificate=True)
+
+
+def transcript(text: str, *, authority: str = AUTHORITY) -> str:
+    """What the script prints at its end: settings, then the files that it has written, by SHA-256."""
+    carried = files(script(authority=authority))
+    listed = [
+        f"quarterdeck-file {hashlib.sha256(data).hexdigest()} C:/ProgramData/ssh/{name}"
+        for name, data in carried.items()
+        if name.startswith("quarterdeck/")
+    ]
+    return "Prepared.\r\n" + text.replace("\n", "\r\n") + "\r\n".join(listed)
+
+
+def check(text: str) -> list[str]:
+    return judge(text, hostname="fs01", account="maint", authority=AUTHORITY, gate_address="192.0.2.5", windows=True)
+
+
+def test_the_kept_transcript_is_judged_like_a_measured_server() -> None:
+    assert check(transcript(PREPARED)) == []
+    other = check(transcript(PREPARED, authority=new_private_key()[1]))
+    assert other == [
+        "sshd -T, account maint from 192.0.2.5: the trusted authorities (TrustedUserCAKeys) are not exactly "
+        "Quarterdeck's target authority."
+    ]
+    assert check(PREPARED), "without the files nothing says which authority is trusted"
+    assert len(check("")) > 5
+    assert any("passwords are accepted" in door for door in check(transcript(STOCK)))

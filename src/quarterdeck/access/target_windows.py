@@ -155,6 +155,10 @@ foreach ($Rule in $Others) { Write-Warning ('This rule lets others reach port 22
 Set-Service -Name sshd -StartupType Automatic
 Restart-Service -Name sshd
 Write-Output "Prepared. Backup of what was there before: $Backup"
-Write-Output 'What sshd says of itself, to be kept with the ticket:'
+Write-Output 'What sshd says of itself; keep it in a file for qd gate target-check --windows:'
 & $Sshd -T -f (Join-Path $Ssh 'sshd_config')
+Get-ChildItem (Join-Path $Ssh 'quarterdeck') -Recurse -File | ForEach-Object {
+    'quarterdeck-file ' + (Get-FileHash -Algorithm SHA256 $_.FullName).Hash.ToLower() + ' ' +
+        ($_.FullName -replace '\\', '/')
+}
 """

@@ -25,6 +25,10 @@ MODULES = {
         "quarterdeck.entrypoints.supervisor.target_setup",
         "print the script that shuts a target's old doors",
     ),
+    ("gate", "target-check"): (
+        "quarterdeck.entrypoints.supervisor.target_check",
+        "judge a saved `sshd -T` of a target that cannot be measured",
+    ),
     ("gate", "krl"): ("quarterdeck.entrypoints.supervisor.krl", "publish what the authorities take back"),
     ("gate", "sudo-setup"): (
         "quarterdeck.entrypoints.supervisor.sudo_setup",
