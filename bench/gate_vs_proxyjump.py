@@ -1,8 +1,8 @@
 """The recording gate against OpenSSH ProxyJump, which records nothing: set-up, throughput, keystrokes, idle memory.
 
 Both reach the same target `sshd` on loopback, interleaved, in one run; ratios count, not megabytes. Prints one JSON
-line. The gate decides from the lab's books, for `set_up_whole` from the real database with the real signer. `--delay`
-runs all of it in a network namespace of its own (root) whose loopback answers that many milliseconds later.
+line. The gate decides from the lab's books, for `set_up_whole` from the real database with the real signer. With
+`--delay` the road from the client to the first hop answers that many milliseconds later (a relay, see slow_road.py).
 """
 
 import argparse
@@ -20,7 +20,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+sys.path[:0] = [str(ROOT), str(ROOT / "src"), str(ROOT / "bench")]
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "quarterdeck.settings")
+
+import django  # noqa: E402
+from slow_road import slow_road  # noqa: E402
+
+django.setup()
 
 from tests.lab.gate_lab import (  # noqa: E402
     GateLab,
@@ -80,6 +87,11 @@ class Yardstick:
             + (" ProxyJump jump\n" if name == "target" else "")
         )
 
+    def move_jump(self, port: int) -> None:
+        """Reach the jump host by another port."""
+        text = self.config.read_text()
+        self.config.write_text(text.replace(f" Port {self.jump.port}\n", f" Port {port}\n"))
+
     @property
     def pid(self) -> int:
         return self.jump._process.pid
@@ -109,27 +121,23 @@ def main() -> int:
         default=[],
         help="set_up, cat, put, sftp_put, sftp_get, set_up_whole, keystroke, idle",
     )
-    parser.add_argument("--delay", type=int, default=0, help="milliseconds that the loopback adds to an answer (root)")
+    parser.add_argument("--delay", type=int, default=0, help="milliseconds that the road adds to an answer")
     chosen = parser.parse_args()
-    if chosen.delay and "QD_BENCH_DELAYED" not in os.environ:
-        return delayed(chosen.delay)
     with gate_lab() as lab:
         yardstick = Yardstick(lab)
         try:
             ready = lambda: subprocess.run(yardstick.argv("true"), capture_output=True)  # noqa: E731
             wait_for(lambda: ready().returncode == 0, what=lambda: f"ProxyJump: {ready().stderr!r}")
-            print(json.dumps(measure(lab, yardstick, chosen)))
+            with contextlib.ExitStack() as roads:
+                if chosen.delay:
+                    each_way = chosen.delay / 2000
+                    lab.port = roads.enter_context(slow_road(lab.port, each_way))
+                    (lab.folder / "known_hosts").write_text(f"[127.0.0.1]:{lab.port} {lab.host_line}\n")
+                    yardstick.move_jump(roads.enter_context(slow_road(yardstick.jump.port, each_way)))
+                print(json.dumps(measure(lab, yardstick, chosen)))
         finally:
             yardstick.jump.stop()
     return 0
-
-
-def delayed(milliseconds: int) -> int:
-    """Run this program again in a network namespace of its own."""
-    each_way = f"{milliseconds / 2}ms"
-    made = f"ip link set lo up && tc qdisc add dev lo root netem delay {each_way} limit 100000"
-    command = ["unshare", "--net", "sh", "-c", f'{made} && exec "$@"', "sh", sys.executable, *sys.argv]
-    return subprocess.run(command, env={**os.environ, "QD_BENCH_DELAYED": "yes"}, check=False).returncode
 
 
 def measure(lab: GateLab, yardstick: Yardstick, chosen: argparse.Namespace) -> dict[str, object]:

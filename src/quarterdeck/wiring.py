@@ -6,11 +6,11 @@ from pathlib import Path
 
 from quarterdeck.access.api import GateDoor, KeyPolicy, Stranger
 from quarterdeck.adapters import target_sshd
+from quarterdeck.adapters.certificate_signature import signed_by
 from quarterdeck.adapters.elevation_channel import SshElevationChannel
 from quarterdeck.adapters.gate_health import GateHealth
 from quarterdeck.adapters.gate_readiness import GateReadiness
 from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorChannel
-from quarterdeck.adapters.openssh_ca import signed_by
 from quarterdeck.adapters.recorder_room import room_for_recordings
 from quarterdeck.adapters.restic import Restic
 from quarterdeck.adapters.sealer_client import SealerClient
@@ -54,6 +54,11 @@ def gate_desk(entry_ca: str) -> GateDesk:
     """Return the gate's desk on the database; `entry_ca` is the public key of the entry authority."""
     room = partial(room_for_recordings, load().recordings_dir)
     return GateDesk(clock(), signer(), partial(signed_by, authority_line=entry_ca), room)
+
+
+def running_recording(session: str) -> Path:
+    """Return where the gate writes the recording of a running session."""
+    return load().recordings_dir / f"{session}.cast"
 
 
 def head_keeper() -> SealerHeads:

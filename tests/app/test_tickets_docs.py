@@ -34,6 +34,9 @@ Work in a window that ends is led from *open* to *verifying* by the ticker; a ti
 expires at the end of its window. An edit before opening, and a register that changes, make approvals void; *verifying*
 goes back to *open* only inside the window, and what was found after the first work then counts no more. An
 emergency whose ratification was refused loses its access at once and closes with the finding `not_ratified`.
+
+More time for open work changes no state and voids nothing: it is a separate approval, and windows are judged by the new
+end. Revoked access leads an open ticket into verification only where the ticket itself is revoked.
 """
 MEANING = {
     State.DRAFT: "being written; nobody has been asked",

@@ -16,8 +16,10 @@ from tests.activity_matrix import target_table
 from tests.cast import Member
 from tests.clock import StillClock
 from tests.monitoring_matrix import ground, plain_table, plan_table, section
+from tests.session_matrix import session_section, session_table, who_works_does_not_let_go
 from tests.shop import FAST_HASHER, Shop, found_shop
 
+from quarterdeck.access import api as access
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Act, ArtifactRef
 from quarterdeck.evidence.watch import forget
@@ -90,6 +92,21 @@ def ratify(*, approve_it: bool) -> Verb:
     return verb
 
 
+def ask_for_time(act: Act, on: Sight) -> None:
+    until = on.view.window.until + timedelta(minutes=10)
+    tickets.extend(act, on.number, until=until, reason=REASON)
+
+
+def give_time(role: ApprovalRole) -> Verb:
+    def verb(act: Act, on: Sight) -> None:
+        waiting = next((one.id for one in tickets.extensions(on.number) if one.state == "waiting"), "ex_none")
+        tickets.decide_extension(
+            act, on.number, waiting, role=role, verdict=tickets.Verdict.APPROVED, reason=REASON
+        )
+
+    return verb
+
+
 def finish(*, rolled_back: bool) -> Verb:
     return lambda act, on: tickets.close(act, on.number, rolled_back=rolled_back, summary=on.file)
 
@@ -118,6 +135,10 @@ ORDINARY: dict[str, Verb] = {
     "confirm presence as escort": lambda act, on: tickets.confirm_escort(act, on.number),
     "open": lambda act, on: tickets.open_ticket(act, on.number),
     "enter through the gate": enter,
+    "ask for more time": ask_for_time,
+    "grant more time as approver": give_time(ApprovalRole.APPROVER),
+    "grant more time as CUI owner": give_time(ApprovalRole.CUI_OWNER),
+    "end the work because access is revoked": lambda act, on: tickets.stop_work(act, on.number),
     "end the work": lambda act, on: tickets.end_work(act, on.number),
     "reopen": lambda act, on: tickets.reopen(act, on.number),
     "close": finish(rolled_back=False),
@@ -144,6 +165,10 @@ ANYTIME: dict[str, Callable[[Act, tickets.Content], object]] = {
     ),
     "register standard work": lambda act, content: tickets.add_template(act, "Standard", content, window_hours=2),
     "change the policy": lambda act, content: tickets.adopt_policy(act),
+    "revoke the access of a person": lambda act, content: access.order(
+        act, access.Scope.PERSON, content.technicians[0], REASON
+    ),
+    "revoke all access of everybody": lambda act, content: access.order(act, access.Scope.EVERYTHING, "", REASON),
 }
 Table = dict[str, dict[str, dict[str, bool]]]
 
@@ -278,6 +303,8 @@ def walk(shop: Shop, plain: tickets.Content, verbs: Mapping[str, Verb], *, emerg
     ):  # fmt: skip
         look(shop, number, verbs, table)
         do(column, name)
+        if name == "open":
+            do("requester", "ask for more time")
     look(shop, number, verbs, table)
     if emergency:
         do("approver", "ratify an emergency")
@@ -286,6 +313,19 @@ def walk(shop: Shop, plain: tickets.Content, verbs: Mapping[str, Verb], *, emerg
     do("requester", "close")
     look(shop, number, verbs, table)
     return table
+
+
+def opened(shop: Shop, plain: tickets.Content) -> str:
+    """Return an open ticket."""
+    with evidence.act(shop.actor("requester"), shop.clock) as act:
+        number = tickets.request(act, plain)
+    for column, name in (
+        ("requester", "submit"), ("approver", "approve as approver"), ("cui_owner", "approve as CUI owner"),
+        ("approver", "schedule"), ("technician", "open"),
+    ):  # fmt: skip
+        on = sight(shop, number)
+        step(shop, column, lambda act, on=on, verb=ORDINARY[name]: verb(act, on))
+    return number
 
 
 HEADER = """# Who may do what to a ticket
@@ -300,7 +340,7 @@ holds several roles still never decides on a ticket that he or she asked for, wo
 """
 
 
-def page(table: Table, plans: Table, anytime: dict[str, dict[str, bool]]) -> str:
+def page(table: Table, running: Table, plans: Table, anytime: dict[str, dict[str, bool]]) -> str:
     lines = [HEADER, "## To a ticket", ""]
     lines += ["A cell names the states in which the act is possible.", ""]
     lines += ["| act | " + " | ".join(COLUMN_WORDS.get(c, c) for c in COLUMNS) + " |"]
@@ -312,6 +352,7 @@ def page(table: Table, plans: Table, anytime: dict[str, dict[str, bool]]) -> str
             every = len(states) == len(State)
             cells.append("all" if every else ", ".join(s.replace("_", " ") for s in states) or "-")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    lines += session_section(running, COLUMN_WORDS, COLUMNS)
     lines += section(plans, COLUMN_WORDS, COLUMNS)
     lines += ["", "## Without a ticket", ""]
     lines += ["| act | " + " | ".join(COLUMN_WORDS.get(c, c) for c in COLUMNS) + " |"]
@@ -322,23 +363,27 @@ def page(table: Table, plans: Table, anytime: dict[str, dict[str, bool]]) -> str
 
 
 @pytest.fixture
-def matrix(shop: Shop, tmp_path: Path) -> tuple[Table, Table, dict[str, dict[str, bool]]]:
+def matrix(shop: Shop, tmp_path: Path) -> tuple[Table, Table, Table, dict[str, dict[str, bool]]]:
     plain, watched = content(shop), ground(shop, tmp_path)
     with aside():
         kept = walk(shop, plain, ORDINARY, emergency=False)
     with aside():
         emergency = walk(shop, plain, EMERGENCY, emergency=True)
+    with aside():
+        asset = plain.assets[0].asset_id
+        running = session_table(shop, opened(shop, plain), asset, COLUMNS, allowed, aside)
     anytime = {
         name: {c: allowed(shop, c, lambda act, verb=verb: verb(act, plain)) for c in COLUMNS}
         for name, verb in ANYTIME.items()
     }
     plans = plan_table(watched, COLUMNS, allowed, aside)
     anytime |= target_table(watched, COLUMNS, allowed, aside)
-    return kept | emergency, plans, anytime | plain_table(watched, tmp_path, COLUMNS, allowed, aside)
+    return kept | emergency, running, plans, anytime | plain_table(watched, tmp_path, COLUMNS, allowed, aside)
 
 
 def test_the_matrix_is_complete_closed_to_the_machine_and_as_documented(matrix) -> None:
-    table, plans, anytime = matrix
+    table, running, plans, anytime = matrix
+    who_works_does_not_let_go(running)
     assert set(table) == set(ORDINARY) | set(EMERGENCY)
     for name, columns in table.items():
         assert set(columns) == set(COLUMNS), name
@@ -347,7 +392,7 @@ def test_the_matrix_is_complete_closed_to_the_machine_and_as_documented(matrix) 
     nobody_at_the_shell(table, anytime)
     two_others_decide_and_only_we_measure(plans)
     only_the_right_ones(table)
-    written = page(table, plans, anytime)
+    written = page(table, running, plans, anytime)
     if os.environ.get("QD_TEST_WRITE_DOCS"):
         PAGE.write_text(written)
     assert PAGE.read_text() == written, "regenerate with QD_TEST_WRITE_DOCS=1"
@@ -368,6 +413,10 @@ def only_the_right_ones(table: Table) -> None:
     assert who("approve as approver") == {"approver"}
     assert who("approve as CUI owner") == {"cui_owner"}
     assert who("enter through the gate") == {"technician"}
+    assert who("grant more time as approver") == {"approver"}
+    assert who("grant more time as CUI owner") == {"cui_owner"}
+    assert [state for state, yes in table["ask for more time"]["technician"].items() if yes] == ["open"]
+    assert who("end the work because access is revoked") == {"approver", "cui_owner", "it_lead"}
     assert who("confirm presence as escort") == {"escort"}
     assert who("open") == who("close") == {"requester", "technician", "it_lead"}
     assert [state for state, yes in table["enter through the gate"]["technician"].items() if yes] == ["open"]

@@ -24,9 +24,12 @@ PAGES = {
         "/assets/{portal}/", "/assets/{server}/monitoring/", "/monitoring/{plan}/", "/findings/",
         "/findings/{finding}/",
     ),
-    "avery": ("/", "/tickets/{waiting}/decide/", "/monitoring/{waiting_plan}/"),
+    "avery": (
+        "/", "/tickets/{waiting}/decide/", "/monitoring/{waiting_plan}/", "/tickets/{longer}/more-time/decide/",
+        "/access/", "/access/revoke/everything/",
+    ),
     "casey": ("/", "/tickets/{scheduled}/consent/"),
-    "max": ("/", "/tickets/{scheduled}/work/"),
+    "max": ("/", "/tickets/{scheduled}/work/", "/tickets/{longer}/more-time/"),
     "quinn": ("/desk/", "/questions/", "/objectives/", "/objectives/MA.L2-3.7.5.b/", "/desk/samples/{sample}/"),
 }  # fmt: skip
 SHOTS = {
@@ -48,7 +51,8 @@ def _path(shop: WebShop, template: str) -> str:
 
 ON_THE_PHONE = frozenset({
     "/", "/tickets/", "/tickets/{scheduled}/", "/tickets/new/", "/tickets/quick-log/", "/tickets/{waiting}/decide/",
-    "/tickets/{scheduled}/work/", "/sessions/{session}/", "/assets/", "/evidence/", "/desk/", "/assets/{portal}/",
+    "/tickets/{scheduled}/work/", "/tickets/{longer}/more-time/", "/tickets/{longer}/more-time/decide/", "/access/",
+    "/access/revoke/everything/", "/sessions/{session}/", "/assets/", "/evidence/", "/desk/", "/assets/{portal}/",
     "/monitoring/{plan}/", "/monitoring/{waiting_plan}/", "/findings/", "/findings/{finding}/",
     "/calendar/", "/sessions/{files}/",
     "/objectives/", "/objectives/MA.L2-3.7.5.b/", "/first-run/", "/assets/{server}/", "/questions/", "/backups/",

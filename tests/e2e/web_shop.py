@@ -18,6 +18,7 @@ django.setup()
 
 import uvicorn  # noqa: E402
 from django.core.management import call_command  # noqa: E402
+from tests.e2e.more_time_seed import more_time_waits  # noqa: E402
 from tests.e2e.watched_seed import watched  # noqa: E402
 from tests.ticket_yard import HOST_KEY, Yard, build_yard  # noqa: E402
 
@@ -125,6 +126,7 @@ def seeded() -> dict[str, Any]:
         "draft": draft.number,
         "waiting": waiting.number,
         "scheduled": scheduled.number,
+        "longer": more_time_waits(yard, CLOCK),
         "session": _recorded(yard, scheduled.number, SessionState.ENDED),
         "interrupted": _recorded(yard, scheduled.number, SessionState.INTERRUPTED),
         "files": _recorded(yard, scheduled.number, SessionState.ENDED, Work.TRANSFER),

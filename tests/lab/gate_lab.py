@@ -8,7 +8,6 @@ import base64
 import contextlib
 import fcntl
 import hashlib
-import json
 import logging
 import os
 import pty
@@ -42,6 +41,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_public_identity,
     load_ssh_public_key,
 )
+from tests.lab.gate_books import Books, utc_now
+from tests.lab.overseeing import FileHeads, supervised
 
 from quarterdeck.access.revocation_lists import Revoked, revocation_list
 from quarterdeck.entrypoints.gate.opening import Site, open_gate
@@ -55,10 +56,6 @@ ENTRY_PRINCIPAL = "qd-entry-lab"
 ASSET = "web01"
 GATE_USER = os.environ.get("QD_TEST_GATE_USER", "")  # an OS user of the gate's own; needs root
 OPENSSH = (serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-
-
-def utc_now():
-    return SystemClock().now()
 
 
 def new_key(path):
@@ -91,42 +88,6 @@ def sign(authority, public_key, *, principal, serial, seconds, key_id="lab", opt
     for name, value in (options or {}).items():
         builder = builder.add_critical_option(name, value)
     return builder.sign(authority).public_bytes().decode()
-
-
-class Books:
-    """Grants in one JSON file, changed under a lock; a journal of what the desk did beside it."""
-
-    def __init__(self, folder):
-        self.file = folder / "books.json"
-        self.journal_file = folder / "journal.jsonl"
-        self._lock_file = folder / "books.lock"
-
-    def open(self):
-        self.file.write_text(json.dumps({"counter": 0, "grants": {}, "running": {}}))
-
-    @contextmanager
-    def changing(self):
-        with self._lock_file.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            books = self.read()
-            yield books
-            books["counter"] += 1
-            fresh = self.file.with_suffix(".new")
-            fresh.write_text(json.dumps(books))
-            fresh.replace(self.file)
-
-    def read(self):
-        return json.loads(self.file.read_text())
-
-    def note(self, event, **fields):
-        with self.journal_file.open("a") as journal:
-            journal.write(json.dumps({"event": event, "at": rfc3339(utc_now()), **fields}) + "\n")
-
-    def journal(self, event=None):
-        if not self.journal_file.exists():
-            return []
-        found = [json.loads(line) for line in self.journal_file.read_text().splitlines()]
-        return [entry for entry in found if event in (None, entry["event"])]
 
 
 class BookDesk:
@@ -172,7 +133,19 @@ class BookDesk:
             window_until=parse_rfc3339(grant["until"]),
             grace_seconds=grant["grace"],
             allowance=allowance,
+            idle_seconds=grant.get("idle", 0),
+            escort=grant.get("escort", ""),
         )
+
+    def extend(self, certificate, minutes, reason):
+        digest = hashlib.sha256(certificate).hexdigest()
+        with self.books.changing() as books:
+            grant = next((one for one in books["grants"].values() if one["sha256"] == digest), None)
+            self._check(grant, digest)
+            until = parse_rfc3339(grant["until"]) + timedelta(minutes=minutes)
+            grant["until"] = rfc3339(until)
+        self.books.note("extended", minutes=minutes, reason=reason)
+        return f"Granted until {rfc3339(until)}."
 
     def _check(self, grant, digest):
         sentence = ""
@@ -235,6 +208,13 @@ class BookDesk:
             if str(serial) in grants
         }
 
+    def supervision(self, sessions):
+        books = self.books.read()
+        return {one: supervised(books, one) for one in sessions if one in books["running"]}
+
+    def escort_left(self, session):
+        self.books.note("escort_left", session=session)
+
     def seal(self, ending):
         with self.books.changing() as books:
             books["running"].pop(ending.session, None)
@@ -256,17 +236,6 @@ class BookDesk:
         gone = {one for entry in self.books.journal("disconnected") for one in entry["sessions"]}
         sealed = [entry for entry in self.books.journal("sealed") if not entry["network_terminated"]]
         return [entry["session"] for entry in sealed if entry["session"] not in gone]
-
-
-class FileHeads:
-    """Keeps recording heads in a file, as a sealer would."""
-
-    def __init__(self, folder):
-        self._file = folder / "heads.jsonl"
-
-    def keep(self, session, count, head):
-        with self._file.open("a") as heads:
-            heads.write(json.dumps({"session": session, "count": count, "head": head}) + "\n")
 
 
 def free_port():

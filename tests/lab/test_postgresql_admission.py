@@ -18,7 +18,7 @@ from tests.lab.postgres_lab import Cluster
 from tests.lab.together import together
 
 from quarterdeck.access import api as access
-from quarterdeck.adapters.openssh_ca import signed_by
+from quarterdeck.adapters.certificate_signature import signed_by
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import act
 from quarterdeck.kernel.decision import ALLOWED, Refused
@@ -66,12 +66,19 @@ class Gate:
     def deactivate(self) -> None:
         personnel.deactivate_person(self.shop.people["sam"], actor=self.shop.actor("iris"), clock=self.shop.clock)
 
+    def revoke_everything(self) -> None:
+        with act(self.shop.actor("iris"), self.shop.clock) as current:
+            access.order(current, access.Scope.EVERYTHING, "", "Tried in the lab.")
+
     def reopen(self) -> None:
         with act(self.shop.actor("sam"), self.shop.clock) as current:
             tickets.reopen(current, self.shop.ticket)
 
 
-ENDINGS = {"end_work": "access.withdrawn", "revoke_person": "access.revoked", "deactivate": "person.deactivated"}
+ENDINGS = {
+    "end_work": "access.withdrawn", "revoke_person": "access.revoked", "deactivate": "person.deactivated",
+    "revoke_everything": "revocation.ordered",
+}  # fmt: skip
 
 
 @pytest.fixture

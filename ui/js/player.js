@@ -2,6 +2,7 @@
 import { create } from "asciinema-player";
 import { find, lines, parse, shorten } from "./cast.js";
 import { make, one } from "./dom.js";
+import { startLive } from "./live.js";
 
 const stamp = (seconds) => {
   const whole = Math.floor(seconds);
@@ -69,3 +70,5 @@ function expose(player) {
 
 const box = one("[data-cast]");
 if (box) start(box);
+const live = one("[data-live]");
+if (live) startLive(live);

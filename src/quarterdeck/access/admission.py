@@ -11,6 +11,7 @@ from quarterdeck.access import rules
 from quarterdeck.access.places import Destination
 from quarterdeck.access.plan_reading import may_monitor
 from quarterdeck.access.reading import grant, is_genuine_and_standing
+from quarterdeck.access.revocation_reading import not_revoked
 from quarterdeck.access.terms import GrantView, Purpose
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.decision import Decision, all_of, require_that
@@ -41,7 +42,8 @@ def may_use(given: GrantView, at: datetime) -> Decision:
 
 def _authority_says(given: GrantView, at: datetime) -> Decision:
     if given.purpose is Purpose.WORK:
-        return all_of((tickets.may_admit(given.ticket, given.person, given.asset, at), _key_is_theirs(given)))
+        admits = tickets.may_admit(given.ticket, given.person, given.asset, at)
+        return all_of((admits, not_revoked(given.person, given.ticket), _key_is_theirs(given)))
     if given.purpose is Purpose.MEASURE:
         return tickets.may_measure(given.ticket, given.asset)
     return may_monitor(

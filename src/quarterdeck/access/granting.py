@@ -10,6 +10,7 @@ from quarterdeck.access.models import AccessEpoch, AccessGrant
 from quarterdeck.access.plan_reading import find as find_plan
 from quarterdeck.access.plan_reading import may_monitor
 from quarterdeck.access.reading import check_row, current_epoch, sealed_fields, view
+from quarterdeck.access.revocation_reading import not_revoked
 from quarterdeck.access.terms import EPOCH_EVENT, SERIAL_EVENT, GrantState, GrantView, Purpose
 from quarterdeck.evidence.api import Act, Grade, JsonValue, ObjectRef, Outcome, row_digest
 from quarterdeck.kernel.clock import rfc3339
@@ -206,7 +207,7 @@ def _may_grant(
     span = rules.has_allowed_span(purpose, valid_from, valid_until, window)
     if purpose is Purpose.WORK:
         who = rules.may_take_work(act.actor, person, act.at)
-        ticket_says = tickets.may_admit(ticket, person, asset, act.at)
+        ticket_says = all_of((tickets.may_admit(ticket, person, asset, act.at), not_revoked(person, ticket)))
     else:
         who = rules.may_measure(act.actor, purpose, collector_sha256)
         ticket_says = tickets.may_measure(ticket, asset)

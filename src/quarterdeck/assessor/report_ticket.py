@@ -18,7 +18,7 @@ from quarterdeck.evidence.api import Entry
 from quarterdeck.kernel.clock import parse_rfc3339
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.tickets import api as tickets
-from quarterdeck.tickets.api import Allowance, Before, HoldState, TicketView
+from quarterdeck.tickets.api import Allowance, Before, ExtensionView, HoldState, TicketView
 
 _BEFORE = {Before.APPROVE: "Before approval", Before.OPEN: "Before opening", Before.CLOSE: "Before closing"}
 _CHECKS = ("precheck.", "postcheck.", "sole_path.", "recorder.", "leftovers.", "staging.", "rollback.", "recovery.")
@@ -54,6 +54,8 @@ def ticket_section(view: TicketView, entries: Sequence[Entry], desk: Desk) -> di
         "handles_cui": _handles_cui(frozen, view, names),
         "assets": [names.asset(place.asset_id) for place in view.assets],
         "window": {"from": names.moment(view.window.from_), "until": names.moment(view.window.until)},
+        "approved_until": names.moment(view.content.window.until) if view.extended_until else None,
+        "extensions": [_extension(one, names) for one in tickets.extensions(number)],
         "people": _people(view, names),
         "hash": view.content_hash,
         "frozen": _frozen(frozen, names),
@@ -76,6 +78,22 @@ def ticket_section(view: TicketView, entries: Sequence[Entry], desk: Desk) -> di
     }
 
 
+def _extension(one: ExtensionView, names: Names) -> dict[str, Any]:
+    """More time that was asked for, in words: who, until when, why, and who decided."""
+    decided = "; ".join(
+        f"{names.actor(each.person)} {each.verdict.value} as {spoken(each.role.value)}: {each.reason}"
+        for each in one.decisions
+    )
+    return {
+        "by": names.actor(one.person),
+        "until": names.moment(one.until),
+        "reason": one.reason,
+        "state": status(one.state.value),
+        "decided": "within policy, without an approver" if one.by_self else decided,
+        "terminal": one.by_terminal,
+    }
+
+
 def _handles_cui(frozen: Mapping[str, Any], view: TicketView, names: Names) -> bool:
     if frozen:
         return any(asset.get("handles_cui") for asset in frozen["assets"])
@@ -86,8 +104,10 @@ def _steps(view: TicketView, entries: Sequence[Entry], names: Names) -> list[dic
     """The line of states: the last time each was reached; another end takes the place of what was never reached."""
     reached: dict[str, Entry] = {}
     for entry in entries:
-        if isinstance(entry.data.get("to"), str):
-            reached[entry.data["to"]] = entry
+        to = entry.data.get("to")
+        # What moves a ticket says from where; an extension only repeats the state that it leaves as it is.
+        if isinstance(to, str) and (to not in reached or "from" in entry.data):
+            reached[to] = entry
     order = [*STEPS] if view.state.value in STEPS else [*(s for s in STEPS if s in reached), view.state.value]
     now = order.index(view.state.value)
     return [

@@ -76,6 +76,7 @@ def _session(one: SessionView, names: Names, casts: Casts, files: Mapping[str, s
         "exit_status": one.exit_status,
         "session_terminated": names.moment(one.session_terminated_at),
         "network_terminated": names.moment(one.network_terminated_at),
+        "leftovers": sessions.leftovers(one).sentence,
         "recording": one.recording,
         "recording_path": files.get(one.recording, ""),
         "lines": one.lines,

@@ -8,7 +8,7 @@ TONES: Mapping[str, str] = {
     "failed": "bad", "missing": "bad", "refused": "bad", "interrupted": "bad", "unexplained": "bad", "rejected": "bad",
     "finding": "bad", "rolled_back": "bad", "expired": "bad", "gaps": "warn", "flagged": "warn", "waived": "warn",
     "stale": "warn", "attached": "warn", "unknown": "warn", "unreadable": "warn", "running": "warn", "void": "warn",
-    "open": "warn", "verifying": "warn", "partly": "warn", "cut_off": "bad",
+    "granted": "good", "waiting": "warn", "open": "warn", "verifying": "warn", "partly": "warn", "cut_off": "bad",
 }  # fmt: skip
 _MARKS = {"good": "✓", "bad": "✕", "warn": "!", "idle": "·"}
 _WORDS = {

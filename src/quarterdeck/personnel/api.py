@@ -45,6 +45,7 @@ from quarterdeck.personnel.reading import (
     role_grants,
     roles_of,
     roster,
+    stands_in,
 )
 from quarterdeck.personnel.roles import confirm_role, grant_role, name_deputy, revoke_role
 from quarterdeck.personnel.second_factor import renew_recovery_codes
@@ -118,6 +119,6 @@ __all__ = [
     "has_second_factor", "holders", "identify", "is_standing", "issue_enrolment", "issue_token", "key_of",
     "make_factor_key", "mark_notice_sent", "may_decide", "may_maintain", "name_deputy", "notices_for", "people",
     "person", "pool", "pools", "register_key", "renew_founding_codes", "renew_recovery_codes", "request_factor_reset",
-    "revoke_role", "revoke_token", "revoke_tokens", "role_grants", "roles_of", "roster", "step_up", "step_up_session",
-    "tokens_of", "unsent_notices", "withdraw_authorisation",
+    "revoke_role", "revoke_token", "revoke_tokens", "role_grants", "roles_of", "roster", "stands_in", "step_up",
+    "step_up_session", "tokens_of", "unsent_notices", "withdraw_authorisation",
 ]  # fmt: skip

@@ -95,6 +95,12 @@ class _Look:
             if grant.role in self._own_roles(grant.deputy_for_id or "")
         )
 
+    def is_deputy(self, person_id: str, for_id: str, role: Role) -> bool:
+        """True when one of the person's deputyships is for this person and this role."""
+        return role in self._own_roles(for_id) and any(
+            grant.deputy_for_id == for_id and grant.role == role for grant in self._grants(person_id, deputies=True)
+        )
+
     def _grants(self, person_id: str, *, deputies: bool) -> list[RoleGrant]:
         rows = RoleGrant.objects.filter(
             person_id=person_id, state=GrantState.ACTIVE, deputy_for__isnull=not deputies
@@ -114,6 +120,11 @@ class _Look:
 def roles_of(person_id: str, at: datetime) -> frozenset[Role]:
     """Return the roles that the person holds at `at`, deputyships included; none for a deactivated person."""
     return _Look(at).roles_of(person_id)
+
+
+def stands_in(person_id: str, for_id: str, role: Role, at: datetime) -> bool:
+    """True when the person is the named deputy of somebody who holds this role, at `at`."""
+    return _Look(at).is_deputy(person_id, for_id, role)
 
 
 def _counts(grant: RoleGrant, at: datetime) -> bool:

@@ -1,7 +1,11 @@
 """Maintenance sessions of every kind: begun, ended, written down, explained. The only module others import."""
 
+from quarterdeck.sessions.aftermath import AFTER_WORK, LOOKED, Leftovers, leftovers
 from quarterdeck.sessions.completeness import lacks
+from quarterdeck.sessions.following import Follower
 from quarterdeck.sessions.keeping import begin, disconnect, end, explain, record_manual
+from quarterdeck.sessions.orders import order, orders, paused_by, standpoint
+from quarterdeck.sessions.overseeing import supervision, supervision_of
 from quarterdeck.sessions.ports import AdmissionDesk, HeadKeeper, TargetSigner
 from quarterdeck.sessions.reading import (
     all_sessions,
@@ -12,7 +16,7 @@ from quarterdeck.sessions.reading import (
     sessions,
     still_connected,
 )
-from quarterdeck.sessions.rules import may_begin
+from quarterdeck.sessions.rules import Standpoint, may_begin, may_order
 from quarterdeck.sessions.telling import (
     FileState,
     ShownChange,
@@ -35,6 +39,8 @@ from quarterdeck.sessions.terms import (
     Files,
     FileTally,
     FileTransfer,
+    Order,
+    OrderKind,
     Presented,
     Protocol,
     SeenChange,
@@ -45,13 +51,30 @@ from quarterdeck.sessions.terms import (
     Stage,
     Standing,
     StreamSum,
+    Supervision,
     Unhashed,
     Work,
     files_in,
+    harmless,
     tally,
+)
+from quarterdeck.sessions.watching import (
+    PRESENT_FOR,
+    arrive,
+    has_said,
+    lapse,
+    prolong,
+    stay,
+    stop_watching,
+    watch,
+    watched,
+    watched_by,
 )
 
 __all__ = [
+    "AFTER_WORK",
+    "LOOKED",
+    "PRESENT_FOR",
     "AdmissionDesk",
     "Admitted",
     "Change",
@@ -64,7 +87,11 @@ __all__ = [
     "FileTally",
     "FileTransfer",
     "Files",
+    "Follower",
     "HeadKeeper",
+    "Leftovers",
+    "Order",
+    "OrderKind",
     "Presented",
     "Protocol",
     "SeenChange",
@@ -76,11 +103,14 @@ __all__ = [
     "ShownFile",
     "Stage",
     "Standing",
+    "Standpoint",
     "StreamSum",
+    "Supervision",
     "TargetSigner",
     "Unhashed",
     "Work",
     "all_sessions",
+    "arrive",
     "begin",
     "check_all",
     "check_row",
@@ -89,9 +119,18 @@ __all__ = [
     "explain",
     "file_lines",
     "files_in",
+    "harmless",
+    "has_said",
     "lacks",
+    "lapse",
+    "leftovers",
     "let_out",
     "may_begin",
+    "may_order",
+    "order",
+    "orders",
+    "paused_by",
+    "prolong",
     "record_manual",
     "running",
     "session",
@@ -99,7 +138,15 @@ __all__ = [
     "shown_changes",
     "shown_files",
     "spelled",
+    "standpoint",
+    "stay",
     "still_connected",
+    "stop_watching",
+    "supervision",
+    "supervision_of",
     "tally",
     "tally_words",
+    "watch",
+    "watched",
+    "watched_by",
 ]

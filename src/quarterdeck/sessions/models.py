@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import F, Q
 
-from quarterdeck.sessions.terms import SessionKind, SessionState
+from quarterdeck.sessions.terms import OrderKind, SessionKind, SessionState
 
 
 class MaintenanceSession(models.Model):
@@ -65,3 +65,36 @@ class MaintenanceSession(models.Model):
                 name="session_explained_whole",
             ),
         ]
+
+
+class SessionOrder(models.Model):
+    """What a person ordered while a session ran; the gate believes it only as far as the ledger tells of it."""
+
+    id = models.CharField(primary_key=True, max_length=32)
+    session = models.ForeignKey(MaintenanceSession, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=7)
+    person = models.ForeignKey("personnel.Person", on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    text = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["session", "at"], name="order_by_session")]
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=[k.value for k in OrderKind]), name="order_kind_known"),
+            models.CheckConstraint(condition=~Q(kind=OrderKind.END.value) | ~Q(text=""), name="order_end_has_reason"),
+        ]
+
+
+class SessionWatch(models.Model):
+    """Who watches a running session: a lease that the open page prolongs every few seconds.
+
+    `present_until` is the escort's own lease; that it began and lapsed are entries, and without the first it is void.
+    """
+
+    unguarded_reason = "leases of seconds; who began to watch, and when an escort came and left, are ledger entries"
+    id = models.CharField(primary_key=True, max_length=32)
+    session = models.ForeignKey(MaintenanceSession, on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey("personnel.Person", on_delete=models.PROTECT, related_name="+")
+    began_at = models.DateTimeField()
+    seen_until = models.DateTimeField()
+    present_until = models.DateTimeField(null=True)

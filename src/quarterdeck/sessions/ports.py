@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from quarterdeck.kernel.decision import Decision
-from quarterdeck.sessions.terms import Admitted, Denied, Ending, Presented, Standing
+from quarterdeck.sessions.terms import Admitted, Denied, Ending, Presented, Standing, Supervision
 
 
 class AdmissionDesk(Protocol):
@@ -13,6 +13,9 @@ class AdmissionDesk(Protocol):
 
     def admit(self, presented: Presented) -> Admitted:
         """Begin a session in one locking transaction; raises `Refused`, having recorded the refusal."""
+
+    def extend(self, certificate: bytes, minutes: int, reason: str) -> str:
+        """Ask for more time in the name of a certificate's holder; return what became of it, or raise `Refused`."""
 
     def recheck(self, session: str) -> Decision:
         """Answer whether the session may still begin: same questions, nothing written."""
@@ -28,6 +31,12 @@ class AdmissionDesk(Protocol):
 
     def standing(self, serials: Collection[int]) -> Mapping[int, Standing]:
         """Return for each entry certificate whether its holder may stay; an unknown serial is left out."""
+
+    def supervision(self, sessions: Collection[str]) -> Mapping[str, Supervision]:
+        """Return for each running session its orders, watchers and escort; an unknown one is left out."""
+
+    def escort_left(self, session: str) -> None:
+        """Record that the escort's presence at this session has lapsed; repeating it changes nothing."""
 
     def seal(self, ending: Ending) -> None:
         """Store the recording and record the end; safe to repeat after a failure."""

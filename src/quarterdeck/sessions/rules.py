@@ -1,15 +1,18 @@
 """What a session may be and become: pure decisions over plain values (3.7.5[b], 3.7.6)."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from quarterdeck.kernel.actors import CLOCK_STEP_TOLERANCE
 from quarterdeck.kernel.decision import ALLOWED, Decision, all_of, require_that
 from quarterdeck.kernel.windows import Window
-from quarterdeck.sessions.terms import Allowance, Protocol, SessionKind, SessionState, Work
+from quarterdeck.sessions.terms import Allowance, OrderKind, Protocol, SessionKind, SessionState, Work
 
 SHORTEST_TEXT = 3
 LONGEST_TEXT = 4000
+LONGEST_MESSAGE = 400
+MOST_MESSAGES = 10
 LONGEST_TOLD = timedelta(days=14)
 
 
@@ -150,3 +153,106 @@ def row_is_sealed(digest: str, sealed: object) -> Decision:
         "A session differs from its entry in the ledger.",
         "Stop and tell the IT lead: somebody wrote into the database.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Standpoint:
+    """Where a person stands towards a running session: doing it, working on its ticket, escorting, having approved."""
+
+    is_own: bool
+    works: bool
+    escorts: bool
+    approved: bool
+    leads: bool
+
+
+def may_order(kind: OrderKind, *, running: bool, who: Standpoint) -> Decision:
+    """Decide whether this person may give this order: escort, approver of the ticket or IT lead (3.7.6[a], 3.1.12[b]).
+
+    Who does the work may stop it, when holding one of those roles, but neither lifts a pause nor writes into it.
+    """
+    return all_of(
+        (
+            require_that(
+                running,
+                "session.over",
+                "This session has ended, so nothing can be ordered any more.",
+                "Look at its replay; to keep the person out, withdraw the access.",
+            ),
+            require_that(
+                who.escorts or who.approved or who.leads,
+                "order.not_yours",
+                "This takes the ticket's escort, somebody who approved it, or the IT lead.",
+                "Ask one of them; the ticket's page names them.",
+            ),
+            require_that(
+                not (who.is_own or who.works) or kind in (OrderKind.PAUSE, OrderKind.END),
+                "order.own_work",
+                "Who works on the ticket neither resumes a paused session nor writes into it.",
+                "Ask the escort, the approver or the IT lead.",
+            ),
+        )
+    )
+
+
+def sound_order(kind: OrderKind, text: str, *, paused: bool, messages: int) -> Decision:
+    """Decide whether an order makes sense now: words where it needs them, a pause that changes something.
+
+    `messages` were sent in the last minute.
+    """
+    words = len(text.strip())
+    longest = LONGEST_MESSAGE
+    return all_of(
+        (
+            require_that(
+                kind not in (OrderKind.END, OrderKind.MESSAGE) or SHORTEST_TEXT <= words <= longest,
+                "reason.missing" if kind is OrderKind.END else "message.length",
+                f"The {'reason' if kind is OrderKind.END else 'message'} is empty or longer than {longest} characters.",
+                "Say it in a sentence; the technician reads it in the terminal.",
+            ),
+            require_that(
+                "\n" not in text.strip() and "\r" not in text.strip(),
+                "message.lines",
+                "It has several lines.",
+                "Write it on one line.",
+            ),
+            require_that(
+                kind is not OrderKind.PAUSE or not paused, "session.paused", "It is paused.", "Resume it, or end it."
+            ),
+            require_that(
+                kind is not OrderKind.RESUME or paused, "session.not_paused", "It is not paused.", "Reload the page."
+            ),
+            require_that(
+                kind is not OrderKind.MESSAGE or messages < MOST_MESSAGES,
+                "message.many",
+                f"{MOST_MESSAGES} messages were sent to this session in the last minute.",
+                "Wait a minute, or pause the session and call the technician.",
+            ),
+        )
+    )
+
+
+def may_watch(*, running: bool, watching: int, most: int) -> Decision:
+    """Decide whether one more may watch a session; who may read its recording is decided apart."""
+    return all_of(
+        (
+            require_that(
+                running, "session.over", "This session has ended; there is nothing to watch.", "Look at its replay."
+            ),
+            require_that(
+                watching < most,
+                "session.watchers",
+                f"{watching} people or pages watch this session already, and {most} may.",
+                "Close a page that nobody looks at, or read the text of the session.",
+            ),
+        )
+    )
+
+
+def covers(*, terminal: bool, at_session: bool, at_ticket: bool) -> bool:
+    """True when the escort's presence covers a session: a terminal wants the escort at this very session.
+
+    Commands and transfers come and go in seconds (Ansible makes dozens); there the escort is present when watching any
+    session of the ticket, whose page lists the others.
+    """
+    return at_session or (at_ticket and not terminal)

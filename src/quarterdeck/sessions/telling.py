@@ -15,6 +15,8 @@ _UNSAFE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
     r"\U000e0000-\U000e007f\\]"
 )
+# What a terminal or a browser acts on, without the backslash: for words of people, which are not compared.
+UNSEEN = re.compile(_UNSAFE.pattern.replace("\\\\]", "]"))
 LET_OUT_BYTES = 1_048_576
 _WAYS = {Direction.TO_TARGET: "to the target", Direction.FROM_TARGET: "from the target"}
 _WHY = {
@@ -50,10 +52,11 @@ class FileState(StrEnum):
 
 def spelled(name: str) -> str:
     """Return a name with everything spelled out that is not plainly seen; a byte that is no UTF-8 as `\\xff`."""
-    return _UNSAFE.sub(_spell, name)
+    return _UNSAFE.sub(spelled_sign, name)
 
 
-def _spell(found: re.Match[str]) -> str:
+def spelled_sign(found: re.Match[str]) -> str:
+    """Return the one character of a match spelled out."""
     code = ord(found[0])
     if found[0] == "\\":
         return "\\\\"

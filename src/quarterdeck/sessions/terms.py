@@ -25,6 +25,13 @@ from quarterdeck.sessions.files import decode_told as decode_told
 from quarterdeck.sessions.files import encode_told as encode_told
 from quarterdeck.sessions.files import files_in as files_in
 from quarterdeck.sessions.files import tally as tally
+from quarterdeck.sessions.supervision import Order as Order
+from quarterdeck.sessions.supervision import OrderKind as OrderKind
+from quarterdeck.sessions.supervision import Supervision as Supervision
+from quarterdeck.sessions.supervision import escort_sentence as escort_sentence
+from quarterdeck.sessions.supervision import harmless as harmless
+from quarterdeck.sessions.supervision import order_sentence as order_sentence
+from quarterdeck.sessions.supervision import watcher_sentence as watcher_sentence
 from quarterdeck.sessions.telling import file_lines as file_lines
 from quarterdeck.tickets.terms import Allowance as Allowance
 
@@ -78,6 +85,8 @@ class EndReason(StrEnum):
     ADMISSION_WITHDRAWN = "admission_withdrawn"
     BROKEN_PROTOCOL = "broken_protocol"
     NOT_ALLOWED = "not_allowed"
+    ENDED_BY_PERSON = "ended_by_person"
+    IDLE = "idle"
     INTERRUPTED = "interrupted"
 
 
@@ -94,7 +103,11 @@ class Presented:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The answer to an admitted channel: whom, where to, until when (aware UTC), how long beyond, to do what."""
+    """The answer to an admitted channel: whom, where to, until when (aware UTC), how long beyond, to do what.
+
+    `escort` names the escort without whom nothing passes (3.7.6[a]), empty where the work needs none.
+    A terminal ends after `idle_seconds` without a key; 0 never.
+    """
 
     session: str
     ticket: str
@@ -110,6 +123,8 @@ class Admitted:
     grace_seconds: int
     allowance: Allowance
     handles_cui: bool = True
+    escort: str = ""
+    idle_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

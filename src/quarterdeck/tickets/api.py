@@ -3,6 +3,9 @@
 from quarterdeck.tickets.allowances import against_agreement, allowance_words
 from quarterdeck.tickets.allowances import usual as usual_allowance
 from quarterdeck.tickets.deciding import approve, authorise_emergency, ratify, refuse_ticket, schedule, waive
+from quarterdeck.tickets.escorts import is_escort, may_escort, needs_escort
+from quarterdeck.tickets.extension_reading import extension_waits_for, extensions, is_vendors
+from quarterdeck.tickets.extensions import CERTIFICATE, decide_extension, extend, may_ask_alone
 from quarterdeck.tickets.hold_points import HOLD_POINTS, spoken
 from quarterdeck.tickets.jobs import (
     JobView,
@@ -19,7 +22,7 @@ from quarterdeck.tickets.notices import (
     mark_notice_sent,
     mark_notices_seen,
     notices,
-    tell_about,
+    tell_people,
     unsent_notices,
 )
 from quarterdeck.tickets.pictures import takes_part, workers
@@ -83,6 +86,9 @@ from quarterdeck.tickets.terms import (
     Content,
     Duty,
     EmergencyBasis,
+    ExtensionDecisionView,
+    ExtensionState,
+    ExtensionView,
     HoldPointView,
     HoldState,
     MaintenanceType,
@@ -108,9 +114,11 @@ from quarterdeck.tickets.working import (
     may_measure,
     open_ticket,
     reopen,
+    stop_work,
 )
 
 __all__ = [
+    "CERTIFICATE",
     "DEFAULT_ROWS",
     "DEFAULT_SETTINGS",
     "FINAL_STATES",
@@ -128,6 +136,9 @@ __all__ = [
     "Content",
     "Duty",
     "EmergencyBasis",
+    "ExtensionDecisionView",
+    "ExtensionState",
+    "ExtensionView",
     "HoldPointView",
     "HoldState",
     "JobView",
@@ -165,6 +176,7 @@ __all__ = [
     "confirm_escort",
     "content_hash",
     "current_snapshot",
+    "decide_extension",
     "diagram",
     "differences",
     "due_tickets",
@@ -173,12 +185,17 @@ __all__ = [
     "evidence_meter",
     "exists",
     "expire",
+    "extend",
+    "extension_waits_for",
+    "extensions",
     "finish_job",
     "frozen_snapshot",
     "given_out",
     "has_role",
     "hold_points",
+    "is_escort",
     "is_sealed",
+    "is_vendors",
     "jobs",
     "keep_snapshot",
     "lead_time",
@@ -188,9 +205,12 @@ __all__ = [
     "mark_notice_sent",
     "mark_notices_seen",
     "may_admit",
+    "may_ask_alone",
+    "may_escort",
     "may_measure",
     "may_move",
     "may_read",
+    "needs_escort",
     "notices",
     "open_ticket",
     "person_acts",
@@ -210,10 +230,11 @@ __all__ = [
     "snapshot_bytes",
     "spoken",
     "stepped_up",
+    "stop_work",
     "submit",
     "take_job",
     "takes_part",
-    "tell_about",
+    "tell_people",
     "tell_progress",
     "template",
     "templates",

@@ -30,6 +30,8 @@ class MaintenanceTicket(models.Model):
     rollback = models.TextField(blank=True)
     window_from = models.DateTimeField()
     window_until = models.DateTimeField()
+    # The end after extensions; what was approved stays in `window_until`.
+    extended_until = models.DateTimeField(null=True)
     requester = models.ForeignKey("personnel.Person", on_delete=models.PROTECT, related_name="+")
     pool = models.ForeignKey("personnel.Pool", on_delete=models.PROTECT, null=True, related_name="+")
     agreement = models.ForeignKey("personnel.VendorAgreement", on_delete=models.PROTECT, null=True, related_name="+")
@@ -50,6 +52,10 @@ class MaintenanceTicket(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(window_from__lt=F("window_until")), name="window_ends_after_start"),
+            models.CheckConstraint(
+                condition=Q(extended_until__isnull=True) | Q(extended_until__gt=F("window_until")),
+                name="extension_is_later",
+            ),
             models.CheckConstraint(
                 condition=~Q(state__in=["open", "verifying", "closed"])
                 | Q(opened_at__isnull=False)
@@ -132,6 +138,39 @@ class Waiver(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["ticket", "hold_point", "content_hash"], name="one_waiver_per_content")
+        ]
+
+
+class Extension(models.Model):
+    """More time that somebody asked for; what became of it stands in the ledger alone."""
+
+    id = models.CharField(primary_key=True, max_length=32)
+    ticket = models.ForeignKey(MaintenanceTicket, on_delete=models.PROTECT, related_name="extension_rows")
+    person = models.ForeignKey("personnel.Person", on_delete=models.PROTECT, related_name="+")
+    until_before = models.DateTimeField()
+    until = models.DateTimeField()
+    reason = models.TextField()
+    at = models.DateTimeField()
+    by_terminal = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(until_before__lt=F("until")), name="extension_ordered")]
+
+
+class ExtensionDecision(models.Model):
+    """The words of one person's decision on more time; that it was taken is its entry."""
+
+    extension = models.ForeignKey(Extension, on_delete=models.PROTECT, related_name="decision_rows")
+    role = models.CharField(max_length=10)
+    verdict = models.CharField(max_length=10)
+    person = models.ForeignKey("personnel.Person", on_delete=models.PROTECT, related_name="+")
+    reason = models.TextField()
+    at = models.DateTimeField()
+    entry = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["extension", "person", "role"], name="one_extension_decision_per_role")
         ]
 
 

@@ -70,6 +70,7 @@ def record(
         "window_from": rfc3339(row.window_from),
         "window_until": rfc3339(row.window_until),
         "row": ticket_digest(row),
+        **({} if row.extended_until is None else {"extended_until": rfc3339(row.extended_until)}),
         **dict(data or {}),
     }
     return act.record(

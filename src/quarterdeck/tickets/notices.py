@@ -8,6 +8,7 @@ from quarterdeck.evidence.api import Act
 from quarterdeck.kernel.windows import Window
 from quarterdeck.personnel import api as personnel
 from quarterdeck.tickets.models import MaintenanceTicket, TicketNotice
+from quarterdeck.tickets.rows import find
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ def tell(act: Act, row: MaintenanceTicket, people: Iterable[str], subject: str, 
     )
 
 
-def tell_about(act: Act, number: str, people: Iterable[str], subject: str, text: str) -> None:
-    """Write one message for each of these people about the ticket of this number."""
-    tell(act, MaintenanceTicket.objects.get(number=number), people, subject, text)
+def tell_people(act: Act, number: str, people: Iterable[str], subject: str, text: str) -> None:
+    """Write such a message about the ticket of this number; Refused(ticket.unknown)."""
+    tell(act, find(number), people, subject, text)
 
 
 def scheduled_words(window: Window) -> tuple[str, str]:

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from django.db.models.functions import Coalesce
+
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import JsonValue
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, all_of, refuse, require_that
+from quarterdeck.kernel.windows import Window
 from quarterdeck.personnel import api as personnel
 from quarterdeck.tickets.hold_points import (
     HOLD_POINTS,
@@ -57,7 +60,7 @@ def picture_of(row: MaintenanceTicket, at: datetime, in_force: Policy | None = N
         technicians=technicians,
         escort=_escort(ticket, at),
         duties=_duties(ticket, assets, (*technicians, *pool), at, in_force or policy()),
-        agreement=_agreement(ticket),
+        agreement=agreement_covers(ticket, ticket.window),
         items=all_of(tools.usable(item_id, at) for item_id in ticket.content.items),
         conflicts=conflicts(row, ticket),
         facts=facts,
@@ -180,7 +183,8 @@ def takes_part(ticket: TicketView, actor: Actor, at: datetime) -> Decision:
     )
 
 
-def _agreement(ticket: TicketView) -> Decision:
+def agreement_covers(ticket: TicketView, window: Window) -> Decision:
+    """Decide whether the agreement lets the vendor's people of this ticket work in this window; own staff need none."""
     content = ticket.content
     vendors = [p for p in (personnel.person(i) for i in ticket.technicians) if str(p.kind) == "vendor"]
     if not vendors and not content.pool_id:
@@ -195,23 +199,30 @@ def _agreement(ticket: TicketView) -> Decision:
         content.agreement_id,
         action=content.action.value,
         method=content.method.value,
-        window=content.window,
+        window=window,
     )
 
 
-def conflicts(row: MaintenanceTicket, ticket: TicketView) -> tuple[str, ...]:
+def conflicts(row: MaintenanceTicket, ticket: TicketView, window: Window | None = None) -> tuple[str, ...]:
     """Return the live tickets with one of these assets in an overlapping window, unless each names the other.
+
+    The window is the ticket's own, extensions included, unless another is named.
 
     Work that has ended clashes with nothing: its asset may be worked on again before its window would have ended.
     """
     if ticket.state in ENDED_STATES:
         return ()
-    others = MaintenanceTicket.objects.filter(
-        state__in=[state.value for state in LIVE_STATES],
-        window_from__lt=row.window_until,
-        window_until__gt=row.window_from,
-        asset_rows__asset_id__in=[named.asset_id for named in ticket.assets],
-    ).exclude(number=row.number)
+    meant = window or ticket.window
+    others = (
+        MaintenanceTicket.objects.annotate(ends=Coalesce("extended_until", "window_until"))
+        .filter(
+            state__in=[state.value for state in LIVE_STATES],
+            window_from__lt=meant.until,
+            ends__gt=meant.from_,
+            asset_rows__asset_id__in=[named.asset_id for named in ticket.assets],
+        )
+        .exclude(number=row.number)
+    )
     found = others.distinct().values_list("number", "conflicts_with")
     return tuple(
         sorted(

@@ -264,6 +264,7 @@ DEFAULT_SETTINGS: Mapping[str, object] = {
     "grace_minutes_staff": 30,
     "grace_minutes_vendor": 0,
     "self_extension_minutes": 30,
+    "idle_minutes_terminal": 15,
 }
 
 

@@ -5,10 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
+from django.db.models.functions import Coalesce
+
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.decision import ALLOWED, Decision, refuse
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
+from quarterdeck.tickets.escorts import is_escort
 from quarterdeck.tickets.hold_points import Picture, newest_fact
 from quarterdeck.tickets.pictures import LIVE_STATES, applicable, duty_of, judged, picture_of, sealed_view, workers
 from quarterdeck.tickets.policies import policy
@@ -63,7 +66,7 @@ def reading_of(number: str, person_id: str, at: datetime, what: Reading = Readin
     """Decide whether this person may read this part of this ticket."""
     row = find(number)
     ticket = view(row)
-    part = person_id == ticket.requester or duty_of(ticket, person_id) is not None
+    part = person_id == ticket.requester or duty_of(ticket, person_id) is not None or is_escort(ticket, person_id, at)
     # Somebody written into the database by hand takes no part.
     part = part and check_ticket(row).allowed
     return may_read(what, roles=personnel.roles_of(person_id, at), takes_part=part)
@@ -255,7 +258,7 @@ def tickets_of_asset(asset_id: str) -> list[TicketView]:
 
 def due_tickets(now: datetime) -> tuple[list[str], list[str]]:
     """Return the numbers of tickets whose window is over: those never opened, and those still open."""
-    rows = prefetched().filter(window_until__lte=now)
+    rows = prefetched().annotate(ends=Coalesce("extended_until", "window_until")).filter(ends__lte=now)
     never = [State.SUBMITTED.value, State.APPROVED.value, State.SCHEDULED.value]
     return (
         list(rows.filter(state__in=never).values_list("number", flat=True)),

@@ -108,6 +108,7 @@ def view(row: MaintenanceTicket) -> TicketView:
         closed_at=row.closed_at,
         ratify_until=row.ratify_until,
         finding=row.finding,
+        extended_until=None if row.extended_until is None else row.extended_until.astimezone(UTC),
         approvals=tuple(approval_view(a) for a in sorted(row.approval_rows.all(), key=lambda a: a.pk)),
     )
 

@@ -11,7 +11,7 @@ from quarterdeck.tickets.models import Approval, MaintenanceTicket, PolicyVersio
 ROW_EVENTS = (
     "ticket.requested", "ticket.edited", "ticket.submitted", "ticket.approved", "ticket.rejected", "ticket.scheduled",
     "ticket.withdrawn", "ticket.expired", "ticket.opened", "ticket.work_ended", "ticket.reopened", "ticket.closed",
-    "ticket.rolled_back", "ticket.logged", "ticket.ratification_refused",
+    "ticket.rolled_back", "ticket.logged", "ticket.ratification_refused", "ticket.extended",
 )  # fmt: skip
 CLOSING_EVENTS = frozenset(
     ("ticket.closed", "ticket.rolled_back", "ticket.rejected", "ticket.withdrawn", "ticket.expired", "ticket.logged")
@@ -49,6 +49,7 @@ def ticket_digest(row: MaintenanceTicket) -> str:
         "people": sorted([p.person_id, p.duty] for p in row.person_rows.all()),
         "items": sorted(i.item_id for i in row.item_rows.all()),
         **({} if row.allowance is None else {"allowance": dict(row.allowance)}),
+        **({} if row.extended_until is None else {"extended_until": rfc3339(row.extended_until)}),
     }
     return evidence.row_digest(fields)
 

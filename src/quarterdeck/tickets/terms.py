@@ -228,6 +228,48 @@ class CommentView:
     at: datetime
 
 
+class ExtensionState(StrEnum):
+    """What became of more time that was asked for; lapsed when the window ended or other time was asked for first."""
+
+    WAITING = "waiting"
+    GRANTED = "granted"
+    REFUSED = "refused"
+    LAPSED = "lapsed"
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionDecisionView:
+    """One person's decision on more time."""
+
+    role: ApprovalRole
+    verdict: Verdict
+    person: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionView:
+    """More time that was asked for: from which end to which, by whom, why, and what became of it."""
+
+    id: str
+    ticket: str
+    person: str
+    until_before: datetime
+    until: datetime
+    reason: str
+    at: datetime
+    by_terminal: bool
+    state: ExtensionState
+    by_self: bool = False
+    decisions: tuple[ExtensionDecisionView, ...] = ()
+
+    @property
+    def minutes(self) -> int:
+        """How much more time it is."""
+        return int((self.until - self.until_before).total_seconds() // 60)
+
+
 @dataclass(frozen=True, slots=True)
 class TicketView:
     """A ticket as everyone outside this app sees it."""
@@ -248,11 +290,13 @@ class TicketView:
     ratify_until: datetime | None = None
     finding: str = ""
     approvals: tuple[ApprovalView, ...] = field(default=())
+    extended_until: datetime | None = None
 
     @property
     def window(self) -> Window:
-        """The approved or asked window, extensions included."""
-        return self.content.window
+        """The approved or asked window, extensions included; what was approved is `content.window`."""
+        asked = self.content.window
+        return asked if self.extended_until is None else Window(asked.from_, self.extended_until)
 
     @property
     def title(self) -> str:

@@ -30,12 +30,16 @@ MEASURABLE = frozenset({State.APPROVED, State.SCHEDULED, State.OPEN, State.VERIF
 
 @dataclass(frozen=True, slots=True)
 class AdmissionTerms:
-    """How long a person admitted now may stay, the window and a grace in which running work may end, and to do what."""
+    """How long a person admitted now may stay, the window and a grace in which running work may end, and to do what.
+
+    A terminal at which nobody types for `idle` ends; zero means never.
+    """
 
     window: Window
     grace: timedelta
     vendor: bool
     allowance: Allowance
+    idle: timedelta = timedelta(0)
 
     @property
     def hard_end(self) -> datetime:
@@ -84,12 +88,21 @@ def end_work(act: Act, number: str) -> None:
     else:
         require_process(act)
         require_that(
-            act.at >= row.window_until or row.finding != "",
+            act.at >= view(row).window.until or row.finding != "",
             "window.not_over",
             "The window is still open.",
             "Only a person ends work before the window does.",
         ).require()
     move(act, row, "end_work")
+
+
+def stop_work(act: Act, number: str) -> None:
+    """Lead an open ticket into verification because its access was revoked; whoever may revoke ends the work."""
+    require_role(act, [Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER])
+    require_step_up(act)
+    row = locked(act, number)
+    may_move("end_work", State(row.state)).require()
+    move(act, row, "end_work", data={"revoked": True})
 
 
 def reopen(act: Act, number: str) -> None:
@@ -322,11 +335,17 @@ def may_measure(number: str, asset_id: str) -> Decision:
 
 
 def admission_terms(number: str, person_id: str) -> AdmissionTerms:
-    """Return what holds for this person now; the grace is none for vendors, policy's minutes for own staff."""
-    ticket = view(find(number))
+    """Return what holds for this person now; the grace is none for vendors, policy's minutes for own staff.
+
+    Raises Refused(ticket.unsealed) when the row, and so its window, is not what the ledger says (attacks.md row 28).
+    """
+    row = find(number)
+    check_ticket(row).require()
+    ticket = view(row)
     vendor = personnel.person(person_id).kind == personnel.PersonKind.VENDOR
     minutes = policy().number("grace_minutes_vendor" if vendor else "grace_minutes_staff")
-    return AdmissionTerms(ticket.window, timedelta(minutes=minutes), vendor, ticket.allowance)
+    idle = timedelta(minutes=policy().number("idle_minutes_terminal"))
+    return AdmissionTerms(ticket.window, timedelta(minutes=minutes), vendor, ticket.allowance, idle)
 
 
 def lock(act: Act, number: str) -> TicketView:

@@ -16,13 +16,15 @@ from quarterdeck.evidence.api import Act, ArtifactRef, act
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import Actor, ActorKind, system
 from quarterdeck.kernel.clock import Clock
-from quarterdeck.kernel.decision import Decision, Refused, refuse
+from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse
 from quarterdeck.personnel import api as personnel
 from quarterdeck.sessions import api as sessions
-from quarterdeck.sessions.api import Admitted, Denied, Ending, EndReason, Presented, SessionState, Standing
+from quarterdeck.sessions.api import Admitted, Denied, Ending, EndReason, Presented, SessionState, Standing, Supervision
 from quarterdeck.sessions.ports import TargetSigner
 from quarterdeck.tickets import api as tickets
-from quarterdeck.tickets.api import State
+from quarterdeck.tickets.api import ExtensionState, State
+from quarterdeck.workflows.extend_window import extend
+from quarterdeck.workflows.supervise import escort_demanded, note_lapse
 
 GATE = system("gate")
 _STRANGER = refuse(
@@ -100,7 +102,25 @@ class GateDesk:
             grace_seconds=int(terms.grace.total_seconds()),
             allowance=terms.allowance,
             handles_cui=inventory.asset(grant.asset).handles_cui,
+            escort=escort_demanded(begun),
+            idle_seconds=int(terms.idle.total_seconds()),
         )
+
+    def extend(self, certificate: bytes, minutes: int, reason: str) -> str:
+        """Ask for more time as the holder of a certificate that opens something now; return what became of it."""
+        grant = access.grant_for_certificate(certificate) if self.is_ours(certificate) else None
+        if grant is None:
+            raise Refused(_STRANGER)
+        person = Actor(grant.person, ActorKind.PERSON, tickets.CERTIFICATE)
+        usable = all_of((access.is_for_a_person(grant), access.may_use(grant, self.clock.now())))
+        if not usable.allowed:
+            self._note(person, usable, grant.ticket, "ticket.extend")
+            raise Refused(usable)
+        asked = extend(person, self.clock, grant.ticket, minutes=minutes, reason=reason)
+        until = f"{asked.until:%Y-%m-%d %H:%M} UTC"
+        if asked.state is ExtensionState.GRANTED:
+            return f"Granted: the window of {grant.ticket} ends {until}. New connections take `qd access` again."
+        return f"Asked for: {grant.ticket} until {until}. An approver decides; the window has not moved yet."
 
     def _note(self, actor: Actor, decision: Decision, ticket: str | None, rule: str = "gate.admit") -> None:
         if "clock.behind" not in decision.codes:
@@ -154,6 +174,9 @@ class GateDesk:
 
     def _stays(self, grant: GrantView) -> Decision:
         """A running session stays while grant, person and ticket stand; the window's end has its own grace."""
+        stopped = access.not_revoked(grant.person, grant.ticket)
+        if not stopped.allowed:
+            return stopped
         if grant.state is not GrantState.ACTIVE:
             return refuse("access.withdrawn", "Your access was withdrawn.", "Ask the requester of the ticket.")
         for sound in (access.check_row(grant), access.check_epoch()):
@@ -166,6 +189,14 @@ class GateDesk:
         if tickets.ticket(grant.ticket).state not in _MAY_STAY:
             return refuse("ticket.not_open", f"{grant.ticket} is not open any more.", "See its page.")
         return Decision()
+
+    def supervision(self, sessions_: Collection[str]) -> Mapping[str, Supervision]:
+        """Return for each running session its orders, watchers and escort; an unknown one is left out."""
+        return sessions.supervision(sessions_, self.clock.now())
+
+    def escort_left(self, session: str) -> None:
+        """Record that the escort's presence at this session has lapsed; repeating it changes nothing."""
+        note_lapse(GATE, self.clock, session)
 
     def seal(self, ending: Ending) -> None:
         """Store the recording, then record the end; repeating it changes nothing."""

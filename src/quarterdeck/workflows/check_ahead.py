@@ -131,4 +131,4 @@ def _tell(current: Act, view: TicketView, wrong: Sequence[str]) -> None:
         text = "No session can start as things are:\n" + "\n".join(f"- {sentence}" for sentence in wrong) + "\n"
     else:
         subject, text = "ready again", "What was not ready for the window is mended.\n"
-    tickets.tell_about(current, view.number, people, subject, text)
+    tickets.tell_people(current, view.number, people, subject, text)

@@ -15,6 +15,7 @@ from quarterdeck.evidence.api import ArtifactRef, Grade, ObjectRef, Outcome, act
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock, rfc3339
+from quarterdeck.sessions import api as sessions
 from quarterdeck.workflows.ask_target import Answers, ask
 
 CLOCK_SKEW = timedelta(seconds=5)
@@ -86,6 +87,29 @@ def check_after(
         Check("network.terminated", *_connections(answers, account, left)),
     ]
     return _record(actor, clock, AFTER_EVENT, ticket, asset_id, answers, checks)
+
+
+def check_leftovers(
+    actor: Actor, clock: Clock, *, ticket: str, asset_id: str, connection_id: str, channel: MeasureChannel
+) -> Check:
+    """Look for processes that the account left behind after its sessions, and record the look (3.7.5[b]).
+
+    It brings no fact: what closes a ticket is found by the checks after the work.
+    """
+    answers = _asked(channel, clock, ticket, asset_id, connection_id, ())
+    account = access.destination_of(asset_id, connection_id).account
+    left = _left_behind(answers, account, _before(ticket, asset_id, account))
+    found = Check(sessions.LOOKED, *_leftovers(answers, account, left))
+    artifact = _kept(sessions.LOOKED, asset_id, answers, [found])
+    with act(actor, clock) as current:
+        current.record(
+            sessions.LOOKED,
+            ObjectRef("asset", asset_id),
+            ticket=ticket,
+            data={"asset": asset_id, "outcome": found.outcome.value},
+            artifacts=[artifact],
+        )
+    return found
 
 
 def _asked(

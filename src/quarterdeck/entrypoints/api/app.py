@@ -14,12 +14,15 @@ from quarterdeck.entrypoints.api import (
     assessing,
     captures,
     controls,
+    extending,
     host_certificates,
     inventory,
+    live_sessions,
     login,
     monitoring,
     packages,
     people,
+    revoking,
     sessions,
     templates,
     tickets,
@@ -52,6 +55,8 @@ api.add_router("/entry-points", inventory.entry_points_router)
 api.add_router("/tools", tools.router)
 api.add_router("/objectives", controls.router)
 api.add_router("/tickets", tickets.router)
+api.add_router("/tickets", extending.router)
+api.add_router("/revocations", revoking.router)
 api.add_router("/templates", templates.router)
 api.add_router("", captures.router)
 api.add_router("/monitoring-plans", monitoring.router)
@@ -60,6 +65,7 @@ api.add_router("/sessions", sessions.router)
 api.add_router("/logins", activity.logins_router)
 api.add_router("/break-glass", activity.break_glass_router)
 api.add_router("/tickets", activity.rules_router)
+api.add_router("/sessions", live_sessions.router)
 api.add_router("", packages.router)
 api.add_router("/assessor", assessing.router)
 

@@ -39,6 +39,8 @@ class SessionOut(Schema):
     end_reason: str
     session_terminated: bool
     network_terminated: bool
+    leftovers: str
+    leftovers_told: str
     exit_status: int | None
     recording: str
     explained: bool
@@ -48,8 +50,14 @@ class SessionOut(Schema):
     def of(cls, view: SessionView) -> "SessionOut":
         """Return the wire form of a session."""
         names = [name for name in cls.model_fields if hasattr(view, name)]
-        told = sessions.tally_words(view.files)
-        return cls(**{name: getattr(view, name) for name in names}, files_told=told, gaps=sessions.lacks(view))
+        found = sessions.leftovers(view)
+        return cls(
+            **{name: getattr(view, name) for name in names},
+            files_told=sessions.tally_words(view.files),
+            leftovers="" if found.outcome is None else found.outcome.value,
+            leftovers_told=found.sentence,
+            gaps=sessions.lacks(view),
+        )
 
 
 class FileOut(Schema):

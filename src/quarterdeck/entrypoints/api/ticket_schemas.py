@@ -12,6 +12,7 @@ from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import (
     Action,
     ApprovalRole,
+    ApprovalView,
     Content,
     EmergencyBasis,
     MaintenanceType,
@@ -189,6 +190,20 @@ class ApprovalOut(Schema):
     content_hash: str
     void: bool
 
+    @classmethod
+    def of(cls, view: ApprovalView) -> "ApprovalOut":
+        """Return the wire form of a decision."""
+        return cls(
+            role=view.role,
+            kind=view.kind,
+            verdict=view.verdict,
+            person=view.person,
+            reason=view.reason,
+            at=view.at,
+            content_hash=view.content_hash,
+            void=view.void_at is not None,
+        )
+
 
 class TicketOut(Schema):
     """A ticket."""
@@ -207,6 +222,7 @@ class TicketOut(Schema):
     rollback: str
     window_from: datetime
     window_until: datetime
+    approved_until: datetime
     requester: str
     technicians: list[str]
     escort: str
@@ -245,7 +261,8 @@ class TicketOut(Schema):
             impact=content.impact,
             rollback=content.rollback,
             window_from=content.window.from_,
-            window_until=content.window.until,
+            window_until=view.window.until,
+            approved_until=content.window.until,
             requester=view.requester,
             technicians=list(content.technicians),
             escort=content.escort,
@@ -258,19 +275,7 @@ class TicketOut(Schema):
             allowance=AllowanceOut.of(view.allowance),
             version=view.version,
             content_hash=view.content_hash,
-            approvals=[
-                ApprovalOut(
-                    role=a.role,
-                    kind=a.kind,
-                    verdict=a.verdict,
-                    person=a.person,
-                    reason=a.reason,
-                    at=a.at,
-                    content_hash=a.content_hash,
-                    void=a.void_at is not None,
-                )
-                for a in view.approvals
-            ],
+            approvals=[ApprovalOut.of(approval) for approval in view.approvals],
             created_at=view.created_at,
             opened_at=view.opened_at,
             closed_at=view.closed_at,

@@ -4,8 +4,10 @@ import argparse
 import shlex
 from pathlib import Path
 
+from quarterdeck.entrypoints.cli import session_verbs
 from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Failed, Server
+from quarterdeck.entrypoints.cli.session_verbs import session_id
 from quarterdeck.entrypoints.cli.showing import JsonValue, clean, show_json, show_rows, table
 from quarterdeck.entrypoints.cli.ticket_verbs import ticket_path
 from quarterdeck.entrypoints.cli.verbs import Group, as_list, as_row, as_rows, flag, option, text_of
@@ -32,6 +34,7 @@ def add(verbs: Group) -> None:
     made = nouns.verb("recording", "fetch a recording; viewing evidence is recorded", recording)
     made.add_argument("id", help="id of the session, see `qd sessions`")
     option(made, "--output", "file to write (default: ID.cast here)", metavar="FILE")
+    session_verbs.add(nouns)
     nouns = verbs.group("drift", "what differs between before and after")
     made = nouns.verb("show", "show the differences of a ticket", show_drift)
     made.add_argument("number", metavar="MT-YYYY-NNNNN", help="the ticket's number")
@@ -58,7 +61,7 @@ def list_sessions(arguments: argparse.Namespace) -> int:
 
 def show_session(arguments: argparse.Namespace) -> int:
     """Show a session, and what its recording tells of files."""
-    server, path = Server(), f"/sessions/{_id(arguments.id)}"
+    server, path = Server(), f"/sessions/{session_id(arguments.id)}"
     row = as_row(server.get(path))
     if arguments.json:
         commands = {"commands": _commands_of(server, path, row)}
@@ -69,6 +72,8 @@ def show_session(arguments: argparse.Namespace) -> int:
                 "end_reason", "exit_status", "recording", "files_told", "lacking"):  # fmt: skip
         if text_of(row, key):
             print(f"  {key.replace('_', ' '):<14} {clean(text_of(row, key))}")
+    if text_of(row, "state") == "running":
+        session_verbs.show_supervision(as_row(server.get(f"{path}/supervision")))
     told = _files_of(server, path, row, arguments.find)
     for one in as_rows(told["files"]):
         print(f"\n{text_of(one, 'state').replace('_', ' ')}  {text_of(one, 'way')}  {text_of(one, 'size')} bytes")
@@ -109,15 +114,15 @@ def _files_of(server: Server, path: str, row: dict[str, JsonValue], words: str |
 
 def explain_session(arguments: argparse.Namespace) -> int:
     """Explain an interrupted session."""
-    row = as_row(Server().post(f"/sessions/{_id(arguments.id)}/explain", {"reason": arguments.reason}))
+    row = as_row(Server().post(f"/sessions/{session_id(arguments.id)}/explain", {"reason": arguments.reason}))
     print(f"{text_of(row, 'id')} is explained.")
     return 0
 
 
 def recording(arguments: argparse.Namespace) -> int:
     """Fetch a recording."""
-    target = Path(arguments.output or f"{_id(arguments.id)}.cast")
-    Server().download(f"/sessions/{_id(arguments.id)}/recording", target)
+    target = Path(arguments.output or f"{session_id(arguments.id)}.cast")
+    Server().download(f"/sessions/{session_id(arguments.id)}/recording", target)
     print(target)
     return 0
 
@@ -162,9 +167,3 @@ def with_words(item: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 def _items(comparison: dict[str, JsonValue]) -> list[dict[str, JsonValue]]:
     return as_rows(comparison["items"])
-
-
-def _id(text: str) -> str:
-    if not text.replace("_", "").isalnum() or not text.isascii():
-        raise Failed(f"{text!r} is no id; see `qd sessions`.")
-    return text

@@ -15,8 +15,10 @@ from quarterdeck.entrypoints.cli import (
     monitoring_verbs,
     package_verbs,
     register_verbs,
+    revoke_verbs,
     server_verbs,
     ticket_verbs,
+    time_verbs,
 )
 from quarterdeck.entrypoints.cli.server import Failed
 from quarterdeck.entrypoints.cli.showing import complain
@@ -33,7 +35,9 @@ Exit codes: 0 ok, 1 refused or failed, 2 wrong usage, 3 unanchored."""
 _MODULES = (
     login_verbs,
     ticket_verbs,
+    time_verbs,
     access_verbs,
+    revoke_verbs,
     capture_verbs,
     monitoring_verbs,
     activity_verbs,

@@ -5,7 +5,7 @@ import ipaddress
 import os
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -131,6 +131,18 @@ class Server:
             raise Failed(f"{self.url} broke off ({error}). Try again.") from error
         finally:
             temporary.unlink(missing_ok=True)
+
+    def lines(self, path: str, last: str = "") -> Iterator[str]:
+        """Yield the lines of a stream of events as they come; Failed when it is refused, httpx errors when it breaks.
+
+        The server sends a sign of life every five seconds, so a minute of silence is a broken connection.
+        """
+        headers = self._headers() | {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last else {})
+        with self._client.stream("GET", path, headers=headers) as answer:
+            if answer.status_code != httpx.codes.OK:
+                answer.read()
+                raise _failure(answer)
+            yield from answer.iter_lines()
 
     def _call(
         self,

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from quarterdeck.entrypoints.gate.agent import OneKeyAgent
 from quarterdeck.entrypoints.gate.answers import unpack_admitted, unpack_decision
+from quarterdeck.entrypoints.gate.brake import Brake, wait
 from quarterdeck.entrypoints.gate.link import Link, LinkLost
+from quarterdeck.entrypoints.gate.own_commands import USAGE, MoreTime, own_command
 from quarterdeck.entrypoints.gate.person import Person
 from quarterdeck.entrypoints.gate.recorder import Recorder, RecorderFailed
 from quarterdeck.entrypoints.gate.traffic import Outcome, Traffic
@@ -29,6 +31,7 @@ HELLO_SECONDS = 5.0
 ADMIT_SECONDS = 20.0
 CERTIFY_SECONDS = 10.0
 FAILED = 255
+MISUSED = 2
 STOPPED = "The gate has stopped, so this session has ended. Ask the IT lead to run `qd doctor`."
 
 
@@ -50,7 +53,8 @@ def serve(connection: socket.socket, link: Link, place: Place) -> None:
     person = Person(hello, descriptors)
     status = FAILED
     try:
-        status = _session(person, connection, link, place)
+        asked = own_command(hello.command)
+        status = _session(person, connection, link, place) if asked is None else _more_time(person, link, asked)
     except Refused as refused:
         for reason in refused.decision.reasons:
             person.tell(f"{reason.sentence} {reason.next_step}".strip())
@@ -59,6 +63,24 @@ def serve(connection: socket.socket, link: Link, place: Place) -> None:
     with contextlib.suppress(OSError):
         connection.settimeout(1.0)
         connection.sendall(b"%d\n" % status)
+
+
+def _more_time(person: Person, link: Link, asked: MoreTime) -> int:
+    """Ask the warden in the name of the certificate; no session begins and nothing is dialled. May raise Refused."""
+    if not asked.minutes:
+        person.tell(USAGE)
+        return MISUSED
+    answer = link.ask(
+        "extend",
+        ADMIT_SECONDS,
+        certificate=person.hello.certificate,
+        connection=person.hello.connection,
+        minutes=asked.minutes,
+        reason=asked.reason,
+    )
+    unpack_decision(answer.get("refused", [])).require()
+    person.tell(str(answer["told"]))
+    return 0
 
 
 def _session(person: Person, connection: socket.socket, link: Link, place: Place) -> int:
@@ -73,11 +95,18 @@ def _session(person: Person, connection: socket.socket, link: Link, place: Place
             recorder = Recorder(place.recordings, admitted.session, place.clock, header)
             outcome = _refuse(person, recorder, sentence, refused)
         else:
-            with _upstream(person, admitted, link) as traffic:
-                # The dial goes on while the recording is opened; no byte passes before it is.
-                recorder = Recorder(place.recordings, admitted.session, place.clock, header)
-                outcome = traffic.run(recorder, connection, link, place.clock)
-        _conclude(person, recorder, outcome)
+            brake = Brake(admitted.escort)
+            recorder = Recorder(place.recordings, admitted.session, place.clock, header) if brake.held else None
+            ended = wait(brake, person, recorder, (connection, link), place.clock) if recorder else None
+            if ended is not None:
+                outcome = Outcome(ended[0], None, ended[1])
+            else:
+                with _upstream(person, admitted, link, brake) as traffic:
+                    # The dial goes on while the recording is opened; no byte passes before it is.
+                    recorder = recorder or Recorder(place.recordings, admitted.session, place.clock, header)
+                    outcome = traffic.run(recorder, connection, link, place.clock)
+        if recorder is not None:
+            _conclude(person, recorder, outcome)
     except Refused as refused:
         outcome = Outcome(EndReason.ADMISSION_WITHDRAWN, None, str(refused), outcome.streams)
         person.tell(outcome.sentence)
@@ -154,7 +183,7 @@ def _header(person: Person, admitted: Admitted) -> Message:
 
 
 @contextlib.contextmanager
-def _upstream(person: Person, admitted: Admitted, link: Link) -> Iterator[Traffic]:
+def _upstream(person: Person, admitted: Admitted, link: Link, brake: Brake) -> Iterator[Traffic]:
     """Own a started upstream client; nothing of it is left behind afterwards."""
 
     def certify(public_key: str) -> str:
@@ -168,7 +197,7 @@ def _upstream(person: Person, admitted: Admitted, link: Link) -> Iterator[Traffi
 
     dial = Dial(admitted)
     agent = OneKeyAgent(dial.folder, certify, may_sign)
-    traffic = Traffic(person, admitted, dial, agent)
+    traffic = Traffic(person, admitted, dial, agent, brake)
     try:
         traffic.start()
         yield traffic

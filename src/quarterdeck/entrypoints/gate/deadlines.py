@@ -25,11 +25,22 @@ def deadline(until: datetime, grace_seconds: int, *, now: datetime, boot: float)
     return Deadline(until, grace_seconds, boot + (until - now).total_seconds())
 
 
-def renewed(old: Deadline, until: datetime, grace_seconds: int, *, now: datetime, boot: float) -> Deadline:
-    """Return `old` unless the window or the grace changed: a clock set back must not move the boot deadline."""
+def renewed(old: Deadline, until: datetime, grace_seconds: int) -> Deadline:
+    """Return `old` unless the window or the grace changed; both ends move by as much as the window does.
+
+    So an extension wins nothing beyond itself where a clock was set back or forth.
+    """
     if (old.until, old.grace_seconds) == (until, grace_seconds):
         return old
-    return deadline(until, grace_seconds, now=now, boot=boot)
+    return Deadline(until, grace_seconds, old.until_boot + (until - old.until).total_seconds())
+
+
+def moved_words(old: Deadline, new: Deadline, *, now: datetime, boot: float) -> str:
+    """Return what a session is told when its window has moved; empty when the end is the same."""
+    if new.until == old.until:
+        return ""
+    minutes = max(0, int(-(-seconds_left(new, now=now, boot=boot) // 60)))
+    return f"The window is {'longer' if new.until > old.until else 'shorter'} now: it ends in {minutes} min."
 
 
 def seconds_left(limit: Deadline, *, now: datetime, boot: float) -> float:

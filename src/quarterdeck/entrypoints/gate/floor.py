@@ -7,16 +7,35 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from quarterdeck.entrypoints.gate.connections import Connection, Connections
-from quarterdeck.entrypoints.gate.deadlines import deadline, due_notice, must_end, renewed, window_over
+from quarterdeck.entrypoints.gate.deadlines import (
+    Deadline,
+    deadline,
+    due_notice,
+    moved_words,
+    must_end,
+    renewed,
+    window_over,
+)
 from quarterdeck.entrypoints.gate.lines import ChildLine
+from quarterdeck.entrypoints.gate.oversight import Oversight
 from quarterdeck.entrypoints.gate.recorder import recorded, tallied
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.sessions.ports import AdmissionDesk
-from quarterdeck.sessions.terms import Admitted, Ending, EndReason, FileTally, SessionState, Standing, StreamSum
+from quarterdeck.sessions.terms import (
+    Admitted,
+    Ending,
+    EndReason,
+    FileTally,
+    SessionState,
+    Standing,
+    StreamSum,
+    Supervision,
+)
 
 TELL_SECONDS = 0.4
 LONGEST_TELL_SECONDS = 1.0
@@ -41,6 +60,7 @@ _STAYS_CONNECTED = frozenset(
         EndReason.HOST_IDENTITY,
         EndReason.BROKEN_PROTOCOL,
         EndReason.NOT_ALLOWED,
+        EndReason.IDLE,
     }
 )
 _LOG = logging.getLogger(__name__)
@@ -54,6 +74,7 @@ class Running:
     admitted: Admitted
     line: ChildLine
     connection: Connection
+    oversight: Oversight
     told: set[int] = field(default_factory=set)
     ordered_at: float | None = None
     ordered: EndReason | None = None
@@ -99,12 +120,17 @@ class Floor:
         """The same, and those whose login the log reported and no connection bears yet."""
         return self.serials | {login.serial for login in self.connections.unmatched()}
 
+    @property
+    def sessions(self) -> frozenset[str]:
+        """The sessions that have not ended."""
+        return frozenset(session for session, one in self._running.items() if not one.terminated)
+
     def begin(self, line: ChildLine, connection: Connection, admitted: Admitted) -> None:
         """Take an admitted session in."""
         if connection.limit is None:
             now, boot = self._clock.now(), self._clock.boot()
             connection.limit = deadline(admitted.window_until, admitted.grace_seconds, now=now, boot=boot)
-        running = Running(admitted, line, connection)
+        running = Running(admitted, line, connection, Oversight(admitted.escort))
         self._running[admitted.session] = running
         line.session = admitted.session
         if connection.gone:
@@ -167,10 +193,38 @@ class Floor:
             elif connection.limit is None:
                 connection.limit = deadline(found.until, found.grace_seconds, now=now, boot=boot)
             else:
-                connection.limit = renewed(connection.limit, found.until, found.grace_seconds, now=now, boot=boot)
+                self._renew(connection, renewed(connection.limit, found.until, found.grace_seconds), now, boot)
         ended = {serial for serial in asked if serial not in standing or not standing[serial].may_stay}
         if any(login.serial in ended for login in self.connections.unmatched()):
             self._end_nameless(0.0)
+
+    def oversee(self, told: Mapping[str, Supervision]) -> None:
+        """Take what the books say of orders, watchers and escorts: each is passed on once (3.7.6[a])."""
+        for session, supervision in told.items():
+            running = self._running.get(session)
+            if running is None or running.terminated or running.ordered is not None:
+                continue
+            before = running.oversight.present
+            messages, ending = running.oversight.news(supervision)
+            for message in messages:
+                running.line.send(message)
+            if ending is not None:
+                self.end(running.connection, EndReason.ENDED_BY_PERSON, ending)
+            if before and not running.oversight.present:
+                self._submit(partial(self._desk.escort_left, session), self._noted)
+
+    @staticmethod
+    def _noted(_: object, error: BaseException | None) -> None:
+        if error is not None:
+            _LOG.error("that an escort left can't be recorded: %s", error)
+
+    def _renew(self, connection: Connection, limit: Deadline, now: datetime, boot: float) -> None:
+        """Keep a connection's deadline; where the window moved its sessions are told, and warned anew."""
+        old, connection.limit = connection.limit, limit
+        words = "" if old is None else moved_words(old, limit, now=now, boot=boot)
+        for running in self._of(connection) if words else []:
+            running.told.clear()
+            running.line.send({"op": "notice", "text": words})
 
     def end(self, connection: Connection, reason: EndReason, sentence: str = "") -> None:
         """End a connection and its sessions; each person is told why first."""

@@ -66,15 +66,19 @@ class Person:
         end = "\r\n" if self.terminal else "\n"
         return f"{end if self.terminal else ''}Quarterdeck: {sentence}{end}".encode()
 
+    def note(self, sentence: str) -> None:
+        """Show a sentence beside the channel's own protocol, before the target is dialled."""
+        with contextlib.suppress(OSError):
+            os.set_blocking(self.stderr, False)
+            os.write(self.stderr, self.line(sentence))
+
     def tell(self, sentence: str) -> None:
         """Show a sentence now; what can't be shown within the socket's buffer is lost."""
         if self.asked.protocol is Protocol.SFTP and not self.was_answered:
             self.was_answered = True
             excuse(self.stdin, self.stdout, f"Quarterdeck: {sentence}", greeted=self.was_heard)
             return
-        with contextlib.suppress(OSError):
-            os.set_blocking(self.stderr, False)
-            os.write(self.stderr, self.line(sentence))
+        self.note(sentence)
 
     def answer(self, data: bytes) -> None:
         """Write bytes of the channel's own protocol, in place of the target."""

@@ -64,6 +64,11 @@ class Stream:
         return not self._closed and not self._pending
 
     @property
+    def size(self) -> int:
+        """How many bytes were read so far."""
+        return self._size
+
+    @property
     def sum(self) -> StreamSum:
         """Size of what was read so far, and its SHA-256 where the stream is hashed."""
         return StreamSum(self._size, self._digest.hexdigest() if self._digest else "")

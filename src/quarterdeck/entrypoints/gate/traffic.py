@@ -1,7 +1,7 @@
 """The bytes of one session: upstream client, streams, window size, orders of the warden, and how it ended."""
 
 import contextlib
-import fcntl
+import math
 import os
 import select
 import signal
@@ -10,22 +10,25 @@ from dataclasses import dataclass, field
 
 from quarterdeck.entrypoints.gate.agent import OneKeyAgent
 from quarterdeck.entrypoints.gate.audits import Audit, BrokenProtocol
+from quarterdeck.entrypoints.gate.brake import SPOKEN, Brake, speak
 from quarterdeck.entrypoints.gate.capture import Capture
+from quarterdeck.entrypoints.gate.idleness import NEVER, Idleness
+from quarterdeck.entrypoints.gate.joining import joined
 from quarterdeck.entrypoints.gate.link import Link
 from quarterdeck.entrypoints.gate.person import Person
 from quarterdeck.entrypoints.gate.prompt_sockets import Haste
 from quarterdeck.entrypoints.gate.recorder import SYNC_EVERY, Recorder
+from quarterdeck.entrypoints.gate.starting import on_pipes, on_terminal
 from quarterdeck.entrypoints.gate.streams import Drain, Stream
 from quarterdeck.entrypoints.gate.transfers import follower
 from quarterdeck.entrypoints.gate.upstream import (
     Dial,
-    Standard,
     arguments,
     connection_lost,
     explain_failure,
     logged_in,
-    start,
 )
+from quarterdeck.entrypoints.gate.wire import Message
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.sessions.terms import Admitted, EndReason, StreamSum
@@ -34,7 +37,6 @@ PROGRESS_EVERY = 10.0
 KILL_AFTER = 0.3
 PROMPT_SECONDS = 0.2
 PROMPT_EVERY = 0.002
-PIPE_BYTES = 1 << 20
 NOT_FOLLOWED = (
     "The gate can't follow this transfer, so it has ended: {}. Use sftp, scp or rsync of OpenSSH, or ask the IT lead."
 )
@@ -55,8 +57,8 @@ class Outcome:
 class Traffic:
     """Owns the upstream client and the streams of one session."""
 
-    def __init__(self, person: Person, admitted: Admitted, dial: Dial, agent: OneKeyAgent) -> None:
-        self._person, self._admitted = person, admitted
+    def __init__(self, person: Person, admitted: Admitted, dial: Dial, agent: OneKeyAgent, brake: Brake) -> None:
+        self._person, self._admitted, self._brake = person, admitted, brake
         self._dial, self._agent = dial, agent
         self._recorder: Recorder
         self._ends: tuple[int, int, int]
@@ -64,89 +66,47 @@ class Traffic:
         self._drains: list[Drain] = []
         self._terminal = -1
         self._size = (0, 0)
-        self._pid = 0
-        self._pidfd = -1
+        self._pid, self._pidfd = 0, -1
         self._exited: int | None = None
         self._outcome: Outcome | None = None
         self._audit: Audit | None = None
-        self._progressed = 0.0
-        self._told = 0
+        self._progressed, self._told = 0.0, 0
         self._haste = Haste(PROMPT_SECONDS)
         self._waiter = select.poll()
         self._waited_for: dict[int, int] = {}
+        self._idle = Idleness(NEVER, 0.0)
 
     @property
     def _movers(self) -> list[Stream | Drain]:
         return [*self._streams.values(), *self._drains]
+
+    @property
+    def _may_send(self) -> bool:
+        """True while the person's bytes may pass: the target let us in, and nothing holds them."""
+        return self._agent.signed and not self._brake.held
 
     def start(self) -> None:
         """Start the upstream client; bytes of the person wait until it is logged in."""
         person = self._person
         argv = arguments(self._admitted, self._dial, self._agent.path, person.asked, person.hello.command)
         environment = {"PATH": PATH, **person.hello.environment}
-        if person.terminal:
-            self._start_terminal(argv, environment)
-        else:
-            self._start_pipes(argv, environment)
+        self._size = person.size()
+        started = on_terminal(person, argv, environment) if person.terminal else on_pipes(argv, environment)
+        self._pid, self._ends, self._terminal = started.pid, started.ends, started.terminal
         self._pidfd = os.pidfd_open(self._pid)
-
-    def _start_terminal(self, argv: list[bytes], environment: dict[str, str]) -> None:
-        self._size = self._person.size()
-        master, slave = self._person.open_terminal()
-        own_words, own_words_end = os.pipe()
-        self._pid = start(argv, Standard(slave, slave, own_words_end), environment, terminal=True)
-        os.close(slave)
-        os.close(own_words_end)
-        self._terminal = master
-        self._ends = (master, master, own_words)
-
-    def _start_pipes(self, argv: list[bytes], environment: dict[str, str]) -> None:
-        (stdin, to_stdin), (from_stdout, stdout), (from_stderr, stderr) = os.pipe(), os.pipe(), os.pipe()
-        for descriptor in (to_stdin, from_stdout):
-            with contextlib.suppress(OSError):  # a smaller pipe works too, slower
-                fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        self._pid = start(argv, Standard(stdin, stdout, stderr), environment, terminal=False)
-        for descriptor in (stdin, stdout, stderr):
-            os.close(descriptor)
-        self._ends = (to_stdin, from_stdout, from_stderr)
 
     def _open_streams(self, recorder: Recorder) -> None:
         """Join the person's descriptors and the client's; output is kept in the recording before it is forwarded."""
         self._recorder = recorder
+        if not self._person.terminal:
+            self._audit = follower(self._person.asked, self._admitted.allowance, recorder.file)
         keep = Capture(recorder, self._person.work).keep
-        person, (stdin, stdout, stderr) = self._person, self._ends
-        if person.terminal:
-            self._drains.append(Drain(stderr))
-            self._streams["stdin"] = Stream(person.stdin, stdin)
-            self._streams["stdout"] = Stream(stdout, person.stdout, keep=keep)
-            return
-        self._streams["stderr"] = Stream(stderr, person.stderr, keep=keep, owns="source")
-        audit = self._audit = follower(person.asked, self._admitted.allowance, recorder.file)
-        if audit is None:
-            self._streams["stdin"] = Stream(person.stdin, stdin, owns="sink")
-            self._streams["stdout"] = Stream(stdout, person.stdout, keep=keep, owns="source")
-            return
-        hashed = not audit.hashes
-        self._streams["stdin"] = Stream(
-            person.stdin,
-            stdin,
-            passes=audit.from_client,
-            waits=lambda: audit.client_waits,
-            hashed=hashed,
-            owns="sink",
-        )
-        self._streams["stdout"] = Stream(
-            stdout,
-            person.stdout,
-            passes=audit.from_server,
-            waits=lambda: audit.server_waits,
-            hashed=hashed,
-            owns="source",
-        )
+        self._streams, self._drains = joined(self._person, self._ends, keep, self._audit)
 
     def run(self, recorder: Recorder, connection: socket.socket, link: Link, clock: Clock) -> Outcome:
         """Move bytes until the upstream client, the person or the warden ends the session; may raise RecorderFailed."""
         self._open_streams(recorder)
+        self._idle = Idleness(self._admitted.idle_seconds if self._person.terminal else NEVER, clock.boot())
         try:
             while self._outcome is None:
                 self._turn(connection, link, clock)
@@ -167,22 +127,37 @@ class Traffic:
     def _turn(self, connection: socket.socket, link: Link, clock: Clock) -> None:
         """Wait for something to do and do it."""
         self._housekeeping(link, clock.boot())
-        ready = self._wait(connection, link)
+        ready = self._wait(connection, link, clock.boot())
         if self._agent.fileno() in ready and not self._agent.signed:
             self._serve_agent(clock.boot())
         self._hasten(clock.boot())
         if link.fileno() in ready:
             link.take_order()
         if connection.fileno() in ready:
+            self._idle.heard(clock.boot())
             self._hear_launcher(connection)
         for mover in self._movers:
             interest = mover.interest()
+            if mover is self._streams["stdin"] and not self._may_send:
+                continue
             if interest is not None and interest[0] in ready:
                 mover.move()
                 self._exchange()
         while link.orders and self._outcome is None:
             self._obey(link.orders.popleft())
         self._notice_exit(ready)
+        self._look_for_idleness(clock.boot())
+
+    def _look_for_idleness(self, boot: float) -> None:
+        """A terminal at which nobody types is warned, then ended: unattended, it is open to whoever comes by."""
+        if self._brake.held:  # whoever is held may not type, and is not to be ended for it
+            self._idle.heard(boot)
+            return
+        warning, farewell = self._idle.look(self._streams["stdin"].size, boot)
+        if warning:
+            self._tell(warning)
+        if farewell and self._outcome is None:
+            self._outcome = self._end(EndReason.IDLE, None, farewell)
 
     def _serve_agent(self, boot: float) -> None:
         """Answer the client, which has reached the target; its small packets need not wait for the target's word."""
@@ -195,7 +170,7 @@ class Traffic:
         """Acknowledge what the target says of the login at once, until it has said something of the session."""
         if not self._haste.under_way:
             return
-        if any(stream.sum.size for name, stream in self._streams.items() if name != "stdin"):
+        if any(stream.size for name, stream in self._streams.items() if name != "stdin"):
             self._haste.end(self._pid)
         self._haste.press(boot)
 
@@ -205,7 +180,9 @@ class Traffic:
             return
         ways = (("stdout", self._audit.for_client), ("stdin", self._audit.for_target))
         for stream, waiting in ((self._streams[name], waiting) for name, waiting in ways):
-            data = waiting() if stream.has_room else b""
+            # Our own word to the target would push out what the person sent before it was held.
+            held = self._brake.held and stream is self._streams["stdin"]
+            data = waiting() if stream.has_room and not held else b""
             if data:
                 stream.inject(data)
 
@@ -229,7 +206,7 @@ class Traffic:
             self._progressed, self._told = boot, self._recorder.count
             link.tell("progress", lines=self._recorder.count, head=self._recorder.head)
 
-    def _wait(self, connection: socket.socket, link: Link) -> set[int]:
+    def _wait(self, connection: socket.socket, link: Link, boot: float) -> set[int]:
         wanted = {link.fileno(): select.POLLIN, connection.fileno(): select.POLLIN}
         if self._exited is None:
             wanted[self._pidfd] = select.POLLIN
@@ -237,17 +214,17 @@ class Traffic:
             wanted[self._agent.fileno()] = select.POLLIN
         for mover in self._movers:
             interest = mover.interest()
-            if interest is not None and (self._agent.signed or mover is not self._streams["stdin"]):
+            if interest is not None and (mover is not self._streams["stdin"] or self._may_send):
                 wanted[interest[0]] = wanted.get(interest[0], 0) | interest[1]
         if wanted != self._waited_for:
             self._waited_for = wanted
             self._waiter = select.poll()
             for descriptor, event in wanted.items():
                 self._waiter.register(descriptor, event)
-        seconds = SYNC_EVERY if self._recorder.dirty else PROGRESS_EVERY
+        seconds = self._idle.wait(boot, SYNC_EVERY if self._recorder.dirty else PROGRESS_EVERY)
         if self._haste.under_way:
-            seconds = PROMPT_EVERY
-        return {descriptor for descriptor, _ in self._waiter.poll(seconds * 1000)}
+            seconds = min(seconds, PROMPT_EVERY)
+        return {descriptor for descriptor, _ in self._waiter.poll(math.ceil(seconds * 1000))}
 
     def _hear_launcher(self, connection: socket.socket) -> None:
         try:
@@ -260,14 +237,17 @@ class Traffic:
             self._size = self._person.copy_size(self._terminal)
             self._recorder.resize(*self._size)
 
-    def _obey(self, order: dict[str, str]) -> None:
-        if order.get("op") == "notice" and self._person.terminal:
-            shown = self._person.line(order["text"])
-            self._recorder.mark(order["text"])
-            self._recorder.output(shown)
-            self._streams["stdout"].inject(shown)
-        elif order.get("op") == "end":
+    def _obey(self, order: Message) -> None:
+        if order.get("op") == "end":
             self._outcome = self._end(EndReason(order["reason"]), None, order["sentence"])
+            return
+        self._brake.obey(order)
+        if order.get("op") in SPOKEN:
+            speak(order, self._person, self._recorder, self._streams)
+
+    def _tell(self, sentence: str) -> None:
+        """Show a sentence in the terminal, else on standard error; never in a stream that a program reads."""
+        speak({"op": "notice", "text": sentence}, self._person, self._recorder, self._streams)
 
     def _notice_exit(self, ready: set[int]) -> None:
         """Once the client has exited and all its output was forwarded, tell how it ended."""

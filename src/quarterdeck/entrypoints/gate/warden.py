@@ -11,7 +11,7 @@ import os
 import selectors
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +29,13 @@ from quarterdeck.entrypoints.gate.processes import ProcessHandle, handle
 from quarterdeck.entrypoints.gate.prompt_sockets import Haste, lend, send_at_once
 from quarterdeck.entrypoints.gate.revoked import RevokedKeeper
 from quarterdeck.entrypoints.gate.sshd import accepted, connects, listens
-from quarterdeck.entrypoints.gate.watcher import Watcher
+from quarterdeck.entrypoints.gate.sshd_log import SshdLog
+from quarterdeck.entrypoints.gate.watcher import Asked, Told, Watcher
 from quarterdeck.entrypoints.gate.wire import MESSAGE_LIMIT, Message, ProtocolError, decode, receive_with_descriptors
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Decision, Refused, refuse
 from quarterdeck.sessions.ports import AdmissionDesk, HeadKeeper
-from quarterdeck.sessions.terms import Admitted, EndReason, Presented, Protocol, Standing, Work
+from quarterdeck.sessions.terms import Admitted, EndReason, Presented, Protocol, Work
 
 BLIND_SECONDS = 2.0
 TICK_SECONDS = 0.25
@@ -96,8 +97,7 @@ class Warden:
         self._heads = HeadSender(parts.keeper)
         self._revoked = RevokedKeeper(parts.desk, parts.revoked_file, parts.clock, parts.between)
         self._denials = Denials(parts.desk, parts.clock, self._submit)
-        self._log_rest = b""
-        self._log_open = True
+        self._log = SshdLog(parts.sshd_log)
         self._haste = Haste(HASTE_SECONDS)
         self._ticked_at = 0.0
         self._good_at = parts.clock.boot()
@@ -165,13 +165,14 @@ class Warden:
         elif self._clock.boot() - self._good_at > BLIND_SECONDS:
             self._floor.end_all(EndReason.DATABASE_UNAVAILABLE)
         self._floor.tick()
-        self._watcher.watch(self._floor.serials)
+        self._watcher.watch(Asked(self._floor.serials, self._floor.sessions))
 
-    def _watched(self, boot: float, asked: frozenset[int], standing: Mapping[int, Standing] | None) -> None:
+    def _watched(self, boot: float, asked: Asked, told: Told | None) -> None:
         def apply() -> None:
             self._good_at = boot
-            if standing is not None:
-                self._floor.apply(asked, standing)
+            if told is not None:
+                self._floor.apply(asked.serials, told.standing)
+                self._floor.oversee(told.supervision)
 
         self._inbox.put(apply)
 
@@ -194,27 +195,18 @@ class Warden:
 
     def _read_log(self) -> None:
         """Take what `sshd` has logged: repeat it for the operator, note the logins."""
-        while True:
-            try:
-                data = os.read(self._parts.sshd_log, 65536)
-            except BlockingIOError:
-                return
-            if not data:
-                self._selector.unregister(self._parts.sshd_log)
-                self._log_open = False
-                return
-            *lines, self._log_rest = (self._log_rest + data).split(b"\n")
-            for line in lines:
-                text = line.decode("utf-8", "replace").rstrip("\r")
-                _LOG.info("sshd: %s", text)
-                if listens(text):
-                    self._hasten_logins()
-                if connects(text):
-                    self._hasten_login()
-                login = accepted(text)
-                if login is not None:
-                    self._floor.connections.note_login(login)
-                self._denials.hear(text, lambda: self._floor.holders)
+        for text in self._log.read():
+            _LOG.info("sshd: %s", text)
+            if listens(text):
+                hasten_listener(self._parts.sshd)
+            if connects(text):
+                self._hasten_login()
+            login = accepted(text)
+            if login is not None:
+                self._floor.connections.note_login(login)
+            self._denials.hear(text, lambda: self._floor.holders)
+        if not self._log.open:
+            self._selector.unregister(self._parts.sshd_log)
 
     def _connection_gone(self, connection: Connection) -> None:
         self._haste.end(connection.pid)
@@ -224,11 +216,6 @@ class Warden:
         """Somebody has connected: the small packets of the login are acknowledged at once."""
         for connection in self._floor.connections.scan():
             self._haste.begin(connection.pid, self._clock.boot())
-
-    def _hasten_logins(self) -> None:
-        for one in lend(self._parts.sshd):
-            send_at_once(one)
-            one.close()
 
     def _hear_forker(self) -> None:
         data, descriptors = receive_with_descriptors(self._parts.forker, MESSAGE_LIMIT, 1)
@@ -257,6 +244,8 @@ class Warden:
         op = message.get("op")
         if op == "admit" and not line.session:
             self._admit(line, message)
+        elif op == "extend" and not line.session:
+            self._extend(line, message)
         elif op == "recheck" and line.session:
             self._ask(line, op, lambda: pack_decision(self._desk.recheck(line.session)), "refused")
         elif op == "certify" and line.session:
@@ -276,11 +265,8 @@ class Warden:
         self._submit(question, then)
 
     def _admit(self, line: ChildLine, message: Message) -> None:
-        if self._log_open:
-            self._read_log()
-        connection, decision = self._identify(line, message)
-        if connection is None or not decision.allowed:
-            line.send({"answer": "admit", "refused": pack_decision(decision)})
+        connection = self._known(line, message, "admit")
+        if connection is None:
             return
         presented = Presented(
             certificate=base64.b64decode(message["certificate"]),
@@ -302,10 +288,28 @@ class Warden:
 
         self._submit(lambda: self._desk.admit(presented), then)
 
+    def _extend(self, line: ChildLine, message: Message) -> None:
+        """Ask for more time in the name of whoever opened the connection."""
+        if self._known(line, message, "extend") is None:
+            return
+        certificate = base64.b64decode(message["certificate"])
+        minutes, reason = message["minutes"], message["reason"]
+        self._ask(line, "extend", lambda: self._desk.extend(certificate, minutes, reason), "told")
+
     def _sshd_ended(self, process: ProcessHandle) -> None:
         self._selector.unregister(process)
         process.close()
         self._fail("sshd")
+
+    def _known(self, line: ChildLine, message: Message, op: str) -> Connection | None:
+        """Return the launcher's connection; None after the refusal was sent."""
+        if self._log.open:
+            self._read_log()
+        connection, decision = self._identify(line, message)
+        if connection is not None and decision.allowed:
+            return connection
+        line.send({"answer": op, "refused": pack_decision(decision)})
+        return None
 
     def _identify(self, line: ChildLine, message: Message) -> tuple[Connection | None, Decision]:
         """Return the launcher's connection; refuse a stranger and a certificate that the log contradicts."""
@@ -325,6 +329,13 @@ class Warden:
         connection.login = login
         connection.busy_at = self._clock.boot()
         return connection, Decision()
+
+
+def hasten_listener(sshd: int) -> None:
+    """Have small packets of every login sent at once: accepted sockets inherit it of the listening one."""
+    for one in lend(sshd):
+        send_at_once(one)
+        one.close()
 
 
 def certificate_serial(text: str) -> int:

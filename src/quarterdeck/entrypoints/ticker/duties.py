@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from quarterdeck import wiring
+from quarterdeck.baselines.api import MeasureChannel
 from quarterdeck.config.api import load
 from quarterdeck.entrypoints.ticker.loop import Duty
 from quarterdeck.kernel.actors import system
@@ -16,6 +17,7 @@ from quarterdeck.workflows import (
     export_package,
     keep_elevation,
     keep_plans,
+    look_after_sessions,
     run_plans,
     seal_checkpoint,
     seal_period,
@@ -45,10 +47,15 @@ def duties(clock: Clock) -> list[Duty]:
 def capture_duties(clock: Clock) -> list[Duty]:
     """Return the duties of the second loop: captures take minutes and must not hold up windows and anchors."""
     channel = partial(wiring.monitor_channel, TICKER)
+
+    def measuring() -> MeasureChannel:
+        return wiring.instruments(TICKER).channel
+
     return [
         Duty("captures", 0.5, partial(do_captures.do_next_capture, TICKER, clock, partial(wiring.instruments, TICKER))),
         Duty("ahead", 60, lambda: check_ahead.look_ahead(TICKER, clock, wiring.readiness(), wiring.stranger())),
         Duty("elevation", 5, lambda: keep_elevation.keep_rules(TICKER, clock, wiring.elevation_channel(TICKER))),
+        Duty("leftovers", 15, partial(look_after_sessions.look_after_next, TICKER, clock, measuring)),
         Duty("packages", 0.5, partial(export_package.make_next_package, clock, wiring.press)),
         Duty("monitoring", 15, partial(run_plans.run_next_plan, TICKER, clock, channel, wiring.target_authority)),
     ]

@@ -128,6 +128,9 @@ def _rules() -> list[str]:
         "A window of a vendor is 12 h at most; access ends with the window, "
         f"to finish own staff get {_minutes(policy.number('grace_minutes_staff'))}, vendors "
         f"{_minutes(policy.number('grace_minutes_vendor'))}.",
+        f"Own staff lengthen an open window once by {policy.number('self_extension_minutes')} min; all other time is "
+        "decided like the ticket.",
+        f"A terminal at which nobody types ends after {policy.number('idle_minutes_terminal')} min.",
         "Standard work is approved in advance for 90 days.",
         "An emergency is authorised by one named person and ratified within two business days.",
         "Watched files are measured before and after; whatever was not declared is explained by somebody else.",

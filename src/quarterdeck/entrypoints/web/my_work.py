@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from quarterdeck.baselines import api as baselines
-from quarterdeck.entrypoints.web import consents, questions, target_words, watching, zones
+from quarterdeck.entrypoints.web import consents, extending, live_sessions, questions, target_words, watching, zones
 from quarterdeck.entrypoints.web.calendar import line
 from quarterdeck.entrypoints.web.first_run import steps_done
 from quarterdeck.entrypoints.web.frame import WAITING
@@ -98,7 +98,7 @@ def told(request: HttpRequest, seen: Visitor) -> HttpResponse:
 def waiting(seen: Visitor, live: list[TicketView], names: Names) -> list[dict[str, Any]]:
     """Return everything that waits for this person, the soonest due first."""
     found = [item for ticket in live for item in _of_ticket(ticket, seen, names)] + _of_people(seen, names)
-    found += watching.waiting(seen, names) + target_words.waiting(seen, names)
+    found += watching.waiting(seen, names) + target_words.waiting(seen, names) + live_sessions.waiting(seen, names)
     found += consents.waiting(seen) + questions.waiting(seen)
     far = datetime.max.replace(tzinfo=seen.now.tzinfo)
     return sorted(found, key=lambda item: item["due"] or far)
@@ -130,6 +130,9 @@ def _of_ticket(ticket: TicketView, seen: Visitor, names: Names) -> list[dict[str
     if me in ticket.technicians and ticket.state is State.OPEN:
         url = reverse("ticket_start", args=[number])
         found.append(_item(ticket, "Work", "Start", "terminal-2", names, due=ticket.window.until, url=url))
+    if ticket.state is State.OPEN:
+        more = extending.to_decide(ticket, seen)
+        found += [more] if more else []
     if ticket.state is State.VERIFYING:
         found += _to_close(ticket, seen, names)
     return found

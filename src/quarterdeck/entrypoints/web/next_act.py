@@ -12,6 +12,7 @@ from django.urls import reverse
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.people_in import Visitor
 from quarterdeck.entrypoints.web.words import called
+from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
@@ -175,20 +176,44 @@ def _open(scene: Scene) -> Offer:
     # The requester and the IT lead may end the work of others too (tickets.working.end_work).
     word = "I am done" if scene.is_doer else "End the work"
     done = Button(word, "check", scene.url("ticket_done"), post=True, key="d")
+    if any(scene.seen.person.id in people for people in _more_time(scene).values()):
+        return Button("Decide on more time", "clock", scene.url("ticket_extension"), key="a"), [], None
+    if _is_to_escort_longer(scene):
+        return Button("I am present as escort", "user-check", scene.url("ticket_escort"), post=True, key="a"), [], None
+    others = [done, Button("More time", "clock", scene.url("ticket_extend"), key="t")]
     if scene.is_doer and scene.ticket.content.method is Method.SSH:
-        return Button("Start work", "terminal-2", scene.url("ticket_start"), key="w"), [done], None
+        return Button("Start work", "terminal-2", scene.url("ticket_start"), key="w"), others, None
     if scene.is_doer:
-        return Button("Write down the work", "notebook", scene.url("session_write_down"), key="w"), [done], None
+        return Button("Write down the work", "notebook", scene.url("session_write_down"), key="w"), others, None
     ratify = _ratification(scene)
     if ratify:
         return ratify, [], None
+    away = Button("Revoke access", "ban", reverse("revoke", args=["ticket"]) + f"?of={scene.ticket.number}")
+    revoking = [away] if scene.seen.has(Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER) else []
     if scene.works:
         return (
             None,
-            [done],
+            [*revoking, *others],
             Waits(f"{scene.names.workers(scene.ticket)} may work until the window ends.", icon="lock-open"),
         )
-    return None, [], Waits(f"{scene.names.workers(scene.ticket)} may work until the window ends.", icon="lock-open")
+    waits = Waits(f"{scene.names.workers(scene.ticket)} may work until the window ends.", icon="lock-open")
+    return None, revoking, waits
+
+
+def _is_to_escort_longer(scene: Scene) -> bool:
+    """True for the escort of extended work until the presence is confirmed for the longer window."""
+    ticket = scene.ticket
+    if scene.seen.person.id != ticket.escort or ticket.extended_until is None:
+        return False
+    confirmed = evidence.facts(ticket=ticket.number, kinds=["escort.present"])
+    return not any(one.valid_until is not None and one.valid_until >= ticket.window.until for one in confirmed)
+
+
+def _more_time(scene: Scene) -> dict[tickets.ApprovalRole, tuple[str, ...]]:
+    try:
+        return tickets.extension_waits_for(scene.ticket.number, scene.seen.now)
+    except Refused:
+        return {}
 
 
 def _verifying(scene: Scene) -> Offer:

@@ -81,6 +81,7 @@ def person_page(request: HttpRequest, seen: Visitor, person_id: str) -> HttpResp
         "person": person,
         "me": me,
         "full": full,
+        "may_revoke": seen.has(Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER),
         "roles": sorted(called(role.value) for role in personnel.roles_of(person_id, seen.now)),
         "grants": [_grant(grant, seen, names) for grant in personnel.role_grants(person_id)] if full else [],
         "rights": [_right(right, seen, names) for right in personnel.authorisations(person_id)],

@@ -19,6 +19,8 @@ _ACTS = {
     "ticket.withdraw": "Withdrawing", "escort.confirm": "Confirming the escort", "evidence.attach": "Attaching a file",
     "session.explain": "Explaining a session", "session.write_down": "Writing work down",
     "recording.consent": "Consent for recordings", "drift.dispose": "Settling differences",
+    "access.revoke": "Revoking access", "access.lift": "Lifting a revocation",
+    "ticket.extend": "Asking for more time", "extension.decide": "Deciding on more time",
     "ticket.prepare": "Preparing", "ticket.verify": "Verifying",
 }  # fmt: skip
 _WHY = {
@@ -42,6 +44,12 @@ _WHY = {
     "duties.no_technician": "nobody is named to do the work", "duties.role_missing": "not in the role",
     "duties.same_person": "both approvals by one person", "escort.none": "no escort is named",
     "escort.present.missing": "the escort is not present yet", "hold_point.not_deferrable": "it can't be waived",
+    "access.stopped": "access is revoked", "revocation.none": "nothing of that kind is revoked",
+    "revocation.own": "it is about their own access", "revocation.same_person": "the same person had revoked it",
+    "extension.not_open": "the ticket is not open", "extension.too_late": "the work is over",
+    "extension.not_later": "not later than the end", "extension.too_long": "too much at once",
+    "extension.conflict": "other work has the asset then", "extension.moved": "what was shown is decided or replaced",
+    "extension.unclear": "no end was given",
     "item.withdrawn": "a named tool is withdrawn", "item.review_overdue": "a named tool is overdue for review",
     "item.other_hash": "a named tool is not the listed file", "notice.none": "those concerned were not told",
     "notice.short": "notice was too short", "person.no_mfa": "no second factor",

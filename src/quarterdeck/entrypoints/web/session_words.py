@@ -1,5 +1,6 @@
 """A maintenance session in one line, as the ticket and the list of sessions show it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.urls import reverse
@@ -36,6 +37,15 @@ def line(session: SessionView, names: Names) -> dict[str, Any]:
 def length(session: SessionView) -> str:
     """Return how long it took, empty while it runs."""
     return zones.spoken(session.ended_at - session.began_at) if session.ended_at else ""
+
+
+def watched(watchers: Sequence[str], paused_by: str, absent: str = "") -> str:
+    """Say of a running session whether its input is held, and who watches; `absent` is the escort waited for."""
+    said = [f"waits for the escort {absent}"] if absent else []
+    said += [f"paused by {paused_by}"] if paused_by else []
+    said.append(f"watched by {', '.join(watchers)}" if watchers else "nobody watches")
+    words = "; ".join(said)
+    return words[0].upper() + words[1:]
 
 
 def why_no_replay(session: SessionView) -> str:

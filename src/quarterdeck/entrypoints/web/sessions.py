@@ -1,5 +1,6 @@
 """Sessions: the list, the replay page, the recording's files, and work outside the gate written down."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from csp.decorators import csp_update
@@ -8,11 +9,20 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 
 from quarterdeck import wiring
 from quarterdeck.assessor import api as assessor
-from quarterdeck.entrypoints.web import casts, lists, session_files, session_words, target_words, ticket_acts, zones
+from quarterdeck.entrypoints.web import (
+    casts,
+    lists,
+    live_sessions,
+    session_files,
+    session_words,
+    target_words,
+    ticket_acts,
+    zones,
+)
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
@@ -27,10 +37,11 @@ from quarterdeck.sessions.api import SessionKind, SessionView
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Reading
 from quarterdeck.workflows import close_ticket as closing
-from quarterdeck.workflows import keep_sessions
+from quarterdeck.workflows import keep_sessions, supervise
 from quarterdeck.workflows.attach_evidence import Attachment
 from quarterdeck.workflows.read_recording import open_recording, read_commands
 
+ACCESS_LINK = [{"url": reverse_lazy("access"), "icon": "key", "label": "Access in force"}]
 WRITTEN_DOWN = (SessionKind.EXTERNAL, SessionKind.ON_SITE, SessionKind.UNATTENDED)
 
 
@@ -40,6 +51,7 @@ def session_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
     names = Names()
     readable = {ticket.number for ticket in tickets.tickets(person_id=seen.person.id, at=seen.now)}
     rows = [one for one in sessions.all_sessions() if one.ticket in readable]
+    now_watching = _watching_now(rows, seen)
     listing = lists.Listing[SessionView](
         name="sessions",
         noun="sessions",
@@ -55,6 +67,7 @@ def session_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
             lists.Column("length", "Length", lambda row: lists.text(session_words.length(row))),
             lists.Column("kind", "Kind", lambda row: lists.text(called(row.kind.value))),
             lists.Column("end", "Ended because", lambda row: lists.text(called(row.end_reason or ""))),
+            lists.Column("live", "Now", lambda row: lists.text(now_watching.get(row.id, ""))),
         ],
         row_url=lambda row: reverse("session", args=[row.id]),
         empty=lists.Empty(
@@ -80,6 +93,7 @@ def session_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
         "list": shown,
         "title": "Sessions",
         "lead": "Each piece of work with its beginning, its end and the reason.",
+        "acts": ACCESS_LINK if seen.has(Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER, Role.ASSESSOR) else [],
     }
     return render(request, "list_page.html", context)
 
@@ -88,6 +102,19 @@ def _state_of(row: SessionView) -> Any:  # noqa: ANN401  a cell of the list
     """The state, or in red that something of the record is missing."""
     missing = sessions.lacks(row)
     return lists.state("interrupted", f"Gap: {missing[0]}") if missing else lists.state(row.state.value)
+
+
+def _watching_now(rows: Sequence[SessionView], seen: Visitor) -> dict[str, str]:
+    """Return for each running session whether its input is held, and who watches it."""
+    running = {row.id: row for row in rows if live_sessions.is_live(row)}
+    return {
+        session: session_words.watched(
+            told.watchers,
+            sessions.paused_by(told.orders),
+            absent="" if told.present else supervise.escort_demanded(running[session]),
+        )
+        for session, told in sessions.supervision(list(running), seen.now).items()
+    }
 
 
 def _readable(seen: Visitor, session_id: str) -> SessionView:
@@ -120,16 +147,20 @@ def session_page(request: HttpRequest, seen: Visitor, session_id: str) -> HttpRe
         "page_url": reverse("session_replay", args=[session.id]),
         "may_explain": seen.has(Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER) and seen.person.id != session.person,
         "explained_by": names.person(session.explained_by) if session.explained_by else "",
+        "leftovers": sessions.leftovers(session),
         "files_told": sessions.tally_words(session.files),
         "lacks": sessions.lacks(session),
         **_commands(seen, session, may_watch=may_watch),
         "let_out": sessions.let_out(
             session.work, session.streams, from_target=tickets.ticket(session.ticket).allowance.from_target
         ),
+        "watched_by": [(names.person(person), at) for person, at in sessions.watched_by(session.id)],
         "streams": [{"name": called(name), **stream} for name, stream in session.streams.items()],
     }
     if replay:
         context |= _replayed(request, seen, session)
+    elif may_watch and live_sessions.is_live(session):
+        context |= live_sessions.context(seen, session)
     return render(request, "sessions/page.html", context)
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from quarterdeck import wiring
 from quarterdeck.access import api as access
 from quarterdeck.access.api import GrantState, Purpose
-from quarterdeck.entrypoints.web import stepup, without_qd
+from quarterdeck.entrypoints.web import session_words, stepup, without_qd
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page
 from quarterdeck.entrypoints.web.people_in import CLOCK
@@ -22,6 +22,7 @@ from quarterdeck.entrypoints.web.without_qd import Kept
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.decision import Decision, Reason, Refused, all_of
 from quarterdeck.personnel import api as personnel
+from quarterdeck.sessions import api as sessions
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import State, TicketView
 from quarterdeck.workflows.take_access import take_access
@@ -95,6 +96,7 @@ def _context(request: HttpRequest, seen: Visitor, ticket: TicketView) -> dict[st
         "identity_form": IdentityForm(initial={"identity_file": usual}),
         "code_form": stepup.code_form(request, seen),
         "escort": names.person(ticket.escort) if ticket.escort else "",
+        "running": _running(number, seen),
         "roots": sorted({root for named in ticket.assets for root in _roots(named)}),
     }
 
@@ -115,6 +117,17 @@ def _by_hand(request: HttpRequest, number: str, kept: Kept) -> dict[str, Any]:
         "windows": without_qd.windows_block(kept),
         "windows_removal": without_qd.windows_removal(kept),
     }
+
+
+def _running(number: str, seen: Visitor) -> list[dict[str, str]]:
+    """Return this person's running sessions of the ticket with who watches each: nobody is watched in secret."""
+    mine = [one for one in sessions.running() if one.ticket == number and one.person == seen.person.id]
+    told = sessions.supervision([one.id for one in mine], seen.now)
+    return [
+        {"work": one.work, "held": session_words.watched(held.watchers, sessions.paused_by(held.orders))}
+        for one in mine
+        if (held := told.get(one.id)) is not None
+    ]
 
 
 def _roots(named: tickets.TicketAsset) -> tuple[str, ...]:
