@@ -27,17 +27,16 @@ from quarterdeck.baselines import api as baselines
 from quarterdeck.entrypoints.signer.hosts import sealed_order
 from quarterdeck.entrypoints.signer.revocations import revocations
 from quarterdeck.entrypoints.signer.serial_log import LedgerSight, SerialLog
+from quarterdeck.entrypoints.signer.sight import ledger_is_current
 from quarterdeck.evidence import api as evidence
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.clock import Clock, rfc3339
-from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, refuse, require_that
+from quarterdeck.kernel.decision import Refused, refuse, require_that
 from quarterdeck.tickets import api as tickets
 
-CLOCK_TOLERANCE = timedelta(seconds=5)
 UNEXPLAINED_AFTER = timedelta(minutes=5)
 _GRANT = re.compile(r"ag_[a-z2-9]{16}", re.ASCII)
 _SESSION = re.compile(r"se_[a-z2-9]{16}", re.ASCII)
-_LEDGER_NEXT = "If a backup was restored, run `qd restore`; else stop and tell the IT lead."
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +167,14 @@ class Signer:
 
     def _host(self, request: dict[str, object]) -> dict[str, object]:
         now = self._clock.now()
-        self._ledger_is_current(now).require()
+        ledger_is_current(self._log.last_sight, now).require()
         order, seen = sealed_order(_text(request, "order"), self._host_ca, self._log.fresh_serial(), now)
         return self._log_signed(mint_host(self._host_ca, order), order.serial, "host", now, grant=seen.id)
 
     def _revocations(self, request: dict[str, object]) -> dict[str, object]:
         del request
         now = self._clock.now()
-        self._ledger_is_current(now).require()
+        ledger_is_current(self._log.last_sight, now).require()
         entry, target = self._entry_ca.public_key.line, self._target_ca.public_key.line
         return revocations(self._log.lines, entry, target, self._settings.retired, now)
 
@@ -231,7 +230,7 @@ class Signer:
             "host_ca": self._host_ca.public_key.line,
             "entry_principal": access.entry_principal(self._settings.organisation),
             "signed": len(self._log.lines),
-            "ready": self._ledger_is_current(self._clock.now()).allowed,
+            "ready": ledger_is_current(self._log.last_sight, self._clock.now()).allowed,
         }
 
     def _reconcile(self, request: dict[str, object]) -> dict[str, object]:
@@ -250,7 +249,7 @@ class Signer:
         if _GRANT.fullmatch(grant_id) is None:
             raise Refused(refuse("signer.no_grant", "The request names no access grant.", "Take access first."))
         now = self._clock.now()
-        self._ledger_is_current(now).require()
+        ledger_is_current(self._log.last_sight, now).require()
         admitted = access.admit(grant_id, now)
         require_that(
             admitted.grant.purpose is purpose,
@@ -259,33 +258,6 @@ class Signer:
             "Ask for the certificate that the grant is for.",
         ).require()
         return now, admitted
-
-    def _ledger_is_current(self, now: datetime) -> Decision:
-        try:
-            head = evidence.head()
-        except Refused as refused:
-            return refused.decision
-        if head.last_at is not None and now < head.last_at - CLOCK_TOLERANCE:
-            return refuse(
-                "clock.behind",
-                f"This machine's clock ({rfc3339(now)}) is behind the ledger's last entry ({rfc3339(head.last_at)}).",
-                "Set the clock right (chrony or NTP), then try again.",
-            )
-        return self._is_what_was_seen(head)
-
-    def _is_what_was_seen(self, head: evidence.LedgerHead) -> Decision:
-        seen = self._log.last_sight
-        if seen is None or access.current_epoch() > seen.epoch:
-            return ALLOWED
-        if head.size < seen.size or access.current_epoch() < seen.epoch:
-            return refuse("ledger.older", "The ledger is older than the signer has seen it.", _LEDGER_NEXT)
-        last = evidence.leaf(seen.size - 1)
-        return require_that(
-            seen.size == 0 or (last is not None and last.hex() == seen.tip),
-            "ledger.other",
-            "The ledger is not the one that the signer has seen.",
-            _LEDGER_NEXT,
-        )
 
     def _sign(
         self,
