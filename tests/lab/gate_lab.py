@@ -190,6 +190,9 @@ class BookDesk:
     def change_counter(self):
         return self.books.read()["counter"]
 
+    def revocation_mark(self):
+        return self.change_counter()
+
     def revoked(self):
         serials = {int(serial) for serial, grant in self.books.read()["grants"].items() if grant["revoked"]}
         line = (self.folder / "entry_ca.pub").read_text().strip()

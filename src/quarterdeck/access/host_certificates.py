@@ -18,6 +18,7 @@ from quarterdeck.access.terms import HOST_SIGNED
 from quarterdeck.evidence.api import Act, JsonValue, ObjectRef, last_entry, row_digest
 from quarterdeck.inventory import api as inventory
 from quarterdeck.inventory.api import ConnectionView
+from quarterdeck.kernel.actors import Actor, ActorKind
 from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse, require_that
 from quarterdeck.kernel.ids import new_id
@@ -143,6 +144,7 @@ def may_sign_host(order: str, host_authority: str, at: datetime) -> Decision:
                 "This order was signed already, or is older than ten minutes.",
                 "Order a new host certificate.",
             ),
+            tickets.has_role(Actor(seen.ordered_by, ActorKind.PERSON), [Role.IT_LEAD], at),
             _is_the_pinned_one(place, seen.host_key, host_authority),
             require_that(
                 inventory.asset(seen.asset).hostname == seen.hostname and _spelt(place.address) == seen.address,

@@ -26,6 +26,9 @@ class AdmissionDesk(Protocol):
     def change_counter(self) -> int:
         """Return a number that differs after every committed change; raises when the database can't be read."""
 
+    def revocation_mark(self) -> object:
+        """Return a value that differs once access was taken away again; raises when the database can't be read."""
+
     def revoked(self) -> tuple[bytes, tuple[int, ...]]:
         """Return the revocation list for the gate's own `sshd` and its serials; raises when it can't be had now."""
 

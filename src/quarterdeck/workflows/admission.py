@@ -149,6 +149,11 @@ class GateDesk:
         """Return the ledger's size: whatever grants or takes away access is an entry."""
         return evidence.head().size
 
+    def revocation_mark(self) -> object:
+        """Return the newest entry that took access away: most entries do not, and the signer has other work."""
+        newest = evidence.last_entry(access.TAKING_EVENTS)
+        return None if newest is None else newest.event_id
+
     def revoked(self) -> tuple[bytes, tuple[int, ...]]:
         """Return what `sshd` refuses before anybody asks us; the signer knows, also what a restore has forgotten."""
         return self.signer.revoked("entry")

@@ -21,7 +21,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class RevokedKeeper:
-    """A thread that writes the list anew whenever the ledger has grown and the list says something else."""
+    """A thread that writes the list anew whenever access was taken away, and each minute."""
 
     def __init__(self, desk: AdmissionDesk, path: Path, clock: Clock, between: Callable[[], None]) -> None:
         self._desk, self._path, self._clock, self._between = desk, path, clock, between
@@ -39,19 +39,19 @@ class RevokedKeeper:
         self._thread.join(2.0)
 
     def _run(self) -> None:
-        counter: int | None = None
+        mark: object = self
         written: tuple[int, ...] | None = None
         asked_at = 0.0
         while not self._stopped.is_set():
             pause = POLL_SECONDS
             try:
-                latest, boot = self._desk.change_counter(), self._clock.boot()
+                latest, boot = self._desk.revocation_mark(), self._clock.boot()
                 stale = boot - asked_at >= REFRESH_SECONDS
-                if latest != counter or stale:
+                if latest != mark or stale:
                     listed, serials = self._desk.revoked()
                     if serials != written or stale:
                         write_list(self._path, listed)
-                    counter, asked_at, written, self._missing = latest, boot, serials, False
+                    mark, asked_at, written, self._missing = latest, boot, serials, False
             except Exception:  # noqa: BLE001  whatever fails leaves the list as it is; admission decides anew
                 if not self._missing:
                     _LOG.exception("the revocation list can't be renewed")

@@ -5,7 +5,7 @@ The log lies outside the data folder, so that certificates which a restored data
 """
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from quarterdeck.access import api as access
@@ -20,24 +20,19 @@ _TARGET = frozenset({"target", "measure", "monitor"})
 
 
 def revocations(
-    lines: Iterable[SerialLine], entry_authority: str, target_authority: str, retired: tuple[str, ...], now: datetime
+    lines: Sequence[SerialLine], entry_authority: str, target_authority: str, retired: tuple[str, ...], now: datetime
 ) -> dict[str, object]:
     """Return both lists, base64, with the serials that they name.
 
     The gate's own list leaves out what ended in the ordinary way: its holder gets a sentence from the gate instead.
     """
-    recent = [line for line in lines if line.at > now - ENTRY_CAP - SLACK]
-    void = {grant: _why_void(grant, now) for grant in {line.grant for line in recent if line.purpose != "host"}}
+    entries = [line for line in lines if line.purpose == _ENTRY and line.at > now - ENTRY_CAP - SLACK]
+    targets = [line for line in lines if line.purpose in _TARGET and line.at > now - TARGET_LIFETIME - SLACK]
+    void = {grant: _why_void(grant, now) for grant in {line.grant for line in (*entries, *targets)}}
     entry = frozenset(
-        line.serial
-        for line in recent
-        if line.purpose == _ENTRY and void[line.grant] and void[line.grant] not in _TOLD_BY_THE_GATE
+        line.serial for line in entries if void[line.grant] and void[line.grant] not in _TOLD_BY_THE_GATE
     )
-    target = frozenset(
-        line.serial
-        for line in recent
-        if line.purpose in _TARGET and line.at > now - TARGET_LIFETIME - SLACK and void[line.grant]
-    )
+    target = frozenset(line.serial for line in targets if void[line.grant])
     return {
         "entry": _published(access.Revoked(entry_authority, entry, retired), now),
         "target": _published(access.Revoked(target_authority, target, retired), now),
