@@ -32,9 +32,10 @@ def target_cryptography(asset_id: str) -> TargetCryptography | None:
     if entry is None or not entry.artifacts:
         return None
     try:
-        said = json.loads(evidence.read_artifact(str(entry.artifacts[0]["sha256"]))).get("cryptography")
+        document = json.loads(evidence.read_artifact(str(entry.artifacts[0]["sha256"])))
     except (Refused, OSError, ValueError, KeyError):
         return None
+    said = document.get("cryptography") if isinstance(document, dict) else None
     if not isinstance(said, dict):
         return None
     found = {name: one.get("value") for name, one in said.items() if isinstance(one, dict)}
