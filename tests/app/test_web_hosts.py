@@ -1,6 +1,5 @@
 """Host certificates on the asset's page: ordered with a fresh second factor, shown, downloaded, refused with reason."""
 
-from pathlib import Path
 
 import pytest
 from tests.access_signer import near_signer
@@ -17,8 +16,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def shop(settings: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PackageShop:
-    settings.PASSWORD_HASHERS = FAST_HASHER  # type: ignore[attr-defined]
+def shop(settings, tmp_path, monkeypatch):
+    settings.PASSWORD_HASHERS = FAST_HASHER
     made = floor()
     signer = near_signer(tmp_path / "signer", made.clock)
     monkeypatch.setattr(wiring, "signer", lambda: signer)

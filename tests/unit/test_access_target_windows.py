@@ -65,9 +65,10 @@ authenticationmethods any
 """
 
 
-def script(**changes: object) -> str:
-    said = {"hostname": "fs01", "accounts": ["maint"], "authority": AUTHORITY, "gate_address": "192.0.2.5"}
-    return windows_script(**(said | changes))  # type: ignore[arg-type]
+def script(*, account: str = "maint", authority: str = AUTHORITY, revoked: bytes = b"") -> str:
+    return windows_script(
+        hostname="fs01", accounts=[account], authority=authority, gate_address="192.0.2.5", revoked=revoked
+    )
 
 
 def files(text: str) -> dict[str, bytes]:
@@ -100,7 +101,7 @@ def test_it_tests_before_it_restarts_and_guards_every_file() -> None:
 @pytest.mark.parametrize("account", ["corp\\maint", "maint@corp", "Maint", "a'; Remove-Item C:", ""])
 def test_names_that_a_script_could_misread_are_refused(account: str) -> None:
     with pytest.raises(Refused):
-        script(accounts=[account])
+        script(account=account)
 
 
 def judged(text: str) -> list[str]:

@@ -29,9 +29,7 @@ def revocations(
     entries = [line for line in lines if line.purpose == _ENTRY and line.at > now - ENTRY_CAP - SLACK]
     targets = [line for line in lines if line.purpose in _TARGET and line.at > now - TARGET_LIFETIME - SLACK]
     void = {grant: _why_void(grant, now) for grant in {line.grant for line in (*entries, *targets)}}
-    entry = frozenset(
-        line.serial for line in entries if void[line.grant] and void[line.grant] not in _TOLD_BY_THE_GATE
-    )
+    entry = frozenset(line.serial for line in entries if void[line.grant] and void[line.grant] not in _TOLD_BY_THE_GATE)
     target = frozenset(line.serial for line in targets if void[line.grant])
     return {
         "entry": _published(access.Revoked(entry_authority, entry, retired), now),
