@@ -568,6 +568,7 @@ def main(folder, port, host):
         login=login_user(GATE_USER),
         entry_ca=(folder / "entry_ca.pub").read_text().strip(),
         principal=ENTRY_PRINCIPAL,
+        profile=os.environ.get("QD_TEST_GATE_PROFILE", "fips"),
     )
     sys.exit(open_gate(site, desk, FileHeads(folder), SystemClock()))
 

@@ -51,7 +51,9 @@ def certify(request: HttpRequest, seen: Visitor, asset_id: str, connection_id: s
     place = next((one for one in asset.connections if one.id == connection_id), None)
     if place is None:
         raise Http404
-    context: dict[str, Any] = {"asset": asset, "place": place, "code_form": stepup.code_form(request, seen)}
+    said = request.POST.get("host_key", "").strip()[:1500]
+    context: dict[str, Any] = {"asset": asset, "place": place, "host_key": said}
+    context["code_form"] = stepup.code_form(request, seen)
     if request.method == "POST" and seen.stepped_up:
         try:
             made = certify_host(
@@ -59,7 +61,7 @@ def certify(request: HttpRequest, seen: Visitor, asset_id: str, connection_id: s
                 CLOCK,
                 asset=asset_id,
                 connection=connection_id,
-                host_key=request.POST.get("host_key", "").strip()[:1500],
+                host_key=said,
                 signer=wiring.signer(),
             )
             messages.success(request, "Signed. Install it with `qd gate target-setup`, then pin the authority here.")
