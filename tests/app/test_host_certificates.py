@@ -18,7 +18,7 @@ from quarterdeck.evidence.guard import open_guard
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import OPERATOR, Actor, ActorKind, system
 from quarterdeck.kernel.decision import Refused
-from quarterdeck.workflows.certify_host import CertifiedHost, certify_host
+from quarterdeck.workflows.certify_host import CertifiedHost, certify_host, give_host_key_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -154,3 +154,27 @@ def test_a_host_certificate_is_no_user_certificate(shop: Shop, signer: NearSigne
     with pytest.raises(ValueError, match="no user certificate"):
         access.read_certificate(access.certificate_blob(line))
     assert access.grant_for_certificate(access.certificate_blob(line)) is None
+
+
+def test_a_key_that_was_given_up_is_believed_no_more(shop: Shop, signer: NearSigner) -> None:
+    made = certify(shop, signer)
+    pin(shop, made.identity)
+    view = give_host_key_up(shop.actor("iris"), shop.clock, made.certificate.id)
+    assert view.state is access.HostCertificateState.REVOKED
+    assert access.revoked_host_keys(shop.asset) == (HOST_KEY,)
+    place = access.destination_of(shop.asset, shop.connection)
+    assert place.known_hosts_line.splitlines()[1] == f"@revoked * {HOST_KEY}"
+    assert codes(lambda: certify(shop, signer, host_key=HOST_KEY)) == ("host.key_given_up",)
+    assert codes(lambda: give_host_key_up(shop.actor("iris"), shop.clock, view.id)) == ("host.not_signed",)
+    with open_guard():
+        HostCertificate.objects.filter(id=view.id).update(state="signed")
+    assert access.revoked_host_keys(shop.asset) == (HOST_KEY,), "its entry counts, whatever the row says"
+
+
+def test_only_the_it_lead_gives_a_host_key_up(shop: Shop, signer: NearSigner) -> None:
+    made = certify(shop, signer).certificate
+    for name in ("max", "sam", "avery", "casey"):
+        assert codes(lambda name=name: give_host_key_up(shop.actor(name), shop.clock, made.id)) == ("role.missing",)
+    assert codes(lambda: give_host_key_up(OPERATOR, shop.clock, made.id)) == ("actor.not_a_person",)
+    assert codes(lambda: give_host_key_up(shop.actor("iris"), shop.clock, "hc_x")) == ("host.unknown_order",)
+    assert access.revoked_host_keys(shop.asset) == ()

@@ -22,6 +22,7 @@ WRITES = [
     ("delete", "/assets/as_x", None),
     ("post", "/assets/as_x/connections", BY_SSH),
     ("post", "/host-certificates", {"asset": "as_x"}),
+    ("post", "/host-certificates/hc_x/revoke", None),
     ("post", "/entry-points", {"kind": "rmm", "name": "Agent"}),
     ("patch", "/entry-points/ep_x", {"name": "x"}),
     ("delete", "/entry-points/ep_x", None),

@@ -43,6 +43,17 @@ def test_the_it_lead_certifies_the_pinned_key_and_downloads_the_file(shop: Packa
     assert "attachment" in file["Content-Disposition"]
 
 
+def test_a_key_is_given_up_by_its_button(shop):
+    iris = sign_in(shop.yard.shop, "iris")
+    asset, certify = pages(shop)
+    iris.post(certify, {"host_key": ""})
+    (made,) = access.host_certificates(shop.yard.server)
+    said = text_of(iris.post(f"{asset}host-certificates/{made.id}/give-up/", follow=True))
+    assert "no more" in said
+    assert "Key given up" in said
+    assert access.revoked_host_keys(shop.yard.server) == (made.host_key,)
+
+
 def test_another_key_is_refused_with_its_next_step(shop: PackageShop) -> None:
     iris = sign_in(shop.yard.shop, "iris")
     _, certify = pages(shop)

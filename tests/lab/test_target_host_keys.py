@@ -95,6 +95,15 @@ def test_a_certificate_for_something_else_is_not_believed(lab: Lab, target: Runn
     eventually(False, lambda: work(lab, by_authority))
 
 
+def test_a_host_key_that_was_given_up_is_not_believed_with_its_certificate(lab: Lab, target: RunningSshd) -> None:
+    shows(lab, target, certified(lab, target.destination.host_identity))
+    by_authority = pinned(target, host_authority(lab))
+    eventually(True, lambda: work(lab, by_authority))
+    for identity in (by_authority.destination.host_identity, target.destination.host_identity):
+        given_up = replace(target.destination, host_identity=identity, revoked_keys=(target.destination.host_identity,))
+        assert not work(lab, replace(target, destination=given_up))
+
+
 def test_a_host_certificate_opens_no_account(lab: Lab, target: RunningSshd) -> None:
     """Neither by its own authority, nor if the target authority had signed it with an account's principal."""
     private, public = new_private_key()

@@ -62,6 +62,8 @@ from quarterdeck.access.host_certificates import (
     host_certificates,
     may_sign_host,
     order_host_certificate,
+    revoke_host_certificate,
+    revoked_host_keys,
 )
 from quarterdeck.access.key_policy import KeyPolicy, Profile, VerifiedKeys, accepted_certificates
 from quarterdeck.access.measuring import may_measure_with
@@ -268,6 +270,8 @@ __all__ = [
     "revocations",
     "revoke",
     "revoke_for",
+    "revoke_host_certificate",
+    "revoked_host_keys",
     "rule_name",
     "rule_seen",
     "rules_are_over",

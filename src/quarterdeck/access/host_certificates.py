@@ -27,7 +27,8 @@ from quarterdeck.tickets import api as tickets
 
 HOST_LIFETIME = timedelta(days=365)
 FRESH_ORDER = timedelta(minutes=10)
-_EVENTS = ("host_certificate.ordered", HOST_SIGNED)
+HOST_REVOKED = "host_certificate.revoked"
+_EVENTS = ("host_certificate.ordered", HOST_SIGNED, "host_certificate.replaced", HOST_REVOKED)
 _AUTHORITY = "@cert-authority "
 _UNKNOWN = refuse(
     "host.unknown_order", "There is no such order of a host certificate.", "Order one: qd gate host-certificate."
@@ -35,11 +36,12 @@ _UNKNOWN = refuse(
 
 
 class HostCertificateState(StrEnum):
-    """Ordered, then signed; a newer one for the same connection replaces it."""
+    """Ordered, then signed; a newer one for the same connection replaces it; revoked when its key is not trusted."""
 
     ORDERED = "ordered"
     SIGNED = "signed"
     REPLACED = "replaced"
+    REVOKED = "revoked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def order_host_certificate(act: Act, *, asset: str, connection: str, host_key: s
     seen, place = inventory.asset(asset), inventory.connection(connection)
     all_of((inventory.check_row(asset, connection), _belongs(place, asset), _has_identity(place))).require()
     line = _usable_key(host_key or _pinned_key(place))
-    _is_the_pinned_one(place, line).require()
+    all_of((_is_the_pinned_one(place, line), _is_not_given_up(asset, line))).require()
     row = HostCertificate(
         id=new_id("hc"),
         asset_id=asset,
@@ -113,6 +115,41 @@ def bind_host_certificate(act: Act, order: str, line: str) -> HostCertificateVie
     return view_of_host_certificate(row)
 
 
+def revoke_host_certificate(act: Act, certificate: str) -> HostCertificateView:
+    """Give a host key up: the gate believes neither the key nor any certificate for it; the IT lead's act, stepped up.
+
+    Final. Raises Refused for one that was never signed or is revoked already.
+    """
+    tickets.has_role(act.actor, [Role.IT_LEAD], act.at).require()
+    tickets.stepped_up(act.actor, act.at).require()
+    host_certificate(certificate)
+    row = HostCertificate.objects.select_for_update().get(id=certificate)
+    check_host_certificate(certificate).require()
+    require_that(
+        row.state in (HostCertificateState.SIGNED.value, HostCertificateState.REPLACED.value),
+        "host.not_signed",
+        "This host certificate was never signed, or is revoked already.",
+        "Look at the asset's host certificates.",
+    ).require()
+    row.state = HostCertificateState.REVOKED.value
+    row.save(update_fields=["state"])
+    _record(act, row, HOST_REVOKED, {"serial": row.serial, "asset": row.asset_id})
+    return view_of_host_certificate(row)
+
+
+def revoked_host_keys(asset: str) -> tuple[str, ...]:
+    """Return the host keys of an asset that were given up; a row put back by hand stays given up by its entry."""
+    rows = HostCertificate.objects.filter(asset_id=asset).order_by("id")
+    return tuple(
+        dict.fromkeys(
+            row.host_key
+            for row in rows
+            if row.state == HostCertificateState.REVOKED.value
+            or last_entry([HOST_REVOKED], object=ObjectRef("host_certificate", row.id)) is not None
+        )
+    )
+
+
 def host_certificate(order: str) -> HostCertificateView:
     """Return one; Refused(host.unknown_order) when there is none."""
     row = HostCertificate.objects.filter(id=order).first()
@@ -146,6 +183,7 @@ def may_sign_host(order: str, host_authority: str, at: datetime) -> Decision:
             ),
             tickets.has_role(Actor(seen.ordered_by, ActorKind.PERSON), [Role.IT_LEAD], at),
             _is_the_pinned_one(place, seen.host_key, host_authority),
+            _is_not_given_up(seen.asset, seen.host_key),
             require_that(
                 inventory.asset(seen.asset).hostname == seen.hostname and _spelt(place.address) == seen.address,
                 "host.moved",
@@ -159,7 +197,7 @@ def may_sign_host(order: str, host_authority: str, at: datetime) -> Decision:
 def check_host_certificate(order: str) -> Decision:
     """Return whether the row is what its newest ledger entry sealed."""
     row = HostCertificate.objects.filter(id=order).first()
-    sealed = last_entry((*_EVENTS, "host_certificate.replaced"), object=ObjectRef("host_certificate", order))
+    sealed = last_entry(_EVENTS, object=ObjectRef("host_certificate", order))
     digest = None if sealed is None else sealed.data.get("row_digest")
     return row_is_sealed("host certificate", "" if row is None else row_digest(_sealed(row)), digest)
 
@@ -259,6 +297,15 @@ def _is_the_pinned_one(place: ConnectionView, line: str, host_authority: str = "
         "host.other_key",
         "The key is not the one that is pinned and approved for this connection.",
         "Change the pinned key first (open approvals are void then), or pin the host authority instead.",
+    )
+
+
+def _is_not_given_up(asset: str, line: str) -> Decision:
+    return require_that(
+        line not in revoked_host_keys(asset),
+        "host.key_given_up",
+        "This host key was given up.",
+        "Make new host keys on the target, then certify one of those.",
     )
 
 

@@ -189,7 +189,9 @@ class HostCertificate(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(state="ordered", serial__isnull=True, cert_sha256="", certificate="")
-                | Q(state__in=["signed", "replaced"], serial__isnull=False) & ~Q(cert_sha256="") & ~Q(certificate=""),
+                | Q(state__in=["signed", "replaced", "revoked"], serial__isnull=False)
+                & ~Q(cert_sha256="")
+                & ~Q(certificate=""),
                 name="host_certificate_signed_whole",
             ),
             models.UniqueConstraint(

@@ -96,6 +96,7 @@ class GateDesk:
             port=place.port,
             account=place.account,
             host_identity=place.host_identity,
+            revoked_host_keys=place.revoked_keys,
             serial=grant.serial or 0,
             at=current.at,
             window_until=terms.window.until,

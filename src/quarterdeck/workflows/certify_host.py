@@ -54,6 +54,12 @@ def certify_host(
     return CertifiedHost(signed, identity)
 
 
+def give_host_key_up(actor: Actor, clock: Clock, certificate: str) -> access.HostCertificateView:
+    """Revoke a host certificate and its key: from the next connection on the gate believes neither."""
+    with refusals_recorded(actor, clock, "host.give_up"), act(actor, clock) as current:
+        return access.revoke_host_certificate(current, certificate)
+
+
 def _only_connection(asset: str) -> str:
     found = inventory.asset(asset).connections
     if len(found) == 1:

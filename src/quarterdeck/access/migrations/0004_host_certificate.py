@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                             ),
                             models.Q(
                                 ("serial__isnull", False),
-                                ("state__in", ["signed", "replaced"]),
+                                ("state__in", ["signed", "replaced", "revoked"]),
                                 models.Q(("cert_sha256", ""), _negated=True),
                                 models.Q(("certificate", ""), _negated=True),
                             ),

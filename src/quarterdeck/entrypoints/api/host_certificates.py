@@ -65,6 +65,13 @@ def list_host_certificates(request: HttpRequest, asset: str = "") -> list[HostCe
     return [HostCertificateOut.of(view) for view in access.host_certificates(asset)]
 
 
+@router.post("/{certificate}/revoke", response=_answers(HostCertificateOut))
+def revoke(request: HttpRequest, certificate: str) -> HostCertificateOut:
+    """Give a host key up, with every certificate for it; takes the IT lead and a fresh second factor."""
+    view = certify_host.give_host_key_up(actor_of(request, "write"), wiring.clock(), certificate)
+    return HostCertificateOut.of(view)
+
+
 @router.post("", response=_answers(CertifiedHostOut))
 def certify(request: HttpRequest, body: HostCertificateIn) -> CertifiedHostOut:
     """Order and sign a host certificate; takes the IT lead and a fresh second factor."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Failed, Server
-from quarterdeck.entrypoints.cli.verbs import Group, as_row, option, text_of
+from quarterdeck.entrypoints.cli.verbs import Group, as_row, as_rows, option, text_of
 
 
 def add(nouns: Group) -> None:
@@ -16,6 +16,9 @@ def add(nouns: Group) -> None:
     option(made, "--connection", "id of the connection (default: the asset's only one)", metavar="ID")
     option(made, "--host-key", "the target's public host key; only where the authority is pinned", metavar="FILE")
     option(made, "--out", "write the certificate there instead of printing it", metavar="FILE")
+    option(made, "--code", "six digits of your authenticator app, should a fresh second factor be needed")
+    made = nouns.verb("revoke-host-key", "give a target's host key up, with its certificate; the IT lead's act", revoke)
+    made.add_argument("fingerprint", help="SHA256:... of the host key, as the asset's page shows it")
     option(made, "--code", "six digits of your authenticator app, should a fresh second factor be needed")
 
 
@@ -42,6 +45,18 @@ def certify(arguments: argparse.Namespace) -> int:
         f" authority as the connection's host identity (open approvals are void then):\n{text_of(told, 'identity')}",
         file=sys.stderr,
     )
+    return 0
+
+
+def revoke(arguments: argparse.Namespace) -> int:
+    """Give the host key with this fingerprint up."""
+    server = Server(code=arguments.code)
+    rows = as_rows(server.get("/host-certificates"))
+    found = [row for row in rows if row["fingerprint"] == arguments.fingerprint and row["state"] != "ordered"]
+    if not found:
+        raise Failed(f"No host certificate is for the key {arguments.fingerprint}; the asset's page lists them.")
+    made = as_row(server.post(f"/host-certificates/{text_of(found[0], 'id')}/revoke"))
+    print(f"{text_of(made, 'hostname')}: the gate believes {text_of(made, 'fingerprint')} no more.")
     return 0
 
 

@@ -77,7 +77,7 @@ class Dial:
         self._log: BinaryIO | None = None
         self.log = self.folder / "log"
         self.known_hosts = self.folder / "known_hosts"
-        self.known_hosts.write_text(known_hosts_line(admitted.asset, admitted.host_identity), encoding="ascii")
+        self.known_hosts.write_text(known_hosts(admitted), encoding="ascii")
 
     def vanish(self) -> None:
         """Remove the folder once the client needs it no more; its log stays readable to us, also if we are killed."""
@@ -109,7 +109,7 @@ def check_names(admitted: Admitted) -> Decision:
         and is_address(admitted.address)
         and is_port(admitted.port)
         and is_account(admitted.account)
-        and is_host_identity(admitted.host_identity)
+        and all(is_host_identity(one) for one in (admitted.host_identity, *admitted.revoked_host_keys))
     )
     if obeys:
         return Decision()
@@ -118,6 +118,12 @@ def check_names(admitted: Admitted) -> Decision:
         "The connection of this asset holds a name that can't be used safely in a command.",
         "The IT lead corrects the connection in the inventory; the ticket then needs a new approval.",
     )
+
+
+def known_hosts(admitted: Admitted) -> str:
+    """Return the whole known-hosts file: the pinned identity, and each host key that was given up."""
+    given_up = "".join(f"@revoked * {key}\n" for key in admitted.revoked_host_keys)
+    return known_hosts_line(admitted.asset, admitted.host_identity) + given_up
 
 
 def known_hosts_line(asset: str, host_identity: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
 
 from quarterdeck import wiring
 from quarterdeck.access import api as access
@@ -16,10 +17,15 @@ from quarterdeck.inventory import api as inventory
 from quarterdeck.inventory.api import AssetView
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel.api import Role
-from quarterdeck.workflows.certify_host import certify_host
+from quarterdeck.workflows.certify_host import certify_host, give_host_key_up
 from quarterdeck.workflows.target_cryptography import target_cryptography
 
-_STATES = {"signed": ("active", "Signed"), "replaced": ("ended", "Replaced"), "ordered": ("draft", "Ordered")}
+_STATES = {
+    "signed": ("active", "Signed"),
+    "replaced": ("ended", "Replaced"),
+    "ordered": ("draft", "Ordered"),
+    "revoked": ("interrupted", "Key given up"),
+}
 
 
 def of_asset(asset: AssetView, seen: Visitor, names: Names) -> dict[str, Any]:
@@ -33,6 +39,7 @@ def of_asset(asset: AssetView, seen: Visitor, names: Names) -> dict[str, Any]:
             "code": _STATES[one.state.value][0],
             "word": _STATES[one.state.value][1],
             "signed": bool(one.certificate),
+            "standing": bool(one.certificate) and one.state is not access.HostCertificateState.REVOKED,
             "genuine": access.check_host_certificate(one.id).allowed,
         }
         for one in access.host_certificates(asset.id)
@@ -69,6 +76,15 @@ def certify(request: HttpRequest, seen: Visitor, asset_id: str, connection_id: s
         except Refused as refused:
             context["refused"] = refused.decision
     return render(request, "assets/host_certify.html", context)
+
+
+@page(Role.IT_LEAD)
+@require_POST
+def give_up(request: HttpRequest, seen: Visitor, asset_id: str, certificate_id: str) -> HttpResponse:
+    """Give a host key up."""
+    made = give_host_key_up(seen.actor, CLOCK, certificate_id)
+    messages.success(request, f"The gate believes the host key {made.fingerprint} no more.")
+    return redirect("asset", asset_id)
 
 
 @page()

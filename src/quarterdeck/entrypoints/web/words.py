@@ -223,6 +223,7 @@ _ACTS = {
     "host_certificate.ordered": "Host certificate ordered",
     "host_certificate.signed": "Host certificate signed",
     "host_certificate.replaced": "Host certificate replaced",
+    "host_certificate.revoked": "Host key given up",
     "window.looked_ahead": "Looked ahead before the window",
     "access.withdrawn": "All access of the ticket withdrawn",
     "revocation.ordered": "Access revoked until it is lifted",
