@@ -4,12 +4,13 @@ from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
 
-from quarterdeck.access.api import GateDoor, Stranger
+from quarterdeck.access.api import GateDoor, KeyPolicy, Stranger
 from quarterdeck.adapters import target_sshd
+from quarterdeck.adapters.certificate_signature import signed_by
 from quarterdeck.adapters.elevation_channel import SshElevationChannel
 from quarterdeck.adapters.gate_health import GateHealth
+from quarterdeck.adapters.gate_readiness import GateReadiness
 from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorChannel
-from quarterdeck.adapters.openssh_ca import signed_by
 from quarterdeck.adapters.recorder_room import room_for_recordings
 from quarterdeck.adapters.restic import Restic
 from quarterdeck.adapters.sealer_client import SealerClient
@@ -42,6 +43,11 @@ def clock() -> Clock:
 def signer() -> SignerClient:
     """Return the client of the process that holds the two certificate authorities."""
     return SignerClient(load().signer_socket)
+
+
+def key_policy() -> KeyPolicy:
+    """Return which keys technicians may use here."""
+    return KeyPolicy(load().gate_profile, load().gate_verified_keys)
 
 
 def gate_desk(entry_ca: str) -> GateDesk:
@@ -96,6 +102,14 @@ def instruments(actor: Actor) -> Instruments:
         recorder=GateHealth(config.gate_host, config.gate_port, config.gate_socket, config.recordings_dir),
         elevation=elevation_channel(actor),
     )
+
+
+def readiness() -> GateReadiness:
+    """Return what looks ahead at the gate and at all that a session needs of this server."""
+    config = load()
+    recorder = GateHealth(config.gate_host, config.gate_port, config.gate_socket, config.recordings_dir)
+    floor = int(config.gate_floor_gb * 1e9)
+    return GateReadiness(recorder, config.recordings_dir, floor, signer(), sealer().status, clock())
 
 
 def elevation_channel(actor: Actor) -> SshElevationChannel:

@@ -13,7 +13,8 @@ from tests.clock import StillClock
 
 from quarterdeck.access import api as access
 from quarterdeck.evidence.api import Outcome, UnrecordedWrite, act, entries, facts
-from quarterdeck.kernel.actors import OPERATOR, Actor, system
+from quarterdeck.kernel.actors import OPERATOR, Actor, ActorKind, system
+from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
 from quarterdeck.tickets import api as tickets
@@ -69,9 +70,19 @@ def test_a_grant_is_given_sealed_and_told_of(shop: Shop) -> None:
     told = [entry for entry in entries(ticket=shop.ticket) if entry.event == "access.granted"]
     assert [entry.object.id for entry in told] == [given.id]
     assert told[0].data["person"] == shop.people["sam"]
+    assert told[0].data["mfa_at"] == rfc3339(shop.clock.now())
+    assert (told[0].data["factor"], told[0].data["security_key"]) == ("not_said", False)
     kinds = {fact.kind: fact.outcome for fact in facts(ticket=shop.ticket, asset=shop.asset)}
     assert kinds["access.granted"] is Outcome.PASSED
     assert kinds["mfa.used"] is Outcome.PASSED
+
+
+def test_a_grant_says_which_second_factor_was_shown(shop: Shop) -> None:
+    open_ticket(shop)
+    sam = Actor(shop.people["sam"], ActorKind.PERSON, "token", shop.clock.now(), "totp")
+    give(shop, actor=sam)
+    (told,) = [entry for entry in entries(ticket=shop.ticket) if entry.event == "access.granted"]
+    assert told.data["factor"] == "totp"
 
 
 def test_nobody_else_gets_one(shop: Shop) -> None:

@@ -9,7 +9,7 @@ from tests.access_signer import NearSigner, fresh_key, near_signer
 from tests.clock import StillClock
 
 from quarterdeck.access import api as access
-from quarterdeck.adapters.openssh_ca import signed_by
+from quarterdeck.adapters.certificate_signature import signed_by
 from quarterdeck.adapters.signer_client import SignerClient
 from quarterdeck.evidence.api import act, entries
 from quarterdeck.kernel.actors import OPERATOR, Actor, ActorKind

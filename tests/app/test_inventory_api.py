@@ -21,6 +21,8 @@ WRITES = [
     ("patch", "/assets/as_x", {"version": 1, "title": "x"}),
     ("delete", "/assets/as_x", None),
     ("post", "/assets/as_x/connections", BY_SSH),
+    ("post", "/host-certificates", {"asset": "as_x"}),
+    ("post", "/host-certificates/hc_x/revoke", None),
     ("post", "/entry-points", {"kind": "rmm", "name": "Agent"}),
     ("patch", "/entry-points/ep_x", {"name": "x"}),
     ("delete", "/entry-points/ep_x", None),
@@ -117,7 +119,7 @@ def test_only_the_it_lead_writes_and_everybody_with_a_role_reads(shop, key):
     for method, path, body in WRITES:
         assert codes(caller.call(method, path, body)) == ["role.missing"], (method, path)
     assert codes(caller.upload(dry_run="false", token="x")) == ["role.missing"]
-    for path in ("/assets", "/entry-points", "/objectives", "/tools"):
+    for path in ("/assets", "/entry-points", "/host-certificates", "/objectives", "/tools"):
         assert caller.call("get", path).status_code == 200
     assert caller.call("get", "/assets/export.csv").status_code == 200
     assert inventory.assets(include_retired=True) == []

@@ -13,7 +13,7 @@ from tests.clock import StillClock
 from tests.measuring import LocalChannel
 
 from quarterdeck.access import api as access
-from quarterdeck.adapters.openssh_ca import signed_by
+from quarterdeck.adapters.certificate_signature import signed_by
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Outcome
 from quarterdeck.kernel.actors import system

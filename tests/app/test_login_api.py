@@ -55,6 +55,12 @@ def code_in(answer) -> str:
     return answer.json()["refused"][0]["code"]
 
 
+def test_the_actor_of_a_token_says_which_factor_was_shown(shop: Shop, clock: StillClock) -> None:
+    found = personnel.actor_for_token(token_of(shop), clock)
+    assert found is not None
+    assert (found.factor, found.mfa_at) == ("totp", clock.now())
+
+
 def test_a_login_answers_with_token_person_and_times(shop: Shop, clock: StillClock) -> None:
     answer = log_in(shop)
     body = answer.json()

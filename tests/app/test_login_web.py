@@ -69,6 +69,7 @@ def request_of(client: Client):
 def test_password_and_code_open_a_session_that_the_ledger_knows(shop: Shop, clock: StillClock) -> None:
     actor = actor_of(log_in(shop))
     assert (actor.id, actor.auth, actor.mfa_at) == (shop.ids["iris"], "mfa", clock.now())
+    assert actor.factor == "totp"
     entry = evidence.last_entry(["login.accepted"])
     assert entry.data == {"person": shop.ids["iris"], "factor": "totp"}
 

@@ -12,7 +12,7 @@ from tests.clock import StillClock
 from quarterdeck.access import api as access
 from quarterdeck.access.api import GrantState, Scope
 from quarterdeck.access.models import AccessGrant
-from quarterdeck.adapters.openssh_ca import signed_by
+from quarterdeck.adapters.certificate_signature import signed_by
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.guard import open_guard
 from quarterdeck.kernel.actors import OPERATOR, Actor, ActorKind, system

@@ -1,6 +1,8 @@
 """What the signer signs: only what grant, ticket, people and inventory say, as the ledger sealed them."""
 
+import base64
 import json
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -36,8 +38,8 @@ def signer(tmp_path: Path, clock: StillClock) -> NearSigner:
     return near_signer(tmp_path / "signer", clock)
 
 
-def work_grant(shop: Shop, *, bound_by: NearSigner | None = None) -> access.GrantView:
-    key = fresh_key()
+def work_grant(shop: Shop, *, bound_by: NearSigner | None = None, key: str = "") -> access.GrantView:
+    key = key or fresh_key()
     personnel.register_key(shop.people["sam"], key, actor=shop.actor("sam"), clock=shop.clock)
     with act(shop.actor("sam"), shop.clock) as current:
         given = access.create_grant(
@@ -274,3 +276,49 @@ def test_a_request_cannot_say_what_the_grant_does_not(shop: Shop, signer: NearSi
     assert said.principals == ("qd:maint@web01",)
     assert said.critical_options == {"source-address": "127.0.0.1"}
     assert said.serial != 1
+
+
+SK_KEY = (
+    "sk-ecdsa-sha2-nistp256@openssh.com "
+    + base64.b64encode(
+        b"".join(
+            len(part).to_bytes(4) + part
+            for part in (
+                b"sk-ecdsa-sha2-nistp256@openssh.com",
+                b"nistp256",
+                base64.b64decode(fresh_key().split()[1])[-65:],
+                b"ssh:",
+            )
+        )
+    ).decode()
+)
+
+
+def test_a_policy_of_verified_keys_refuses_files_and_marks_security_keys(
+    shop: Shop, tmp_path: Path, clock: StillClock
+) -> None:
+    strict = near_signer(tmp_path / "strict", clock, keys=access.KeyPolicy("fips", "all"))
+    open_ticket(shop)
+    assert codes(lambda: strict.entry(work_grant(shop).id)) == ("access.key_not_verified",)
+    given = work_grant(shop, key=SK_KEY)
+    line = strict.entry(given.id)
+    assert dict(fields(line).critical_options) == {"verify-required": ""}
+    (tmp_path / "one-cert.pub").write_text(line + "\n")
+    shown = subprocess.run(
+        ["ssh-keygen", "-L", "-f", str(tmp_path / "one-cert.pub")], capture_output=True, text=True, check=True
+    ).stdout
+    assert "verify-required" in shown
+
+
+def test_without_the_policy_a_security_key_is_asked_for_a_touch_only(shop: Shop, signer: NearSigner) -> None:
+    open_ticket(shop)
+    assert dict(fields(signer.entry(work_grant(shop, key=SK_KEY).id)).critical_options) == {}
+
+
+def test_a_policy_that_grew_stricter_stops_the_next_session(shop: Shop, tmp_path: Path, clock: StillClock) -> None:
+    mild = near_signer(tmp_path / "keys", clock)
+    open_ticket(shop)
+    given = work_grant(shop, bound_by=mild)
+    assert mild.signer is not None
+    mild.signer._settings = replace(mild.signer._settings, keys=access.KeyPolicy("fips", "all"))
+    assert codes(lambda: mild.target(given.id, SESSION, fresh_key())) == ("access.key_not_verified",)

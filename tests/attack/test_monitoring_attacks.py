@@ -17,7 +17,7 @@ from tests.ticket_steps import codes
 
 from quarterdeck.access import api as access
 from quarterdeck.access.api import PlanState
-from quarterdeck.adapters.openssh_ca import signed_by
+from quarterdeck.adapters.certificate_signature import signed_by
 from quarterdeck.baselines import api as baselines
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Outcome, act

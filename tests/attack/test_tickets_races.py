@@ -22,7 +22,7 @@ from tests.clock import StillClock
 from tests.ticket_yard import Yard, build_yard
 
 from quarterdeck.access import api as access
-from quarterdeck.adapters.openssh_ca import signed_by
+from quarterdeck.adapters.certificate_signature import signed_by
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.decision import ALLOWED, Refused
 from quarterdeck.personnel import api as personnel

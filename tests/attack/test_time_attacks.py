@@ -15,7 +15,7 @@ from tests.clock import StillClock
 
 from quarterdeck.access import api as access
 from quarterdeck.access.api import Scope
-from quarterdeck.adapters.openssh_ca import signed_by
+from quarterdeck.adapters.certificate_signature import signed_by
 from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.kernel.decision import ALLOWED, Refused
 from quarterdeck.personnel import api as personnel

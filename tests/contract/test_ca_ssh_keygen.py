@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import SSHCertificate, load_ssh_public_identity
 
 from quarterdeck.access.api import certificate_blob, read_certificate, read_public_key
+from quarterdeck.adapters.certificate_signature import signed_by
 from quarterdeck.adapters.openssh_ca import (
     CertificateAuthority,
     Minted,
@@ -19,7 +20,6 @@ from quarterdeck.adapters.openssh_ca import (
     init_keys,
     measure_order,
     new_private_key,
-    signed_by,
     target_order,
 )
 

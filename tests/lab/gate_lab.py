@@ -44,6 +44,7 @@ from cryptography.hazmat.primitives.serialization import (
 from tests.lab.gate_books import Books, utc_now
 from tests.lab.overseeing import FileHeads, supervised
 
+from quarterdeck.access.revocation_lists import Revoked, revocation_list
 from quarterdeck.entrypoints.gate.opening import Site, open_gate
 from quarterdeck.entrypoints.gate.sshd import gate_folder, login_user
 from quarterdeck.kernel.clock import SystemClock, parse_rfc3339, rfc3339
@@ -188,6 +189,14 @@ class BookDesk:
 
     def change_counter(self):
         return self.books.read()["counter"]
+
+    def revocation_mark(self):
+        return self.change_counter()
+
+    def revoked(self):
+        serials = {int(serial) for serial, grant in self.books.read()["grants"].items() if grant["revoked"]}
+        line = (self.folder / "entry_ca.pub").read_text().strip()
+        return revocation_list(Revoked(line, frozenset(serials)), utc_now()), tuple(sorted(serials))
 
     def standing(self, serials):
         grants = self.books.read()["grants"]
@@ -559,6 +568,7 @@ def main(folder, port, host):
         login=login_user(GATE_USER),
         entry_ca=(folder / "entry_ca.pub").read_text().strip(),
         principal=ENTRY_PRINCIPAL,
+        profile=os.environ.get("QD_TEST_GATE_PROFILE", "fips"),
     )
     sys.exit(open_gate(site, desk, FileHeads(folder), SystemClock()))
 

@@ -18,7 +18,7 @@ from tests.lab.postgres_lab import Cluster
 from tests.lab.together import together
 
 from quarterdeck.access import api as access
-from quarterdeck.adapters.openssh_ca import signed_by
+from quarterdeck.adapters.certificate_signature import signed_by
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import act
 from quarterdeck.kernel.decision import ALLOWED, Refused

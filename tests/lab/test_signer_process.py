@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.access.api import certificate_blob, read_certificate
-from quarterdeck.adapters.openssh_ca import init_keys, signed_by
+from quarterdeck.adapters.certificate_signature import signed_by
+from quarterdeck.adapters.openssh_ca import init_keys
 from quarterdeck.adapters.signer_client import SignerClient
 from quarterdeck.config.api import load
 from quarterdeck.kernel.decision import Refused

@@ -17,8 +17,9 @@ from quarterdeck.access.api import RuleState
 from quarterdeck.activity import api as activity
 from quarterdeck.activity.api import Gap, How, Verdict
 from quarterdeck.adapters import target_sshd
+from quarterdeck.adapters.certificate_signature import signed_by
 from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorChannel
-from quarterdeck.adapters.openssh_ca import new_private_key, signed_by, target_order
+from quarterdeck.adapters.openssh_ca import new_private_key, target_order
 from quarterdeck.adapters.openssh_client import Credential, credential_files, upstream_argv
 from quarterdeck.evidence.api import Outcome, entries, facts, read_artifact
 from quarterdeck.kernel.decision import Decision

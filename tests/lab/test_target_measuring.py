@@ -23,6 +23,7 @@ from quarterdeck.kernel.actors import system
 from quarterdeck.kernel.clock import SystemClock
 from quarterdeck.workflows.prove_sole_path import GateView, SolePathProof, prove_sole_path
 from quarterdeck.workflows.run_checks import Checked, check_after, check_before
+from quarterdeck.workflows.target_cryptography import target_cryptography
 
 pytestmark = pytest.mark.django_db
 TICKER = system("ticker")
@@ -153,6 +154,11 @@ def test_a_prepared_target_has_the_gate_as_its_only_door(prepared: Bench) -> Non
     assert kept["open_doors"] == []
     assert kept["outside"][0]["offered"] == ["publickey"]
     assert kept["servers"][0]["effective"]["authorizedkeysfile"] == ["none"]
+    asked = {(one["account"], one["address"]) for one in kept["servers"]}
+    assert {(ACCOUNT, GATE), (ACCOUNT, "192.0.2.77"), ("root", GATE), ("nobody", "192.0.2.77")} <= asked
+    said = target_cryptography(prepared.shop.asset)
+    assert said is not None
+    assert said.openssh.startswith("OpenSSH_")
 
 
 OLD_DOORS = {
@@ -162,7 +168,15 @@ OLD_DOORS = {
         "passwords are accepted",
     ),
     "a Match block with keys": ("Match Address *\n    AuthorizedKeysFile .ssh/authorized_keys\n", "authorized_keys"),
-    "a Match block for everybody": (f"Match User {ACCOUNT}\n    AllowUsers *\n", "not tied to the gate's address"),
+    "a Match block for everybody": (f"Match User {ACCOUNT}\n    AllowUsers *\n", "not one account tied to the gate"),
+    "a Match block for an address that nobody asks about": (
+        "Match Address 198.51.100.0/24\n    PasswordAuthentication yes\n",
+        "a Match block (Address 198.51.100.0/24) sets passwordauthentication",
+    ),
+    "a Match block for an account that nobody asks about": (
+        "Match User backup\n    AuthorizedKeysFile .ssh/authorized_keys\n",
+        "a Match block (User backup) sets authorizedkeysfile",
+    ),
     "principals of another file": (
         f"Match User {ACCOUNT}\n    AuthorizedPrincipalsFile FOLDER/wider\n",
         "AuthorizedPrincipalsFile is not exactly",

@@ -15,12 +15,12 @@ from quarterdeck.access.certificates import (
     read_certificate,
     read_public_key,
 )
+from quarterdeck.adapters.certificate_signature import signed_by
 from quarterdeck.adapters.openssh_ca import (
     CertificateAuthority,
     entry_order,
     measure_order,
     new_private_key,
-    signed_by,
     target_order,
 )
 

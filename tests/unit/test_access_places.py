@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from quarterdeck.access.client_config import GateDoor, certificate_file_name, client_config
 from quarterdeck.access.measuring import may_measure_with
 from quarterdeck.access.places import Destination, entry_principal, target_principal
-from quarterdeck.access.sole_path import Expected, Probe, Server, doors_of_probe, doors_of_server, parse_effective
+from quarterdeck.access.sole_path import (
+    Expected,
+    MatchBlock,
+    Probe,
+    Server,
+    doors_of_probe,
+    doors_of_server,
+    parse_effective,
+)
 from quarterdeck.access.target_setup import expected_target, sshd_drop_in, target_files, target_script
 from quarterdeck.adapters.openssh_ca import new_private_key
 from quarterdeck.kernel.decision import Refused
@@ -123,6 +131,8 @@ def test_a_prepared_target_has_no_open_door() -> None:
         ("allowusers", ["maint@10.0.0.5 admin"], "lets in admin"),
         ("allowusers", ["maint@10.0.0.5", "backup@10.0.0.9"], "lets in backup@10.0.0.9"),
         ("permituserrc", ["yes"], "runs at each login"),
+        ("allowusers", ["*@10.0.0.5"], "not one account"),
+        ("allowusers", ["maint@10.0.0.5", "ma?nt@10.0.0.5"], "lets in ma?nt@10.0.0.5"),
     ],
 )
 def test_each_open_door_is_named(keyword: str, values: list[str] | None, words: str) -> None:
@@ -202,3 +212,12 @@ def test_no_file_is_named_after_a_bad_name(name: str) -> None:
         certificate_file_name("MT-2026-00001", name)
     with pytest.raises(Refused):
         certificate_file_name(name, "web01")
+
+
+def test_a_match_block_that_opens_something_is_a_door_and_another_is_none() -> None:
+    expected, server = prepared()
+    harmless = MatchBlock("Group sftponly", ("chrootdirectory", "x11forwarding"))
+    assert doors_of_server(replace(server, matches=(harmless,)), expected) == []
+    opening = MatchBlock("Address 198.51.100.0/24\x1b[2J", ("passwordauthentication", "banner", "allowusers"))
+    (door,) = doors_of_server(replace(server, matches=(opening,)), expected)
+    assert "a Match block (Address 198.51.100.0/24?[2J) sets passwordauthentication, allowusers" in door

@@ -63,6 +63,7 @@ def test_the_collector_is_one_file_of_python_3_6_without_imports_of_ours():
         "collections",
         "errno",
         "fcntl",
+        "glob",
         "gzip",
         "hashlib",
         "json",

@@ -1,11 +1,13 @@
 """The gate's `sshd`: what its log says of logins, and whether its folders are private."""
 
 import os
+import subprocess
 
 import pytest
 
 from quarterdeck.entrypoints.gate.processes import child_towards, descendants_of, parent_of, start_time
 from quarterdeck.entrypoints.gate.sshd import (
+    SSHD,
     Accepted,
     accepted,
     gate_folder,
@@ -72,6 +74,31 @@ def test_nothing_malformed_reaches_the_configuration(tmp_path, changes):
     values = {"listen": "127.0.0.1", "port": 2222, "principal": "qd-entry-x", "entry_ca": "ecdsa-sha2-nistp256 AAAA"}
     with pytest.raises(Refused):
         prepare(gate_folder(tmp_path / "gate", login_user(""), 2222), login=login_user(""), **(values | changes))
+
+
+@pytest.mark.parametrize("profile", ["fips", "modern"])
+def test_sshd_takes_the_configuration_of_each_profile(tmp_path, profile):
+    """Asked of the real `sshd`, which refuses one unknown word; and it reads the list of what was taken back."""
+    folder = gate_folder(tmp_path / "gate", login_user(""), 2222)
+    names = {"listen": "127.0.0.1", "port": 2222, "login": login_user(""), "principal": "qd-entry-lab"}
+    configuration = prepare(folder, **names, entry_ca=make_host_key(folder), profile=profile)
+    done = subprocess.run([SSHD, "-T", "-f", str(configuration)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
+    assert lines["revokedkeys"] == str(folder.revoked)
+    assert folder.revoked.read_bytes() == b""
+    assert ("ed25519" in lines["pubkeyacceptedalgorithms"]) is (profile == "modern")
+    assert lines["kexalgorithms"].startswith("sntrup761" if profile == "modern" else "ecdh-sha2-nistp256")
+    assert lines["ciphers"] == "aes256-gcm@openssh.com,aes128-gcm@openssh.com"
+
+
+def test_a_start_never_shortens_the_list(tmp_path):
+    folder = gate_folder(tmp_path / "gate", login_user(""), 2222)
+    names = {"listen": "127.0.0.1", "port": 2222, "login": login_user(""), "principal": "qd-entry-lab"}
+    prepare(folder, **names, entry_ca=make_host_key(folder))
+    folder.revoked.write_bytes(b"SSHKRL")
+    prepare(folder, **names, entry_ca=make_host_key(folder))
+    assert folder.revoked.read_bytes() == b"SSHKRL"
 
 
 def test_a_user_that_does_not_exist(monkeypatch):

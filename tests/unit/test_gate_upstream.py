@@ -14,6 +14,7 @@ from quarterdeck.entrypoints.gate.upstream import (
     check_names,
     connection_lost,
     explain_failure,
+    known_hosts,
     known_hosts_line,
     logged_in,
 )
@@ -105,6 +106,10 @@ def test_pinned_host_lines():
     assert known_hosts_line("web01", KEY) == f"web01 {KEY}\n"
     assert known_hosts_line("web01", f"@cert-authority {KEY}") == f"@cert-authority web01 {KEY}\n"
     assert known_hosts_line("web01", "rsa-sha2-512 AAAA") == "web01 ssh-rsa AAAA\n"
+    given_up = replace(ADMITTED, revoked_host_keys=(KEY,))
+    assert known_hosts(given_up).endswith(f"\n@revoked * {KEY}\n")
+    assert check_names(given_up).allowed
+    assert not check_names(replace(ADMITTED, revoked_host_keys=(f"{KEY}\n* {KEY}",))).allowed
 
 
 def test_the_dials_folder_is_private_and_goes(dial):

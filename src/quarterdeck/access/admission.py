@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from quarterdeck.access import rules
+from quarterdeck.access.host_certificates import revoked_host_keys
 from quarterdeck.access.places import Destination
 from quarterdeck.access.plan_reading import may_monitor
 from quarterdeck.access.reading import grant, is_genuine_and_standing
@@ -88,5 +89,6 @@ def _place(asset_id: str, connection_id: str) -> tuple[Destination, inventory.Co
         port=connection.port,
         account=connection.target_account,
         host_identity=connection.host_identity,
+        revoked_keys=revoked_host_keys(asset_id),
     )
     return destination, connection

@@ -7,6 +7,7 @@ places, a target's preparation, the judgement of its doors, a technician's confi
 
 from quarterdeck.access.admission import Admissible, admit, destination_of, may_use
 from quarterdeck.access.certificates import (
+    HOST_CERTIFICATE,
     CertificateFields,
     PublicKey,
     certificate_blob,
@@ -14,6 +15,7 @@ from quarterdeck.access.certificates import (
     certificate_line,
     fingerprint_of,
     read_certificate,
+    read_host_certificate,
     read_public_key,
 )
 from quarterdeck.access.client_config import (
@@ -51,6 +53,19 @@ from quarterdeck.access.granting import (
     revoke,
     revoke_for,
 )
+from quarterdeck.access.host_certificates import (
+    HostCertificateState,
+    HostCertificateView,
+    bind_host_certificate,
+    check_host_certificate,
+    host_certificate,
+    host_certificates,
+    may_sign_host,
+    order_host_certificate,
+    revoke_host_certificate,
+    revoked_host_keys,
+)
+from quarterdeck.access.key_policy import KeyPolicy, Profile, VerifiedKeys, accepted_certificates
 from quarterdeck.access.measuring import may_measure_with
 from quarterdeck.access.places import Destination, entry_principal, may_connect_to, target_principal
 from quarterdeck.access.plan_reading import (
@@ -78,17 +93,20 @@ from quarterdeck.access.reading import (
     grants,
     is_genuine_and_standing,
 )
+from quarterdeck.access.revocation_lists import Revoked, revocation_list
 from quarterdeck.access.revocation_reading import STANDING, Revocation, Scope, not_revoked, revocations
 from quarterdeck.access.revocations import REVOKING_ROLES, lift, may_revoke, order, reached
 from quarterdeck.access.rules import is_for_a_person, key_is_theirs, names_a_ticket, unexplained_serials
 from quarterdeck.access.sole_path import (
     Expected,
+    MatchBlock,
     Probe,
     Server,
     doors_of_probe,
     doors_of_server,
     parse_effective,
 )
+from quarterdeck.access.target_ansible import PLAYBOOK, ansible_files
 from quarterdeck.access.target_setup import (
     BACKUPS,
     DROP_IN,
@@ -100,6 +118,7 @@ from quarterdeck.access.target_setup import (
     target_files,
     target_script,
 )
+from quarterdeck.access.target_windows import windows_configuration, windows_script
 from quarterdeck.access.terms import (
     GRANT_EVENTS,
     LONGEST_CADENCE_HOURS,
@@ -107,6 +126,7 @@ from quarterdeck.access.terms import (
     LONGEST_PLAN,
     SERIAL_EVENTS,
     SHORTEST_CADENCE_HOURS,
+    TAKING_EVENTS,
     GrantState,
     GrantView,
     PlanDecisionView,
@@ -127,16 +147,19 @@ __all__ = [
     "FOLDER",
     "GRANT_EVENTS",
     "HELPER",
+    "HOST_CERTIFICATE",
     "LONGEST_CADENCE_HOURS",
     "LONGEST_GRANT",
     "LONGEST_PLAN",
     "MAIN_CONFIG",
     "PLAN_TRANSITIONS",
+    "PLAYBOOK",
     "RELOAD",
     "REVOKING_ROLES",
     "SERIAL_EVENTS",
     "SHORTEST_CADENCE_HOURS",
     "STANDING",
+    "TAKING_EVENTS",
     "Admissible",
     "CertificateFields",
     "Destination",
@@ -146,14 +169,20 @@ __all__ = [
     "GateDoor",
     "GrantState",
     "GrantView",
+    "HostCertificateState",
+    "HostCertificateView",
+    "KeyPolicy",
+    "MatchBlock",
     "PlanDecisionView",
     "PlanFields",
     "PlanState",
     "PlanView",
     "Probe",
+    "Profile",
     "PublicKey",
     "Purpose",
     "Revocation",
+    "Revoked",
     "RuleFailed",
     "RuleSeen",
     "RuleState",
@@ -163,17 +192,22 @@ __all__ = [
     "Stranger",
     "SudoRule",
     "SudoRuleView",
+    "VerifiedKeys",
+    "accepted_certificates",
     "admit",
+    "ansible_files",
     "ansible_inventory",
     "begin_epoch",
     "bind_certificate",
     "bind_certificate_line",
+    "bind_host_certificate",
     "certificate_blob",
     "certificate_body",
     "certificate_file_name",
     "certificate_line",
     "changes_since_plan_was_frozen",
     "check_epoch",
+    "check_host_certificate",
     "check_plan",
     "check_row",
     "check_rule",
@@ -197,6 +231,8 @@ __all__ = [
     "grant_of_serial",
     "grants",
     "helper_sha256",
+    "host_certificate",
+    "host_certificates",
     "is_due_again",
     "is_for_a_person",
     "is_genuine_and_standing",
@@ -208,12 +244,14 @@ __all__ = [
     "may_name_paths",
     "may_order",
     "may_revoke",
+    "may_sign_host",
     "may_use",
     "names_a_ticket",
     "not_revoked",
     "order",
     "order_bytes",
     "order_command",
+    "order_host_certificate",
     "parse_effective",
     "plan",
     "plan_content",
@@ -223,13 +261,17 @@ __all__ = [
     "propose_plan",
     "reached",
     "read_certificate",
+    "read_host_certificate",
     "read_public_key",
     "record_rule",
     "record_serial",
     "reload_by",
+    "revocation_list",
     "revocations",
     "revoke",
     "revoke_for",
+    "revoke_host_certificate",
+    "revoked_host_keys",
     "rule_name",
     "rule_seen",
     "rules_are_over",
@@ -240,5 +282,7 @@ __all__ = [
     "target_script",
     "unexplained_serials",
     "void_plan",
+    "windows_configuration",
+    "windows_script",
     "working_ticket",
 ]

@@ -1,4 +1,4 @@
-"""OpenSSH user certificates as bytes: what one says, read and written here (PROTOCOL.certkeys of OpenSSH).
+"""OpenSSH certificates as bytes: what one says, read and written here (PROTOCOL.certkeys of OpenSSH).
 
 Pure. The one codec of certificates: the signer encodes with it, the gate and the grant's check read with it. It keeps
 the `application` of FIDO keys, which a certificate for an `sk-` key must carry. Strict: what is left over is refused.
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 USER_CERTIFICATE = 1
+HOST_CERTIFICATE = 2
 _SUFFIX = b"-cert-v01@openssh.com"
 _SK_SUFFIX = b"@openssh.com"
 _LONGEST = 32_768
@@ -54,7 +55,10 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True)
 class CertificateFields:
-    """What a user certificate says; times in seconds since 1970, options by name in bytewise order."""
+    """What a certificate says; times in seconds since 1970, options by name in bytewise order.
+
+    An option whose value is empty is a flag (`verify-required`): OpenSSH refuses one with so much as an empty string.
+    """
 
     key: PublicKey
     serial: int
@@ -67,6 +71,7 @@ class CertificateFields:
     authority: bytes
     signature: bytes = b""
     signed_part: bytes = b""
+    cert_type: int = USER_CERTIFICATE
 
 
 def fingerprint_of(blob: bytes) -> str:
@@ -95,7 +100,7 @@ def certificate_body(fields: CertificateFields, nonce: bytes) -> bytes:
             _string(_certificate_kind(fields.key.kind.encode())),
             _string(nonce),
             fields.key.fields,
-            struct.pack(">QI", fields.serial, USER_CERTIFICATE),
+            struct.pack(">QI", fields.serial, fields.cert_type),
             _string(fields.key_id.encode()),
             _string(b"".join(_string(name.encode()) for name in fields.principals)),
             struct.pack(">QQ", fields.valid_after, fields.valid_before),
@@ -125,6 +130,21 @@ def read_certificate(blob: bytes) -> CertificateFields:
 
     The authority's signature is not checked here: see the adapter `openssh_ca`.
     """
+    fields = _read_any(blob)
+    if fields.cert_type != USER_CERTIFICATE:
+        raise ValueError("a host certificate is no user certificate")
+    return fields
+
+
+def read_host_certificate(blob: bytes) -> CertificateFields:
+    """Return what a host certificate says; ValueError unless it is one, whole, with nothing left over."""
+    fields = _read_any(blob)
+    if fields.cert_type != HOST_CERTIFICATE:
+        raise ValueError("a user certificate is no host certificate")
+    return fields
+
+
+def _read_any(blob: bytes) -> CertificateFields:
     if len(blob) > _LONGEST:
         raise ValueError("too long for a certificate")
     reader = _Reader(blob)
@@ -132,8 +152,6 @@ def read_certificate(blob: bytes) -> CertificateFields:
     reader.string()
     key_fields = reader.key_fields(kind)
     serial, cert_type = reader.numbers(">QI")
-    if cert_type != USER_CERTIFICATE:
-        raise ValueError("a host certificate is no user certificate")
     key_id = reader.text()
     principals = tuple(_Reader(reader.string()).texts())
     valid_after, valid_before = reader.numbers(">QQ")
@@ -157,6 +175,7 @@ def read_certificate(blob: bytes) -> CertificateFields:
         authority=authority,
         signature=signature,
         signed_part=signed_part,
+        cert_type=cert_type,
     )
 
 
@@ -219,7 +238,11 @@ def _string(value: bytes) -> bytes:
 
 
 def _options(options: Mapping[str, str]) -> bytes:
-    return b"".join(_string(name.encode()) + _string(_string(options[name].encode())) for name in sorted(options))
+    return b"".join(_string(name.encode()) + _string(_option_value(options[name])) for name in sorted(options))
+
+
+def _option_value(value: str) -> bytes:
+    return _string(value.encode()) if value else b""
 
 
 def _read_options(data: bytes) -> dict[str, str]:

@@ -237,6 +237,9 @@ def _given(act: Act, row: AccessGrant) -> GrantView:
     row.save(force_insert=True)
     given = view(row)
     under: dict[str, JsonValue] = {"plan": given.plan} if given.plan else {}
+    if given.mfa_at is not None:
+        under |= {"mfa_at": rfc3339(given.mfa_at), "factor": act.actor.factor or "not_said"}
+        under["security_key"] = given.public_key.startswith("sk-")
     entry = _record(
         act,
         "access.granted",

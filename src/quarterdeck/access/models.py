@@ -165,3 +165,36 @@ class AccessEpoch(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="one_access_epoch")]
+
+
+class HostCertificate(models.Model):
+    """A certificate for a target's host key, ordered by the IT lead; never deleted, one signed one per connection."""
+
+    id = models.CharField(primary_key=True, max_length=32)
+    asset = models.ForeignKey("inventory.Asset", on_delete=models.PROTECT, related_name="+")
+    connection = models.ForeignKey("inventory.Connection", on_delete=models.PROTECT, related_name="+")
+    hostname = models.CharField(max_length=253)
+    address = models.CharField(max_length=253)
+    host_key = models.CharField(max_length=1500)
+    fingerprint = models.CharField(max_length=64)
+    ordered_by = models.CharField(max_length=32)
+    ordered_at = models.DateTimeField()
+    valid_until = models.DateTimeField()
+    state = models.CharField(max_length=8)
+    serial = models.BigIntegerField(null=True, unique=True)
+    cert_sha256 = models.CharField(max_length=64, blank=True)
+    certificate = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="ordered", serial__isnull=True, cert_sha256="", certificate="")
+                | Q(state__in=["signed", "replaced", "revoked"], serial__isnull=False)
+                & ~Q(cert_sha256="")
+                & ~Q(certificate=""),
+                name="host_certificate_signed_whole",
+            ),
+            models.UniqueConstraint(
+                fields=["connection"], condition=Q(state="signed"), name="one_signed_host_certificate"
+            ),
+        ]

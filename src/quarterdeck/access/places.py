@@ -55,16 +55,22 @@ class Destination:
     port: int
     account: str
     host_identity: str
+    revoked_keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        may_connect_to(self.hostname, self.address, self.port, self.account, self.host_identity).require()
+        for identity in (self.host_identity, *self.revoked_keys):
+            may_connect_to(self.hostname, self.address, self.port, self.account, identity).require()
 
     @property
     def known_hosts_line(self) -> str:
-        """The one line of a known_hosts file that pins this target under its host name, without newline."""
+        """The line of a known_hosts file that pins this target under its host name, without newline at its end.
+
+        One line more for each host key that was given up: with it the client believes no certificate for that key.
+        """
         kind, key = self.host_identity.removeprefix("@cert-authority ").split(" ", 1)
         prefix = "@cert-authority " if self.is_authority else ""
-        return f"{prefix}{self.hostname} {'ssh-rsa' if kind in _RSA else kind} {key}"
+        lines = [f"{prefix}{self.hostname} {'ssh-rsa' if kind in _RSA else kind} {key}"]
+        return "\n".join([*lines, *(f"@revoked * {key}" for key in self.revoked_keys)])
 
     @property
     def is_authority(self) -> bool:

@@ -23,6 +23,20 @@ _MUST_BE = {
     "permituserrc": ("no", "a file of the account runs at each login"),
     "permituserenvironment": ("no", "files of the account set the environment of each login"),
 }
+# Windows OpenSSH knows these words and does nothing by them.
+_NO_MEANING_ON_WINDOWS = frozenset({"permituserrc", "permituserenvironment", "kerberosauthentication"})
+# A Match block that sets one of these may open what the rest shuts.
+_GUARDED = frozenset(_MUST_BE) | {
+    "authenticationmethods",
+    "allowusers",
+    "allowgroups",
+    "authorizedprincipalsfile",
+    "trustedusercakeys",
+    "revokedkeys",
+    "permitrootlogin",
+    "forcecommand",
+}
+_WILD = frozenset("*?!")
 # Absent from `sshd -T` when the server was built without them, which is as good as `no`.
 _MAY_BE_ABSENT = frozenset({"gssapiauthentication", "kerberosauthentication", "authorizedprincipalscommand"})
 
@@ -38,6 +52,14 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
+class MatchBlock:
+    """A Match block of a configuration: for whom, and which keywords it sets."""
+
+    criteria: str
+    keywords: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """One ssh server of the target, as seen for one account and one source address."""
 
@@ -46,6 +68,8 @@ class Server:
     address: str
     effective: Effective
     file_sha256: Mapping[str, str]
+    windows: bool = False
+    matches: Sequence[MatchBlock] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +100,22 @@ def doors_of_server(server: Server, expected: Expected) -> list[str]:
     doors = [
         f"{where}: {why}."
         for keyword, (wanted, why) in _MUST_BE.items()
-        if not _is(server.effective, keyword, wanted, absent_is_fine=keyword in _MAY_BE_ABSENT)
+        if not (server.windows and keyword in _NO_MEANING_ON_WINDOWS)
+        and not _is(server.effective, keyword, wanted, absent_is_fine=keyword in _MAY_BE_ABSENT)
     ]
     if _values(server.effective, "authenticationmethods") != ["publickey"]:
         doors.append(f"{where}: other ways than a public key may open it (AuthenticationMethods).")
     doors += [f"{where}: {why}." for why in _authority_doors(server, expected)]
     doors += [f"{where}: {why}." for why in _user_doors(server.effective, expected)]
+    doors += [f"{server.config}: {why}." for block in server.matches for why in _match_doors(block)]
     return doors
+
+
+def _match_doors(block: MatchBlock) -> list[str]:
+    """A Match block overrides what stands before it, and `sshd -T` shows it only to whom it is about."""
+    opening = [keyword for keyword in dict.fromkeys(block.keywords) if keyword in _GUARDED]
+    said = "".join(c if c.isprintable() else "?" for c in block.criteria)[:80]
+    return [f"a Match block ({said}) sets {', '.join(opening)} for some connections"] if opening else []
 
 
 def doors_of_probe(probe: Probe) -> list[str]:
@@ -120,8 +153,9 @@ def _user_doors(effective: Effective, expected: Expected) -> list[str]:
     allowed = [user for value in _values(effective, "allowusers") for user in value.split()]
     if not allowed:
         return ["every account of the system may log in (no AllowUsers)"]
-    strange = [user for user in allowed if not user.endswith(f"@{expected.gate_address}")]
-    return [f"AllowUsers lets in {', '.join(strange)}, which is not tied to the gate's address"] if strange else []
+    strange = [user for user in allowed if not user.endswith(f"@{expected.gate_address}") or set(user) & _WILD]
+    told = f"AllowUsers lets in {', '.join(strange)}, which is not one account tied to the gate's address"
+    return [told] if strange else []
 
 
 def _is(effective: Effective, keyword: str, wanted: str, *, absent_is_fine: bool) -> bool:

@@ -4,12 +4,13 @@ Pure text. One drop-in that comes first (sshd keeps the first value it reads), o
 authority's public key, an empty revocation list. Serves 3.1.14[b] (remote access through managed points) and 3.4.5[h].
 """
 
+import base64
 import hashlib
 import ipaddress
 import shlex
 from collections.abc import Mapping, Sequence
 
-from quarterdeck.access.certificates import read_public_key
+from quarterdeck.access.certificates import certificate_blob, read_host_certificate, read_public_key
 from quarterdeck.access.places import target_principal
 from quarterdeck.access.sole_path import Expected
 from quarterdeck.kernel.decision import Decision, all_of, require_that
@@ -19,6 +20,8 @@ FOLDER = "/etc/ssh/quarterdeck"
 DROP_IN = "/etc/ssh/sshd_config.d/00-quarterdeck.conf"
 MAIN_CONFIG = "/etc/ssh/sshd_config"
 BACKUPS = "/var/backups"
+REVOKED = "revoked_keys"
+HOST_CERTIFICATE_FILE = "host_key-cert.pub"
 RELOAD = """if command -v systemctl > /dev/null && [ -d /run/systemd/system ]; then
     systemctl reload ssh 2> /dev/null || systemctl reload sshd
 else
@@ -42,18 +45,24 @@ def target_files(
     gate_address: str,
     folder: str = FOLDER,
     drop_in: str = DROP_IN,
+    host_certificate: str = "",
 ) -> dict[str, str]:
     """Return path -> content of every file of a prepared target; Refused for a name outside the grammar.
 
-    `authority` is the public key line of the target CA, `gate_address` the address from which the gate connects.
+    `authority` is the public key line of the target CA, `gate_address` the address from which the gate connects,
+    `host_certificate` the line that the host authority signed for this host, if there is one.
     """
     _may_prepare(hostname, accounts, folder, drop_in).require()
     address = str(ipaddress.ip_address(gate_address))
     files = {
         f"{folder}/target_ca.pub": read_public_key(authority).line + " quarterdeck-target-ca\n",
-        f"{folder}/revoked_keys": "",
+        f"{folder}/{REVOKED}": "",
         drop_in: sshd_drop_in(accounts, address, folder),
     }
+    if host_certificate:
+        _is_certificate_of(hostname, host_certificate)
+        files[f"{folder}/{HOST_CERTIFICATE_FILE}"] = host_certificate.strip() + "\n"
+        files[drop_in] += f"HostCertificate {folder}/{HOST_CERTIFICATE_FILE}\n"
     for account in accounts:
         files[f"{folder}/principals/{account}"] = target_principal(account, hostname) + "\n"
     return files
@@ -106,11 +115,17 @@ LogLevel VERBOSE
 
 
 def target_script(
-    files: Mapping[str, str], *, main_config: str = MAIN_CONFIG, backups: str = BACKUPS, reload: str = RELOAD
+    files: Mapping[str, str],
+    *,
+    main_config: str = MAIN_CONFIG,
+    backups: str = BACKUPS,
+    reload: str = RELOAD,
+    revoked: bytes = b"",
 ) -> str:
     """Return a POSIX shell script, run as root on the target, that keeps a backup, installs, tests, then reloads sshd.
 
-    When the test of the new configuration fails, what was there before is put back and sshd is not touched.
+    `revoked` is the revocation list, which is no text and travels as base64; without one the file stays empty. When the
+    test of the new configuration fails, what was there before is put back and sshd is not touched.
     """
     folder = next(path for path in files if path.endswith(".conf")).rpartition("/")[0]
     parts = [
@@ -119,8 +134,26 @@ def target_script(
         )
     ]
     for path, content in files.items():
+        if revoked and path.endswith(f"/{REVOKED}"):
+            text = base64.b64encode(revoked).decode()
+            parts.append(f"base64 -d <<'{_END}' | put {shlex.quote(path)}\n{text}\n{_END}\n")
+            continue
         parts.append(f"put {shlex.quote(path)} <<'{_END}'\n{content}{_END}\n")
     return "".join(parts) + _SCRIPT_TEST + reload + _SCRIPT_TAIL
+
+
+def _is_certificate_of(hostname: str, line: str) -> None:
+    """Refuse what is no host certificate of this host: with another one `sshd` shows a name that nobody asks for."""
+    try:
+        names = read_host_certificate(certificate_blob(line)).principals
+    except (ValueError, KeyError):
+        names = ()
+    require_that(
+        hostname in names,
+        "host.other_certificate",
+        f"The host certificate is not one of {hostname}.",
+        "Order one: qd gate host-certificate.",
+    ).require()
 
 
 def _may_prepare(hostname: str, accounts: Sequence[str], folder: str, drop_in: str) -> Decision:

@@ -11,8 +11,10 @@ LONGEST_GRANT = timedelta(hours=12)
 LONGEST_MEASUREMENT = timedelta(hours=1)
 GRANT_EVENTS = ("access.granted", "access.certificate_bound", "access.revoked", "access.ended")
 SERIAL_EVENT = "access.certificate_used"
-SERIAL_EVENTS = ("access.certificate_bound", SERIAL_EVENT)
+HOST_SIGNED = "host_certificate.signed"
+SERIAL_EVENTS = ("access.certificate_bound", SERIAL_EVENT, HOST_SIGNED)
 EPOCH_EVENT = "access.epoch_begun"
+TAKING_EVENTS = ("access.revoked", "revocation.ordered", EPOCH_EVENT)
 # A standing authority is looked at again at least as often as anything "periodic": a year at most (32 CFR 170.4).
 LONGEST_PLAN = timedelta(days=PERIODICALLY_MAX_DAYS)
 # Every watched byte is read each time: more often than that is a matter for file events, less often no monitoring.

@@ -1,8 +1,9 @@
-"""Certificate authorities for OpenSSH: two ECDSA P-256 keys and the three kinds of user certificate they sign.
+"""Certificate authorities for OpenSSH: ECDSA P-256 keys and the three kinds of user certificate that two of them sign.
 
 P-256 because FIPS providers of the 3.0 era refuse Ed25519 (facts.md section 6). An *entry* certificate opens the gate
 and no target, a *target* or *measure* certificate opens one account of one target and no gate: other authority, other
-principal. Only the signer process holds the keys; everybody else only checks signatures with the public half.
+principal. A third key signs host certificates alone, see `openssh_host_ca`. Only the signer process holds the keys;
+everybody else only checks signatures with the public half.
 """
 
 import ipaddress
@@ -15,10 +16,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from quarterdeck.access.api import (
     CertificateFields,
@@ -26,7 +26,6 @@ from quarterdeck.access.api import (
     certificate_blob,
     certificate_body,
     certificate_line,
-    read_certificate,
     read_public_key,
 )
 
@@ -36,6 +35,8 @@ ENTRY_CAP = timedelta(hours=12)
 BACKDATE = timedelta(seconds=6)
 ENTRY_CA = "entry_ca"
 TARGET_CA = "target_ca"
+HOST_CA = "host_ca"
+VERIFY_REQUIRED = "verify-required"
 _KIND = b"ecdsa-sha2-nistp256"
 _KEY_ID = re.compile(r"[A-Za-z0-9._:@=+-]{1,200}", re.ASCII)
 _PRINCIPAL = re.compile(r"[a-z0-9][a-z0-9._:@-]{2,300}", re.ASCII)
@@ -73,11 +74,22 @@ class Minted:
 
 
 def entry_order(
-    key: PublicKey, *, serial: int, key_id: str, principal: str, now: datetime, valid_until: datetime
+    key: PublicKey,
+    *,
+    serial: int,
+    key_id: str,
+    principal: str,
+    now: datetime,
+    valid_until: datetime,
+    verified: bool = False,
 ) -> Order:
-    """Return the order of a technician's certificate for the gate: a terminal, nothing else; at most twelve hours."""
+    """Return the order of a technician's certificate for the gate: a terminal, nothing else; at most twelve hours.
+
+    `verified` asks `sshd` to refuse each signature that the security key made without its PIN or fingerprint.
+    """
     until = min(valid_until, now + ENTRY_CAP)
-    return Order(key, serial, key_id, principal, now.replace(microsecond=0), until, {}, ("permit-pty",))
+    options = {VERIFY_REQUIRED: ""} if verified else {}
+    return Order(key, serial, key_id, principal, now.replace(microsecond=0), until, options, ("permit-pty",))
 
 
 def target_order(
@@ -146,7 +158,11 @@ class CertificateAuthority:
             ),
             nonce=secrets.token_bytes(32),
         )
-        line = certificate_line(body, self.signature(body), order.key.kind)
+        return self.sealed(body, order.key.kind)
+
+    def sealed(self, body: bytes, kind: str) -> Minted:
+        """Return this certificate body with our signature; `kind` is the type of the certified key."""
+        line = certificate_line(body, self.signature(body), kind)
         return Minted(line, certificate_blob(line))
 
     def signature(self, body: bytes) -> bytes:
@@ -155,32 +171,14 @@ class CertificateAuthority:
         return _string(_KIND) + _string(_mpint(r) + _mpint(s))
 
 
-def signed_by(blob: bytes, authority_line: str) -> bool:
-    """Return whether this user certificate is whole and signed by the authority of `authority_line` (its public key).
-
-    Time, principals and options are not judged here; raises nothing for rubbish.
-    """
-    try:
-        fields = read_certificate(blob)
-        if fields.authority != read_public_key(authority_line).blob:
-            return False
-        key = serialization.load_ssh_public_key(authority_line.encode())
-        if not isinstance(key, ec.EllipticCurvePublicKey):
-            return False
-        key.verify(_der_signature(fields.signature), fields.signed_part, ec.ECDSA(hashes.SHA256()))
-    except (ValueError, KeyError, struct.error, InvalidSignature):
-        return False
-    return True
-
-
 def init_keys(folder: Path) -> dict[str, str]:
-    """Make the two authorities' keys in `folder` (0700, files 0600) unless they exist; return their public lines.
+    """Make the three authorities' keys in `folder` (0700, files 0600) unless they exist; return their public lines.
 
     Idempotent: an existing key is never replaced. The public halves lie beside them as `<name>.pub`.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
-    return {name: _ensure_key(folder / name) for name in (ENTRY_CA, TARGET_CA)}
+    return {name: _ensure_key(folder / name) for name in (ENTRY_CA, TARGET_CA, HOST_CA)}
 
 
 def new_private_key() -> tuple[str, str]:
@@ -219,23 +217,6 @@ def _private_text(key: ec.EllipticCurvePrivateKey) -> str:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
     ).decode()
-
-
-def _der_signature(signature: bytes) -> bytes:
-    kind, rest = _split(signature)
-    inner, left = _split(rest)
-    r, more = _split(inner)
-    s, end = _split(more)
-    if kind != _KIND or left or end:
-        raise ValueError("not an ECDSA P-256 signature")
-    return encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
-
-
-def _split(data: bytes) -> tuple[bytes, bytes]:
-    (length,) = struct.unpack_from(">I", data)
-    if len(data) < 4 + length:
-        raise ValueError("the signature ends too early")
-    return data[4 : 4 + length], data[4 + length :]
 
 
 def _string(value: bytes) -> bytes:

@@ -1,15 +1,17 @@
 """Asks the signer for certificates over its unix socket: one JSON line out, one in, a deadline for both."""
 
+import base64
 import json
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from quarterdeck.access import api as access
 from quarterdeck.kernel.clock import parse_rfc3339
 from quarterdeck.kernel.decision import Decision, Reason, Refused, refuse
 
-_LONGEST_ANSWER = 256 * 1024
+_LONGEST_ANSWER = 4 * 1024 * 1024
 _GONE = refuse(
     "signer.gone",
     "The signer does not answer, so nobody gets a certificate.",
@@ -39,6 +41,17 @@ class SignerClient:
     def monitor(self, grant: str, public_key: str, arguments: list[str]) -> str:
         """Return the certificate whose only command is the collector, for a grant under a monitoring plan."""
         return self._certificate({"op": "monitor", "grant": grant, "public_key": public_key, "arguments": arguments})
+
+    def host(self, order: str) -> str:
+        """Return the host certificate for this sealed order of the IT lead."""
+        return self._certificate({"op": "host", "order": order})
+
+    def revoked(self, whose: Literal["entry", "target"]) -> tuple[bytes, tuple[int, ...]]:
+        """Return the revocation list for the gate (`entry`) or for targets, and the serials that it names."""
+        found = self._ask({"op": "revocations"}).get(whose)
+        if not isinstance(found, dict):
+            raise Refused(_GONE)
+        return base64.b64decode(str(found.get("list", ""))), tuple(int(one) for one in found.get("serials", ()))
 
     def elevate(self, grant: str, public_key: str, action: str) -> access.SignedOrder:
         """Return the certificate whose only command places (`allow`) or takes away (`withdraw`) the ticket's rule."""

@@ -24,7 +24,7 @@ _LONGEST_COLLECTOR = 1 << 20
 _LONGEST_COMMAND = 16_000
 
 
-_PARTS = ("frames", "files", "walk", "posture", "checks", "logs", "main")
+_PARTS = ("frames", "files", "walk", "posture", "doors", "module", "checks", "logs", "main")
 _IMPORT_OF_A_PART = re.compile(rb"^from quarterdeck\.baselines\.target\.\w+ import [\w, ]+\n", re.MULTILINE)
 
 

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     gate_port: int = Field(default=8622, ge=1, le=65535)
     gate_address: str = "127.0.0.1"
     gate_user: str = ""
+    gate_profile: Literal["fips", "modern"] = "fips"
+    gate_verified_keys: Literal["none", "cui", "all"] = "none"
+    gate_floor_gb: float = Field(default=1.0, ge=0.1, le=10_000.0)
     url: str = "http://127.0.0.1:8600"
     smtp_host: str = ""
     smtp_port: int = Field(default=25, ge=1, le=65535)

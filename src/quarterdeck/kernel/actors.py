@@ -22,13 +22,15 @@ class Actor:
 
     `id` is a person id (`pe_...`), `operator` or a process name (`gate`, `ticker`, `signer`, `sealer`).
     `auth` names the proof for the ledger: `mfa`, `password`, `token`, `certificate`, `local`.
-    `mfa_at` is the moment of the last second factor, None when there was none.
+    `mfa_at` is the moment of the last second factor, None when there was none; `factor` its kind (`totp`, `recovery`,
+    `passkey`), empty where nobody said.
     """
 
     id: str
     kind: ActorKind
     auth: str = "local"
     mfa_at: datetime | None = None
+    factor: str = ""
 
     @property
     def is_person(self) -> bool:

@@ -19,7 +19,7 @@ from quarterdeck.personnel.reading import is_standing
 from quarterdeck.personnel.rules import PersonnelAct
 from quarterdeck.personnel.sealing import fetch, is_sealed, new_row, save_sealed
 from quarterdeck.personnel.second_factor import fitting_totp, use_up
-from quarterdeck.personnel.terms import TOKEN_VALIDITY, Identity, TokenView
+from quarterdeck.personnel.terms import TOKEN_VALIDITY, FactorKind, Identity, TokenView
 
 SCOPES = ("read", "write")
 DOOR = system("login")
@@ -108,7 +108,9 @@ def identify(secret: str, clock: Clock) -> Identity | None:
     row = _live_token(secret, clock.now())
     if row is None or not is_standing(row.person_id):
         return None
-    return Identity(Actor(row.person_id, ActorKind.PERSON, "token", row.mfa_at), token_view(row))
+    # A token is given and stepped up by a code of the app alone, see `authenticate` and `step_up`.
+    actor = Actor(row.person_id, ActorKind.PERSON, "token", row.mfa_at, FactorKind.TOTP.value)
+    return Identity(actor, token_view(row))
 
 
 def actor_for_token(secret: str, clock: Clock) -> Actor | None:

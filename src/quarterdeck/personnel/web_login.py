@@ -187,7 +187,7 @@ def actor_for_request(request: HttpRequest) -> Actor | None:
     found = evidence.last_entry(_EVENTS, object=_session_ref(request))
     if found is None or found.event == "login.ended" or found.actor_id != account.person_id:
         return None
-    return Actor(found.actor_id, ActorKind.PERSON, "mfa", found.at)
+    return Actor(found.actor_id, ActorKind.PERSON, "mfa", found.at, str(found.data.get("factor", "")))
 
 
 def _check(account: Account, code: str) -> ShownFactor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from quarterdeck.kernel.decision import Decision
 from quarterdeck.sessions.terms import Admitted, Denied, Ending, Presented, Standing, Supervision
@@ -25,6 +25,12 @@ class AdmissionDesk(Protocol):
 
     def change_counter(self) -> int:
         """Return a number that differs after every committed change; raises when the database can't be read."""
+
+    def revocation_mark(self) -> object:
+        """Return a value that differs once access was taken away again; raises when the database can't be read."""
+
+    def revoked(self) -> tuple[bytes, tuple[int, ...]]:
+        """Return the revocation list for the gate's own `sshd` and its serials; raises when it can't be had now."""
 
     def standing(self, serials: Collection[int]) -> Mapping[int, Standing]:
         """Return for each entry certificate whether its holder may stay; an unknown serial is left out."""
@@ -52,10 +58,13 @@ class AdmissionDesk(Protocol):
 
 
 class TargetSigner(Protocol):
-    """Where the certificate that opens a target comes from."""
+    """Where the certificate that opens a target comes from, and what was taken back."""
 
     def target(self, grant: str, session: str, public_key: str) -> str:
         """Return the certificate line for this grant and session; raises `Refused` when the signer says no."""
+
+    def revoked(self, whose: Literal["entry", "target"]) -> tuple[bytes, tuple[int, ...]]:
+        """Return the revocation list for the gate (`entry`) or for targets, and the serials that it names."""
 
 
 class HeadKeeper(Protocol):

@@ -125,6 +125,7 @@ class Admitted:
     handles_cui: bool = True
     escort: str = ""
     idle_seconds: int = 0
+    revoked_host_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,7 @@ class GateDesk:
             port=place.port,
             account=place.account,
             host_identity=place.host_identity,
+            revoked_host_keys=place.revoked_keys,
             serial=grant.serial or 0,
             at=current.at,
             window_until=terms.window.until,
@@ -148,6 +149,15 @@ class GateDesk:
     def change_counter(self) -> int:
         """Return the ledger's size: whatever grants or takes away access is an entry."""
         return evidence.head().size
+
+    def revocation_mark(self) -> object:
+        """Return the newest entry that took access away: most entries do not, and the signer has other work."""
+        newest = evidence.last_entry(access.TAKING_EVENTS)
+        return None if newest is None else newest.event_id
+
+    def revoked(self) -> tuple[bytes, tuple[int, ...]]:
+        """Return what `sshd` refuses before anybody asks us; the signer knows, also what a restore has forgotten."""
+        return self.signer.revoked("entry")
 
     def standing(self, serials: Collection[int]) -> Mapping[int, Standing]:
         """Return for each known entry certificate whether its holder may stay now, and until when."""

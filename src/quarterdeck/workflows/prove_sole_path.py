@@ -19,6 +19,8 @@ from quarterdeck.workflows.ask_target import Answers, ask
 
 # TEST-NET-1 of RFC 5737: an address that no network of the organisation has.
 FOREIGN_ADDRESS = "192.0.2.77"
+# An account that no maintenance uses and every system has.
+ANOTHER_ACCOUNT = "nobody"
 _MOST_PORTS = 40
 
 
@@ -66,6 +68,7 @@ def prove_sole_path(
     )
     servers = [server for spec in specs for server in _servers(answers, spec)]
     judged, remarks = _judged(servers, destination, gate)
+    remarks += _keys_left(answers)
     probes = _probes(answers, destination, stranger, gate, clock)
     expected = access.expected_target(
         hostname=destination.hostname,
@@ -88,8 +91,9 @@ def prove_sole_path(
 def _specs(destination: access.Destination, gate: GateView) -> list[str]:
     """Return the connections that the target's settings are judged for."""
     users = dict.fromkeys((destination.account, "root"))
-    return [f"user={destination.account},host=gate,addr={gate.address}"] + [
-        f"user={user},host=elsewhere,addr={FOREIGN_ADDRESS}" for user in users
+    strangers = dict.fromkeys((*users, ANOTHER_ACCOUNT))
+    return [f"user={user},host=gate,addr={gate.address}" for user in users] + [
+        f"user={user},host=elsewhere,addr={FOREIGN_ADDRESS}" for user in strangers
     ]
 
 
@@ -104,6 +108,7 @@ def _servers(answers: Answers, spec: str) -> list[access.Server]:
             address=said["addr"],
             effective=access.parse_effective(_lines(one.get("value"))),
             file_sha256=_digests(one.get("files")),
+            matches=_matches(one.get("matches")),
         )
         for one in (found if isinstance(found, list) else [])
         if isinstance(one, dict)
@@ -112,6 +117,15 @@ def _servers(answers: Answers, spec: str) -> list[access.Server]:
 
 def _lines(value: object) -> list[str]:
     return [str(line) for line in value] if isinstance(value, list) else []
+
+
+def _matches(said: object) -> tuple[access.MatchBlock, ...]:
+    blocks = said.get("value") if isinstance(said, dict) else None
+    return tuple(
+        access.MatchBlock(str(one.get("criteria", "")), tuple(_lines(one.get("keywords"))))
+        for one in (blocks if isinstance(blocks, list) else [])
+        if isinstance(one, dict)
+    )
 
 
 def _digests(files: object) -> dict[str, str]:
@@ -132,6 +146,12 @@ def _judged(
     mine = [one for one in servers if str(destination.port) in one.effective.get("port", ())]
     others = dict.fromkeys(one.config for one in servers if one not in mine and one.config not in gate.own_configs)
     return mine, [f"Not judged, since the target is a part of this machine: the ssh server of {c}." for c in others]
+
+
+def _keys_left(answers: Answers) -> list[str]:
+    """Return a remark for each account whose old keys still lie there: no door today, one with the next change."""
+    said = [line.partition(" ")[::2] for line in _lines(answers.value("keys_left"))]
+    return [f"Old keys are left behind, unused as sshd is set now: {n} of the account {name}." for name, n in said]
 
 
 def _literal(address: str) -> str:
@@ -199,6 +219,7 @@ def _kept(
         "servers": [asdict(server) for server in servers],
         "outside": [asdict(probe) for probe in probes],
         "listening": _lines(answers.value("listening")),
+        "cryptography": answers.value("cryptography"),
     }
     return store_artifact(
         json.dumps(document, indent=1, sort_keys=True, ensure_ascii=True).encode() + b"\n",

@@ -13,11 +13,13 @@ from quarterdeck.evidence.api import act
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
-from quarterdeck.kernel.decision import Refused, all_of, refuse
+from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse
 from quarterdeck.personnel import api as personnel
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import TicketView
 from quarterdeck.workflows.refusals import refusals_recorded
+
+_DEFAULT_POLICY = access.KeyPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ def take_access(
     assets: Sequence[str] = (),
     identity_file: str = access.DEFAULT_FOLDER + "/id.pub",
     folder: str = access.DEFAULT_FOLDER,
+    policy: access.KeyPolicy = _DEFAULT_POLICY,
 ) -> AccessMaterial:
     """Give the person access to the named assets of the ticket (all when none is named) until its window ends.
 
@@ -63,7 +66,7 @@ def take_access(
     """
     with refusals_recorded(actor, clock, "access.take", ticket):
         access.may_name_paths(identity_file, folder).require()
-        given = _grant(actor, clock, ticket, public_key, assets)
+        given = _grant(actor, clock, ticket, public_key, assets, policy)
         certificates = _certificates(actor, clock, given, signer)
     opened = tuple(_opened(grant, line) for grant, line in zip(given, certificates, strict=True))
     hostnames = [one.hostname for one in opened]
@@ -78,14 +81,16 @@ def take_access(
     )
 
 
-def _grant(actor: Actor, clock: Clock, ticket: str, public_key: str, wanted: Sequence[str]) -> list[access.GrantView]:
+def _grant(
+    actor: Actor, clock: Clock, ticket: str, public_key: str, wanted: Sequence[str], policy: access.KeyPolicy
+) -> list[access.GrantView]:
     access.names_a_ticket(ticket).require()
     key = _usable_key(actor, public_key)
     with act(actor, clock) as current:
         seen = tickets.ticket(ticket)
         places = _places(seen, wanted)
         until = min(seen.window.until, current.at + access.LONGEST_GRANT)
-        reasons = []
+        reasons = [_key_fits(key, place, policy) for place in places]
         given = []
         for place in places:
             try:
@@ -106,6 +111,10 @@ def _grant(actor: Actor, clock: Clock, ticket: str, public_key: str, wanted: Seq
                 reasons.append(refused.decision)
         all_of(dict.fromkeys(reasons)).require()
     return given
+
+
+def _key_fits(key: str, place: tickets.TicketAsset, policy: access.KeyPolicy) -> Decision:
+    return policy.may_take_with(key.split()[0], handles_cui=inventory.asset(place.asset_id).handles_cui)
 
 
 def _certificates(

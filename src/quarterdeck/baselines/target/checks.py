@@ -4,6 +4,8 @@ import os
 import pwd
 import time
 
+from quarterdeck.baselines.target.doors import keys_left, match_blocks
+from quarterdeck.baselines.target.module import cryptography
 from quarterdeck.baselines.target.posture import fact, file_digest, listening, text_of, tool
 
 
@@ -87,6 +89,7 @@ def sshd_settings(spec: str) -> "list[dict[str, object]]":
         settings = answer.get("value")
         answer["files"] = trust_files(settings, user) if isinstance(settings, list) else {}
         answer["config"] = options[options.index("-f") + 1] if "-f" in options else ""
+        answer["matches"] = fact(match_blocks, answer["config"])
         answer["listening"] = bool(titles)
         found.append(answer)
     return found
@@ -123,6 +126,9 @@ def checks(arguments: "list[str]") -> "dict[str, dict[str, object]]":
             found[name + ":" + value] = fact(kinds[name], value)
         else:
             raise SystemExit("checks takes /FOLDER, sshd=, account= and service=, not " + argument)
+    if any(argument.startswith("sshd=") for argument in arguments):
+        found["keys_left"] = fact(keys_left)
+        found["cryptography"] = fact(cryptography)
     found["listening"] = fact(listening)
     found["clock"] = {"value": f"{time.time():.6f}"}
     return found

@@ -15,6 +15,7 @@ from quarterdeck.entrypoints.api import (
     captures,
     controls,
     extending,
+    host_certificates,
     inventory,
     live_sessions,
     login,
@@ -49,6 +50,7 @@ api.add_router("", login.router)
 api.add_router("", people.router)
 api.add_router("", vendors.router)
 api.add_router("/assets", inventory.router)
+api.add_router("/host-certificates", host_certificates.router)
 api.add_router("/entry-points", inventory.entry_points_router)
 api.add_router("/tools", tools.router)
 api.add_router("/objectives", controls.router)

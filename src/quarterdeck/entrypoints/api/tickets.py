@@ -194,6 +194,7 @@ def access(request: HttpRequest, number: str, body: AccessIn) -> AccessOut:
     material = take_access.take_access(
         actor_of(request, "write"),
         wiring.clock(),
+        policy=wiring.key_policy(),
         ticket=number,
         public_key=body.public_key,
         assets=body.assets,

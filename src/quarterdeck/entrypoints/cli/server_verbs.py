@@ -5,6 +5,7 @@ import os
 import sys
 from typing import NoReturn
 
+from quarterdeck.entrypoints.cli import host_verbs
 from quarterdeck.entrypoints.cli.verbs import Group
 
 MODULES = {
@@ -24,6 +25,11 @@ MODULES = {
         "quarterdeck.entrypoints.supervisor.target_setup",
         "print the script that shuts a target's old doors",
     ),
+    ("gate", "target-check"): (
+        "quarterdeck.entrypoints.supervisor.target_check",
+        "judge a saved `sshd -T` of a target that cannot be measured",
+    ),
+    ("gate", "krl"): ("quarterdeck.entrypoints.supervisor.krl", "publish what the authorities take back"),
     ("gate", "sudo-setup"): (
         "quarterdeck.entrypoints.supervisor.sudo_setup",
         "print the script that lets tickets raise an account by sudo",
@@ -33,11 +39,15 @@ MODULES = {
 
 def add(verbs: Group) -> None:
     """Add the operator's verbs; their own arguments are parsed by their own process."""
-    groups = {name: verbs.group(name, f"the {name}, on this server") for name in ("ledger", "gate")}
+    groups = {
+        "ledger": verbs.group("ledger", "the ledger, on this server"),
+        "gate": verbs.group("gate", "the gate and its targets"),
+    }
     for words, (module, help_text) in MODULES.items():
         parent = verbs if len(words) == 1 else groups[words[0]]
         made = parent.verb(words[-1], help_text + " (on the server itself)", _Process(module))
         made.add_argument("rest", nargs=argparse.REMAINDER, help="see --help of this verb")
+    host_verbs.add(groups["gate"])
 
 
 def become(words: list[str]) -> None:

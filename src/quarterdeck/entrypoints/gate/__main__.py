@@ -39,6 +39,7 @@ def main() -> int:
             login=login,
             entry_ca=entry_ca,
             principal=str(authorities["entry_principal"]),
+            profile=config.gate_profile,
         )
         return open_gate(site, wiring.gate_desk(entry_ca), wiring.head_keeper(), wiring.clock(), close_old_connections)
     except Refused as refused:

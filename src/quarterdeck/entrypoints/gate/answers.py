@@ -18,7 +18,8 @@ def pack_admitted(admitted: Admitted) -> Message:
 def unpack_admitted(fields: dict[str, Any]) -> Admitted:
     """Return the admission that `pack_admitted` packed."""
     moments = {name: parse_rfc3339(fields[name]) for name in ("at", "window_until")}
-    return Admitted(**{**fields, **moments, "allowance": Allowance(**fields["allowance"])})
+    keys = {"revoked_host_keys": tuple(fields["revoked_host_keys"])}
+    return Admitted(**{**fields, **moments, **keys, "allowance": Allowance(**fields["allowance"])})
 
 
 def pack_decision(decision: Decision) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ import quarterdeck
 from quarterdeck.entrypoints.gate.connections import end_leftovers
 from quarterdeck.entrypoints.gate.forker import harden
 from quarterdeck.entrypoints.gate.processes import go_first
+from quarterdeck.entrypoints.gate.profiles import VARIABLE, Profile
 from quarterdeck.entrypoints.gate.recorder import recorded, tallied
 from quarterdeck.entrypoints.gate.sshd import GateFolder, Login, prepare, private_enough, start
 from quarterdeck.entrypoints.gate.warden import Parts, Warden
@@ -35,6 +36,7 @@ class Site:
     login: Login
     entry_ca: str
     principal: str
+    profile: Profile = "fips"
 
 
 def open_gate(
@@ -52,7 +54,7 @@ def open_gate(
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with listener, theirs:
         users = {str(site.login.uid), str(os.geteuid())}
-        forker = start_forker(listener, theirs, site.recordings, sorted(users))
+        forker = start_forker(listener, theirs, site.recordings, sorted(users), site.profile)
     sshd = start(configuration)
     if sshd.stderr is None:
         raise RuntimeError("sshd has no log pipe")
@@ -62,6 +64,7 @@ def open_gate(
         clock=clock,
         recordings=site.recordings,
         connections_file=site.folder.connections,
+        revoked_file=site.folder.revoked,
         sshd=sshd.pid,
         sshd_log=sshd.stderr.fileno(),
         forker=ours,
@@ -87,6 +90,7 @@ def make_ready(site: Site) -> Path:
         login=site.login,
         entry_ca=site.entry_ca,
         principal=site.principal,
+        profile=site.profile,
     )
     site.recordings.mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in (site.folder.root, site.folder.doorway, site.recordings):
@@ -142,7 +146,7 @@ KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "4194304", "MALLOC_TRIM_THRESHOLD_": "8
 
 
 def start_forker(
-    listener: socket.socket, line: socket.socket, recordings: Path, users: list[str]
+    listener: socket.socket, line: socket.socket, recordings: Path, users: list[str], profile: Profile = "fips"
 ) -> subprocess.Popen[bytes]:
     """Start the forker in an interpreter of its own, which never loads the database."""
     descriptors = (listener.fileno(), line.fileno())
@@ -159,6 +163,6 @@ def start_forker(
         ],
         pass_fds=descriptors,
         stdin=subprocess.DEVNULL,
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": source, **KEEP_MEMORY},
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": source, VARIABLE: profile, **KEEP_MEMORY},
         start_new_session=True,
     )

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 import quarterdeck_launcher
 from quarterdeck.entrypoints.gate.processes import wait_in_line
+from quarterdeck.entrypoints.gate.profiles import PROFILES, Profile
 from quarterdeck.entrypoints.gate.wire import SFTP_MARKER
 from quarterdeck.kernel.decision import Refused, refuse
 from quarterdeck.kernel.names import is_address, is_port
@@ -53,12 +54,13 @@ HostbasedAuthentication no
 PermitEmptyPasswords no
 AuthorizedKeysFile none
 TrustedUserCAKeys {entry_ca}
+RevokedKeys {revoked}
 AuthorizedPrincipalsFile {principals}
 CASignatureAlgorithms ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521
 PubkeyAcceptedAlgorithms {user_algorithms}
 HostKeyAlgorithms ecdsa-sha2-nistp256
-KexAlgorithms ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521
-Ciphers aes256-gcm@openssh.com,aes128-gcm@openssh.com
+KexAlgorithms {kex}
+Ciphers {ciphers}
 MACs hmac-sha2-512-etm@openssh.com,hmac-sha2-256-etm@openssh.com
 Compression no
 ExposeAuthInfo yes
@@ -87,14 +89,6 @@ ClientAliveCountMax 4
 Subsystem sftp {sftp_marker}
 ForceCommand {launcher}
 """
-_USER_ALGORITHMS = (
-    "ecdsa-sha2-nistp256-cert-v01@openssh.com",
-    "ecdsa-sha2-nistp384-cert-v01@openssh.com",
-    "ecdsa-sha2-nistp521-cert-v01@openssh.com",
-    "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
-    "ssh-ed25519-cert-v01@openssh.com",
-    "sk-ssh-ed25519-cert-v01@openssh.com",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +115,11 @@ class GateFolder:
     def entry_ca(self) -> Path:
         """Public key of the entry authority, the only one whose certificates open the gate."""
         return self.root / "entry_ca.pub"
+
+    @property
+    def revoked(self) -> Path:
+        """Revocation list of entry certificates; `sshd` refuses everybody while it can't read it."""
+        return self.root / "revoked_keys"
 
     @property
     def principals(self) -> Path:
@@ -207,7 +206,16 @@ def write_private(path: Path, content: bytes) -> None:
     fresh.replace(path)
 
 
-def prepare(folder: GateFolder, *, listen: str, port: int, login: Login, entry_ca: str, principal: str) -> Path:
+def prepare(
+    folder: GateFolder,
+    *,
+    listen: str,
+    port: int,
+    login: Login,
+    entry_ca: str,
+    principal: str,
+    profile: Profile = "fips",
+) -> Path:
     """Write everything that `sshd` reads and return the configuration's path; raises Refused on unusable names."""
     if not is_address(listen) or not is_port(port):
         raise Refused(refuse("gate.address", f"{listen}:{port} is no address to listen on.", "Correct gate_host."))
@@ -216,16 +224,18 @@ def prepare(folder: GateFolder, *, listen: str, port: int, login: Login, entry_c
     make_host_key(folder)
     _open_doorway(folder, login)
     write_private(folder.entry_ca, entry_ca.encode("ascii") + b"\n")
+    if not folder.revoked.exists():
+        write_private(folder.revoked, b"")
     write_private(folder.user, login.name.encode() + b"\n")
     write_private(folder.principals, principal.encode("ascii") + b"\n")
-    text = configuration(folder, f"[{listen}]:{port}" if ":" in listen else f"{listen}:{port}", login)
+    text = configuration(folder, f"[{listen}]:{port}" if ":" in listen else f"{listen}:{port}", login, profile)
     write_private(folder.configuration, text.encode("ascii"))
     if login.own:
         folder.principals.chmod(0o644)
     return folder.configuration
 
 
-def configuration(folder: GateFolder, listen: str, login: Login) -> str:
+def configuration(folder: GateFolder, listen: str, login: Login, profile: Profile = "fips") -> str:
     """Return the text of the configuration; raises Refused when a path can't stand in it unquoted."""
     launcher = Path(quarterdeck_launcher.__file__).resolve().with_name("launch.py")
     for path in (folder.root, folder.doorway, launcher, Path(sys.executable)):
@@ -244,8 +254,11 @@ def configuration(folder: GateFolder, listen: str, login: Login) -> str:
         user=login.name,
         root="prohibit-password" if login.uid == 0 else "no",
         entry_ca=folder.entry_ca,
+        revoked=folder.revoked,
         principals=folder.principals,
-        user_algorithms=",".join(_USER_ALGORITHMS),
+        user_algorithms=",".join(PROFILES[profile].users),
+        kex=PROFILES[profile].kex,
+        ciphers=PROFILES[profile].ciphers,
         sftp_marker=SFTP_MARKER,
         launcher=shlex.join(command),
     )

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from quarterdeck.entrypoints.gate.asked import Asked
+from quarterdeck.entrypoints.gate.profiles import PROFILES, of_environment
 from quarterdeck.kernel.decision import Decision, refuse
 from quarterdeck.kernel.names import is_account, is_address, is_host_identity, is_hostname, is_port
 from quarterdeck.sessions.terms import Admitted, EndReason, Protocol, Work
@@ -28,7 +29,6 @@ _LIBC = ctypes.CDLL(None)
 OPTIONS = {
     "BatchMode": "yes",
     "CheckHostIP": "no",
-    "Ciphers": "aes256-gcm@openssh.com,aes128-gcm@openssh.com",
     "ClearAllForwardings": "yes",
     "Compression": "no",
     "ConnectionAttempts": "1",
@@ -40,7 +40,6 @@ OPTIONS = {
     "GSSAPIAuthentication": "no",
     "IdentityFile": "none",
     "KbdInteractiveAuthentication": "no",
-    "KexAlgorithms": "ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521",
     "LogLevel": "VERBOSE",
     "PasswordAuthentication": "no",
     "PermitLocalCommand": "no",
@@ -78,7 +77,7 @@ class Dial:
         self._log: BinaryIO | None = None
         self.log = self.folder / "log"
         self.known_hosts = self.folder / "known_hosts"
-        self.known_hosts.write_text(known_hosts_line(admitted.asset, admitted.host_identity), encoding="ascii")
+        self.known_hosts.write_text(known_hosts(admitted), encoding="ascii")
 
     def vanish(self) -> None:
         """Remove the folder once the client needs it no more; its log stays readable to us, also if we are killed."""
@@ -110,7 +109,7 @@ def check_names(admitted: Admitted) -> Decision:
         and is_address(admitted.address)
         and is_port(admitted.port)
         and is_account(admitted.account)
-        and is_host_identity(admitted.host_identity)
+        and all(is_host_identity(one) for one in (admitted.host_identity, *admitted.revoked_host_keys))
     )
     if obeys:
         return Decision()
@@ -119,6 +118,12 @@ def check_names(admitted: Admitted) -> Decision:
         "The connection of this asset holds a name that can't be used safely in a command.",
         "The IT lead corrects the connection in the inventory; the ticket then needs a new approval.",
     )
+
+
+def known_hosts(admitted: Admitted) -> str:
+    """Return the whole known-hosts file: the pinned identity, and each host key that was given up."""
+    given_up = "".join(f"@revoked * {key}\n" for key in admitted.revoked_host_keys)
+    return known_hosts_line(admitted.asset, admitted.host_identity) + given_up
 
 
 def known_hosts_line(asset: str, host_identity: str) -> str:
@@ -132,6 +137,8 @@ def arguments(admitted: Admitted, dial: Dial, agent: Path, asked: Asked, command
     """Return the argv of the upstream client; the command is one argument after `--`, passed byte for byte."""
     options = {
         **OPTIONS,
+        "Ciphers": PROFILES[of_environment()].ciphers,
+        "KexAlgorithms": PROFILES[of_environment()].kex,
         "HostKeyAlias": admitted.asset,
         "IdentityAgent": str(agent),
         "UserKnownHostsFile": str(dial.known_hosts),

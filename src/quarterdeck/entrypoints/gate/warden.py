@@ -27,6 +27,7 @@ from quarterdeck.entrypoints.gate.heads import HeadSender
 from quarterdeck.entrypoints.gate.lines import ChildLine, Inbox
 from quarterdeck.entrypoints.gate.processes import ProcessHandle, handle
 from quarterdeck.entrypoints.gate.prompt_sockets import Haste, lend, send_at_once
+from quarterdeck.entrypoints.gate.revoked import RevokedKeeper
 from quarterdeck.entrypoints.gate.sshd import accepted, connects, listens
 from quarterdeck.entrypoints.gate.sshd_log import SshdLog
 from quarterdeck.entrypoints.gate.watcher import Asked, Told, Watcher
@@ -71,6 +72,7 @@ class Parts:
     clock: Clock
     recordings: Path
     connections_file: Path
+    revoked_file: Path
     sshd: int
     sshd_log: int
     forker: socket.socket
@@ -93,6 +95,7 @@ class Warden:
         )
         self._watcher = Watcher(parts.desk, parts.clock, self._watched, parts.between)
         self._heads = HeadSender(parts.keeper)
+        self._revoked = RevokedKeeper(parts.desk, parts.revoked_file, parts.clock, parts.between)
         self._denials = Denials(parts.desk, parts.clock, self._submit)
         self._log = SshdLog(parts.sshd_log)
         self._haste = Haste(HASTE_SECONDS)
@@ -115,12 +118,14 @@ class Warden:
         register(self._parts.forker, selectors.EVENT_READ, self._hear_forker)
         self._watcher.start()
         self._heads.start()
+        self._revoked.start()
         while not self._over():
             for key, _ in self._selector.select(self._pause()):
                 key.data()
             self._turn(self._clock.boot())
         self._watcher.stop()
         self._heads.stop()
+        self._revoked.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
         return 1 if self._failed else 0
 

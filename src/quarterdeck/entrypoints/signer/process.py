@@ -7,11 +7,13 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
-from quarterdeck.adapters.openssh_ca import ENTRY_CA, TARGET_CA, CertificateAuthority
+from quarterdeck.access.api import KeyPolicy, read_public_key
+from quarterdeck.adapters.openssh_ca import ENTRY_CA, HOST_CA, TARGET_CA, CertificateAuthority, init_keys
 from quarterdeck.config.api import Settings, load
 from quarterdeck.entrypoints.signer.serial_log import BrokenLog, SerialLog
 from quarterdeck.entrypoints.signer.server import Handler, SocketServer, refusal
@@ -21,6 +23,7 @@ from quarterdeck.kernel.clock import SystemClock
 from quarterdeck.kernel.decision import Refused
 
 _PR_SET_DUMPABLE = 4
+RETIRED = "retired_authorities"
 log = logging.getLogger("quarterdeck.signer")
 
 
@@ -44,13 +47,29 @@ def main() -> int:
 def open_signer(config: Settings) -> Signer:
     """Read keys and serial log; OSError, ValueError or BrokenLog when one of them is missing or not private."""
     folder = config.signer_folder
+    if (folder / ENTRY_CA).exists():  # an installation from before there was a host authority gets its key here
+        init_keys(folder)
     return Signer(
         entry_ca=CertificateAuthority.from_file(folder / ENTRY_CA),
         target_ca=CertificateAuthority.from_file(folder / TARGET_CA),
+        host_ca=CertificateAuthority.from_file(folder / HOST_CA),
         log=SerialLog(folder),
-        settings=SignerSettings(config.organisation, config.gate_address),
+        settings=SignerSettings(
+            config.organisation,
+            config.gate_address,
+            retired_authorities(folder / RETIRED),
+            KeyPolicy(config.gate_profile, config.gate_verified_keys),
+        ),
         clock=SystemClock(),
     )
+
+
+def retired_authorities(path: Path) -> tuple[str, ...]:
+    """Return the public keys in this file, one a line: authorities whose certificates are all refused from now on."""
+    if not path.exists():
+        return ()
+    lines = [line.strip() for line in path.read_text(encoding="ascii").splitlines()]
+    return tuple(read_public_key(line).line for line in lines if line and not line.startswith("#"))
 
 
 def _read_ledger_once() -> None:

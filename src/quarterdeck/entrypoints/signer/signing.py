@@ -9,7 +9,7 @@ machine's clock (row 18).
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from quarterdeck.access import api as access
@@ -21,27 +21,32 @@ from quarterdeck.adapters.openssh_ca import (
     measure_order,
     target_order,
 )
+from quarterdeck.adapters.openssh_host_ca import mint_host
 from quarterdeck.adapters.signed_order import sign_order
 from quarterdeck.baselines import api as baselines
+from quarterdeck.entrypoints.signer.hosts import sealed_order
+from quarterdeck.entrypoints.signer.revocations import revocations
 from quarterdeck.entrypoints.signer.serial_log import LedgerSight, SerialLog
+from quarterdeck.entrypoints.signer.sight import ledger_is_current
 from quarterdeck.evidence import api as evidence
+from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.clock import Clock, rfc3339
-from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, refuse, require_that
+from quarterdeck.kernel.decision import Refused, refuse, require_that
 from quarterdeck.tickets import api as tickets
 
-CLOCK_TOLERANCE = timedelta(seconds=5)
 UNEXPLAINED_AFTER = timedelta(minutes=5)
 _GRANT = re.compile(r"ag_[a-z2-9]{16}", re.ASCII)
 _SESSION = re.compile(r"se_[a-z2-9]{16}", re.ASCII)
-_LEDGER_NEXT = "If a backup was restored, run `qd restore`; else stop and tell the IT lead."
 
 
 @dataclass(frozen=True, slots=True)
 class SignerSettings:
-    """What the signer is told at its start and never by a request."""
+    """What the signer is told at its start and never by a request; `retired` are authorities that count no more."""
 
     organisation: str
     gate_address: str
+    retired: tuple[str, ...] = ()
+    keys: access.KeyPolicy = field(default_factory=access.KeyPolicy)
 
 
 class Signer:
@@ -52,12 +57,14 @@ class Signer:
         *,
         entry_ca: CertificateAuthority,
         target_ca: CertificateAuthority,
+        host_ca: CertificateAuthority,
         log: SerialLog,
         settings: SignerSettings,
         clock: Clock,
     ) -> None:
         self._entry_ca = entry_ca
         self._target_ca = target_ca
+        self._host_ca = host_ca
         self._log = log
         self._settings = settings
         self._clock = clock
@@ -66,6 +73,8 @@ class Signer:
             "target": self._target,
             "measure": self._measure,
             "monitor": self._monitor,
+            "host": self._host,
+            "revocations": self._revocations,
             "elevate": self._elevate,
             "status": self._status,
             "reconcile": self._reconcile,
@@ -90,19 +99,28 @@ class Signer:
             "This access grant has its certificate already.",
             "Take access again to get a new certificate.",
         ).require()
+        key = access.read_public_key(given.public_key)
         order = entry_order(
-            access.read_public_key(given.public_key),
+            key,
             serial=self._log.fresh_serial(),
             key_id=_key_id(given),
             principal=access.entry_principal(self._settings.organisation),
             now=now,
             valid_until=given.valid_until,
+            verified=self._verified(given, key.kind),
         )
         return self._sign(self._entry_ca, order, given, "entry", "", now)
+
+    def _verified(self, given: access.GrantView, kind: str) -> bool:
+        """Return whether the certificate asks for the key's PIN; Refused for a key that this asset does not take."""
+        handles_cui = inventory.asset(given.asset).handles_cui
+        self._settings.keys.may_take_with(kind, handles_cui=handles_cui).require()
+        return self._settings.keys.wants_verification(handles_cui=handles_cui)
 
     def _target(self, request: dict[str, object]) -> dict[str, object]:
         now, admitted = self._admitted(request, access.Purpose.WORK)
         session = _text(request, "session")
+        self._verified(admitted.grant, access.read_public_key(admitted.grant.public_key).kind)
         require_that(
             _SESSION.fullmatch(session) is not None and admitted.grant.serial is not None,
             "signer.no_session",
@@ -146,6 +164,19 @@ class Signer:
             now=now,
         )
         return self._sign(self._target_ca, order, given, purpose.value, "", now)
+
+    def _host(self, request: dict[str, object]) -> dict[str, object]:
+        now = self._clock.now()
+        ledger_is_current(self._log.last_sight, now).require()
+        order, seen = sealed_order(_text(request, "order"), self._host_ca, self._log.fresh_serial(), now)
+        return self._log_signed(mint_host(self._host_ca, order), order.serial, "host", now, grant=seen.id)
+
+    def _revocations(self, request: dict[str, object]) -> dict[str, object]:
+        del request
+        now = self._clock.now()
+        ledger_is_current(self._log.last_sight, now).require()
+        entry, target = self._entry_ca.public_key.line, self._target_ca.public_key.line
+        return revocations(self._log.lines, entry, target, self._settings.retired, now)
 
     def _collector_command(self, admitted: access.Admissible, arguments: list[str], now: datetime) -> str:
         """The collector itself or, where it needs sudo, an order to the target's helper to run it as root."""
@@ -196,9 +227,10 @@ class Signer:
         return {
             "entry_ca": self._entry_ca.public_key.line,
             "target_ca": self._target_ca.public_key.line,
+            "host_ca": self._host_ca.public_key.line,
             "entry_principal": access.entry_principal(self._settings.organisation),
             "signed": len(self._log.lines),
-            "ready": self._ledger_is_current(self._clock.now()).allowed,
+            "ready": ledger_is_current(self._log.last_sight, self._clock.now()).allowed,
         }
 
     def _reconcile(self, request: dict[str, object]) -> dict[str, object]:
@@ -217,7 +249,7 @@ class Signer:
         if _GRANT.fullmatch(grant_id) is None:
             raise Refused(refuse("signer.no_grant", "The request names no access grant.", "Take access first."))
         now = self._clock.now()
-        self._ledger_is_current(now).require()
+        ledger_is_current(self._log.last_sight, now).require()
         admitted = access.admit(grant_id, now)
         require_that(
             admitted.grant.purpose is purpose,
@@ -226,33 +258,6 @@ class Signer:
             "Ask for the certificate that the grant is for.",
         ).require()
         return now, admitted
-
-    def _ledger_is_current(self, now: datetime) -> Decision:
-        try:
-            head = evidence.head()
-        except Refused as refused:
-            return refused.decision
-        if head.last_at is not None and now < head.last_at - CLOCK_TOLERANCE:
-            return refuse(
-                "clock.behind",
-                f"This machine's clock ({rfc3339(now)}) is behind the ledger's last entry ({rfc3339(head.last_at)}).",
-                "Set the clock right (chrony or NTP), then try again.",
-            )
-        return self._is_what_was_seen(head)
-
-    def _is_what_was_seen(self, head: evidence.LedgerHead) -> Decision:
-        seen = self._log.last_sight
-        if seen is None or access.current_epoch() > seen.epoch:
-            return ALLOWED
-        if head.size < seen.size or access.current_epoch() < seen.epoch:
-            return refuse("ledger.older", "The ledger is older than the signer has seen it.", _LEDGER_NEXT)
-        last = evidence.leaf(seen.size - 1)
-        return require_that(
-            seen.size == 0 or (last is not None and last.hex() == seen.tip),
-            "ledger.other",
-            "The ledger is not the one that the signer has seen.",
-            _LEDGER_NEXT,
-        )
 
     def _sign(
         self,
@@ -263,19 +268,35 @@ class Signer:
         session: str,
         now: datetime,
     ) -> dict[str, object]:
-        minted: Minted = authority.mint(order)
+        minted = authority.mint(order)
+        return self._log_signed(
+            minted, order.serial, purpose, now, grant=given.id, ticket=given.ticket, session=session
+        )
+
+    def _log_signed(
+        self,
+        minted: Minted,
+        serial: int,
+        purpose: str,
+        now: datetime,
+        *,
+        grant: str,
+        ticket: str = "",
+        session: str = "",
+    ) -> dict[str, object]:
+        """Log the certificate, durably, and only then hand it out."""
         head = evidence.head()
         self._log.append(
             at=now,
-            serial=order.serial,
+            serial=serial,
             purpose=purpose,
-            grant=given.id,
-            ticket=given.ticket,
+            grant=grant,
+            ticket=ticket,
             session=session,
             cert_sha256=hashlib.sha256(minted.blob).hexdigest(),
             sight=LedgerSight(head.size, head.tip.hex(), access.current_epoch()),
         )
-        return {"certificate": minted.line, "serial": order.serial}
+        return {"certificate": minted.line, "serial": serial}
 
 
 def unexplained(log: SerialLog, before: datetime) -> list[int]:

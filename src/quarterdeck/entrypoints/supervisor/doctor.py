@@ -14,6 +14,7 @@ from quarterdeck.config.api import load  # noqa: E402  the models need Django fi
 from quarterdeck.entrypoints.supervisor.findings import Grade  # noqa: E402
 from quarterdeck.entrypoints.supervisor.ledger_checks import running_findings  # noqa: E402
 from quarterdeck.entrypoints.supervisor.machine_checks import machine_findings  # noqa: E402
+from quarterdeck.entrypoints.supervisor.target_checks import target_findings  # noqa: E402
 from quarterdeck.kernel.clock import SystemClock  # noqa: E402
 
 
@@ -22,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="qd doctor", description="Check permissions, users, sshd, clock, disk, database, sealer and anchors."
     )
+    made.add_argument("--targets", action="store_true", help="also what each target's ssh said when it was last asked")
     made.add_argument("--json", action="store_true", help="print the findings as JSON")
     return made
 
@@ -34,6 +36,8 @@ def main() -> int:
     findings = machine_findings(config)
     if config.data_dir.is_dir():
         findings += running_findings(config, SystemClock())
+        if chosen.targets:
+            findings += target_findings()
     if chosen.json:
         print(json.dumps([finding.as_dict() for finding in findings], indent=1))
     else:

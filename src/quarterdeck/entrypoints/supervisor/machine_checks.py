@@ -34,6 +34,7 @@ def machine_findings(config: Settings) -> list[Finding]:
         clock(),
         *disks((config.data_dir, config.objects_dir, config.sealer_folder)),
         cryptography_used(),
+        module_used(),
     ]
 
 
@@ -160,6 +161,27 @@ def cryptography_used() -> Finding:
     """Name the libraries; whether they are validated is for others to say (facts.md section 6)."""
     words = f"Python uses {ssl.OPENSSL_VERSION}; the cryptography package bundles {backend.openssl_version_text()}."
     return note("cryptography", f"{words} The kernel is in FIPS mode." if _fips_mode() else words)
+
+
+def module_used() -> Finding:
+    """Name what carries the sessions: the system's OpenSSL, its providers and the kernel's FIPS flag (3.13.11)."""
+    version = _said("openssl", "version")
+    providers = [
+        line.strip().partition(": ")[2]
+        for line in _said("openssl", "list", "-providers").splitlines()
+        if line.strip().startswith("name:")
+    ]
+    flag = "The kernel is in FIPS mode." if _fips_mode() else "The kernel is not in FIPS mode."
+    words = f"Sessions are carried by {version or 'an OpenSSL that does not answer'}"
+    named = f" with {', '.join(providers)}" if providers else ""
+    return note("module", f"{words}{named}. {flag} Whether a module is validated stands in its certificate.")
+
+
+def _said(*words: str) -> str:
+    try:
+        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=20).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
 
 
 def _fips_mode() -> bool:

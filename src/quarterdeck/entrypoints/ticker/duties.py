@@ -11,6 +11,7 @@ from quarterdeck.kernel.actors import system
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.personnel import api as personnel
 from quarterdeck.workflows import (
+    check_ahead,
     close_ticket,
     do_captures,
     export_package,
@@ -52,6 +53,7 @@ def capture_duties(clock: Clock) -> list[Duty]:
 
     return [
         Duty("captures", 0.5, partial(do_captures.do_next_capture, TICKER, clock, partial(wiring.instruments, TICKER))),
+        Duty("ahead", 60, lambda: check_ahead.look_ahead(TICKER, clock, wiring.readiness(), wiring.stranger())),
         Duty("elevation", 5, lambda: keep_elevation.keep_rules(TICKER, clock, wiring.elevation_channel(TICKER))),
         Duty("leftovers", 15, partial(look_after_sessions.look_after_next, TICKER, clock, measuring)),
         Duty("packages", 0.5, partial(export_package.make_next_package, clock, wiring.press)),

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from quarterdeck.entrypoints.web import asset_history, lists, stepup, target_words, watching, zones
+from quarterdeck.entrypoints.web import asset_history, hosts, lists, stepup, target_words, watching, zones
 from quarterdeck.entrypoints.web.asset_forms import AssetForm, ConnectionForm
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import Visitor, page, posted
@@ -152,6 +152,7 @@ def asset_page(request: HttpRequest, seen: Visitor, asset_id: str) -> HttpRespon
         "may_request": seen.has(*MAY_REQUEST) and asset.active,
     }
     context |= watching.of_asset(asset, seen, names) | target_words.of_asset(asset, seen, names)
+    context |= hosts.of_asset(asset, seen, names)
     context |= asset_history.context(asset_id, named, readable, seen.now, zone)
     return render(request, "assets/page.html", context)
 

@@ -21,6 +21,7 @@ from quarterdeck.entrypoints.web import (
     files,
     findings,
     first_run,
+    hosts,
     live_sessions,
     logins_found,
     my_work,
@@ -44,6 +45,7 @@ from quarterdeck.entrypoints.web import (
 )
 
 _TICKET = "tickets/<str:number>/"
+_HOSTS = "assets/<str:asset_id>/host-certificates/"
 _SEALS = "assets/<str:asset_id>/break-glass/"
 urlpatterns = [
     path("forgotten/", errors.forgotten, name="forgotten"),
@@ -122,6 +124,9 @@ urlpatterns = [
     path("assets/<str:asset_id>/retire/", assets.asset_retire, name="asset_retire"),
     path("assets/<str:asset_id>/connections/add/", assets.connection_set, name="connection_add"),
     path("assets/<str:asset_id>/connections/<str:connection_id>/", assets.connection_set, name="connection_change"),
+    path(_HOSTS + "<str:certificate_id>/give-up/", hosts.give_up, name="host_give_up"),
+    path(_HOSTS + "<str:certificate_id>", hosts.download, name="host_certificate"),
+    path("assets/<str:asset_id>/connections/<str:connection_id>/certify/", hosts.certify, name="host_certify"),
     path("assets/<str:asset_id>/monitoring/", plans.plan_propose, name="monitoring_propose"),
     path("monitoring/<str:plan_id>/", plans.plan_page, name="monitoring_plan"),
     path("monitoring/<str:plan_id>/end/", plans.plan_end, name="monitoring_end"),

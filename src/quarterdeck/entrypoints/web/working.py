@@ -196,6 +196,7 @@ def _take(request: HttpRequest, seen: Visitor, number: str, public_key: str, whe
     material = take_access(
         seen.actor,
         CLOCK,
+        policy=wiring.key_policy(),
         ticket=number,
         public_key=public_key,
         signer=wiring.signer(),
