@@ -151,9 +151,8 @@ class Connections:
     def _name(self, logins: dict[tuple[str, int], Accepted]) -> None:
         """Give each login the connection that holds its socket, forget those without one; one look serves all."""
         peers = tcp_peers({port for _, port in logins})
-        for peer, login in logins.items():
-            if peer not in peers.values():
-                self._forget(login)
+        for absent in set(logins) - set(peers.values()):
+            self._forget(logins[absent])
         for connection in self._by_pid.values():
             if connection.login is not None:
                 continue

@@ -62,7 +62,7 @@ def child_towards(ancestor: int, pid: int) -> int:
 
 
 def tcp_peers(ports: Collection[int]) -> dict[str, tuple[str, int]]:
-    """Return, by inode, the other ends (address, port) of the machine's open TCP sockets that have one of these ports."""
+    """Return, by inode, the other ends (address, port) of open TCP sockets here that have one of these ports."""
     found = {}
     for name in ("tcp", "tcp6"):
         with contextlib.suppress(OSError):
