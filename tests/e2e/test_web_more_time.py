@@ -15,6 +15,9 @@ def test_an_approver_grants_more_time_on_a_phone_within_a_minute(web_shop):
     assert "The second roller is worn too" in page.inner_text("main")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.get_by_label("Reason").fill("It saves a second visit.")
+    code = page.get_by_label("Code from your authenticator")
+    if code.count():  # the server serves the whole run, so the login may be older than ten minutes
+        code.fill(web_shop.second_factor("avery"))
     page.get_by_role("button", name="Grant").click()
     page.wait_for_url(f"**/tickets/{number}/")
     said = page.inner_text("main")

@@ -128,7 +128,7 @@ def test_every_revocation_ends_a_session_within_two_seconds_and_shuts_the_door(s
         assert SAID[scope] in client.stderr.read()
         refused = shop.run("true")
         assert refused.returncode == 255
-        # The gate says why; once its sshd has the new list of revoked certificates, that refuses without a word of ours.
+        # The gate says why; once its sshd has the new list, that refuses without a word of ours.
         assert "revoked" in refused.stderr or "Permission denied" in refused.stderr
         ended = wait_for(lambda: sealed(shop), 10, "the seal")
         assert (ended["reason"], ended["state"], ended["sealed"]) == ("revoked", "ended", True)
