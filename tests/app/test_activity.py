@@ -256,3 +256,5 @@ def test_at_the_terminal(yard: Yard, live_server, monkeypatch, tmp_path, capsys)
     assert json.loads(capsys.readouterr().out.split("explained.\n")[-1]) == []
     assert main(["breakglass", "list"]) == 0
     assert "No asset has a sealed account" in capsys.readouterr().out
+    assert main(["breakglass", "seal", "as_x", "--account", "rescue", "--place", "Safe", "--due", "in May"]) == 1
+    assert "is no day; write it like 2027-05-31." in capsys.readouterr().err

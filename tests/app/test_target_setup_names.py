@@ -4,7 +4,7 @@ import pytest
 from tests.shop import FAST_HASHER
 from tests.ticket_yard import build_yard
 
-from quarterdeck.entrypoints.supervisor.target_setup import is_listed
+from quarterdeck.entrypoints.supervisor.target_setup import is_listed, parser
 from quarterdeck.kernel.clock import SystemClock
 
 pytestmark = pytest.mark.django_db
@@ -30,3 +30,9 @@ def test_an_account_that_no_connection_names_is_refused():
 
 def test_what_the_inventory_says_passes_whatever_the_case():
     assert is_listed("FS01.example.test", ["maint"]).allowed
+
+
+def test_one_form_is_asked_for_at_a_time(capsys):
+    with pytest.raises(SystemExit):
+        parser().parse_args(["fs01", "--account", "maint", "--windows", "--ansible", "plays"])
+    assert "not allowed with" in capsys.readouterr().err

@@ -38,12 +38,16 @@ def test_more_time_from_the_work_page_to_the_approvers_inbox_and_back(yard: Yard
     assert f"/tickets/{number}/more-time/" in work.get(f"/tickets/{number}/work/").content.decode()
     asked = work.post(f"/tickets/{number}/more-time/", {"minutes": "30", "reason": "One disk is slow."}, follow=True)
     assert "It waits for the" in text_of(asked)
+    assert "was asked for. It waits for the" in text_of(work.get(f"/tickets/{number}/work/"))
+    assert "Asking again replaces it." in text_of(work.get(f"/tickets/{number}/more-time/"))
     approver, owner = sign_in(yard.shop, "avery"), sign_in(yard.shop, "casey")
     assert "Decide on 30 min more" in text_of(approver.get("/"))
     page = approver.get(f"/tickets/{number}/more-time/decide/")
     assert "One disk is slow." in text_of(page)
     body = {"extension": hidden(page, "extension"), "role": "approver", "reason": "Fine.", "verdict": "approved"}
-    assert "granted" in text_of(approver.post(f"/tickets/{number}/more-time/decide/", body, follow=True))
+    granted = text_of(approver.post(f"/tickets/{number}/more-time/decide/", body, follow=True))
+    assert "You granted 30 min more" in granted
+    assert "It waits for the CUI owner: Casey" in granted
     assert tickets.ticket(number).window.until == until
     again = approver.post(f"/tickets/{number}/more-time/decide/", body | {"extension": "ex_other"})
     assert "does not wait for you" in text_of(again)

@@ -59,6 +59,9 @@ def test_a_person_is_revoked_and_lifted_in_the_browser(yard: Yard, number: str) 
     assert "All access of Max Technician Iris Lead" in text_of(said)
     assert "Nobody has access now." in text_of(said)
     assert access.not_revoked(person, number).codes == ("access.stopped",)
+    work = text_of(sign_in(yard.shop, "max").get(f"/tickets/{number}/work/"))
+    assert "Your access is revoked." in work
+    assert "Get the certificate" not in work
     lifted = approver.post(f"/access/lift/person/?of={person}", {"reason": "Found again."}, follow=True)
     assert "Nothing is revoked." in text_of(lifted)
     assert access.not_revoked(person, number).allowed

@@ -70,7 +70,7 @@ class AccessDesk:
     def get(self, path):
         if path == "/api/v1/me":
             return 200, {"key_fingerprint": self.registered}
-        return 200, {"state": self.state}
+        return 200, {"ticket": {"state": self.state}}  # a ticket's page, as the server answers it
 
     def post(self, path, body):
         if path == "/api/v1/keys":

@@ -161,6 +161,7 @@ def test_erin_watches_pauses_resumes_leaves_and_ends(visit: Visit, shop: Harbour
         expect(phone.locator("#live-over")).to_be_visible()
         back.get_by_role("link", name="Open the replay").click()
         expect(back.locator("#replay-length")).not_to_have_text("…")
+        expect(back.locator("dl.facts").first).to_contain_text("Ended by Erin Vance: the wrong share")
         back.get_by_placeholder("Search in the text, jump to the time").fill("held-back")
         back.locator("#hits button").first.click()
         expect(back.locator(".player-box .ap-term, .player-box .ap-terminal").first).to_contain_text("held-back")

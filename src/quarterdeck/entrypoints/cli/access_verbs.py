@@ -116,7 +116,7 @@ def _clean(server: Server) -> int:
     removed = 0
     for folder in access_folder.folders():
         try:
-            state = text_of(as_row(server.get(f"/tickets/{folder.name}")), "state")
+            state = text_of(as_row(as_row(server.get(f"/tickets/{folder.name}")).get("ticket")), "state")
         except Failed as failed:
             complain(f"{folder.name} is left here: {failed}")
             continue

@@ -1,12 +1,14 @@
 """Logins that match no ticket, sealed accounts, sudo rules: at the terminal."""
 
 import argparse
+from datetime import date, datetime, time
 
 from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Failed, Server
 from quarterdeck.entrypoints.cli.showing import JsonValue, clean, show_json, show_rows
 from quarterdeck.entrypoints.cli.ticket_verbs import ticket_path
 from quarterdeck.entrypoints.cli.verbs import Group, as_row, as_rows, flag, option, text_of
+from quarterdeck.kernel.clock import rfc3339
 
 LOGINS = {"Id": "id", "Asset": "asset", "At": "at", "How": "how", "What": "verdict", "Account": "account",
           "From": "source", "Explained": "explained_by"}  # fmt: skip
@@ -104,7 +106,11 @@ def sudo_rules(arguments: argparse.Namespace) -> int:
 
 def list_sealed(arguments: argparse.Namespace) -> int:
     """List sealed accounts."""
-    rows = _named(Server(), "/break-glass", arguments)
+    server = Server()
+    rows = _named(server, "/break-glass", arguments)
+    if not arguments.json:
+        names = Names(server)
+        rows = [row | {"sealed_by": names.of(row["sealed_by"])} for row in rows]
     show_rows(rows, SEALED, as_json=arguments.json, none="No asset has a sealed account yet.")
     return 0
 
@@ -132,7 +138,16 @@ def retire(arguments: argparse.Namespace) -> int:
 
 
 def _sealed(arguments: argparse.Namespace) -> dict[str, JsonValue]:
-    return {"place": arguments.place, "due_at": arguments.due, "sealed_by": arguments.sealed_by}
+    return {"place": arguments.place, "due_at": _day(arguments.due), "sealed_by": arguments.sealed_by}
+
+
+def _day(text: str) -> str:
+    """Return noon of a day here: midnight is the day before in half of the world's zones."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise Failed(f"{text!r} is no day; write it like 2027-05-31.") from error
+    return rfc3339(datetime.combine(day, time(12)).astimezone())
 
 
 def _named(server: Server, path: str, arguments: argparse.Namespace, **query: str) -> list[dict[str, JsonValue]]:

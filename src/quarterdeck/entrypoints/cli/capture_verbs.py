@@ -67,7 +67,9 @@ def show_session(arguments: argparse.Namespace) -> int:
         commands = {"commands": _commands_of(server, path, row)}
         show_json({"session": row, **_files_of(server, path, row, arguments.find), **commands})
         return 0
-    row = row | {"lacking": ", ".join(map(str, as_list(row["gaps"])))}
+    names = Names(server)
+    named = {key: names.of(row[key]) for key in ("person", "asset")}
+    row = row | named | {"lacking": ", ".join(map(str, as_list(row["gaps"])))}
     for key in ("id", "ticket", "kind", "work", "protocol", "state", "person", "asset", "began_at", "ended_at",
                 "end_reason", "exit_status", "recording", "files_told", "lacking"):  # fmt: skip
         if text_of(row, key):

@@ -69,7 +69,11 @@ def lift(arguments: argparse.Namespace) -> int:
 
 def list_revocations(arguments: argparse.Namespace) -> int:
     """List what is revoked."""
-    rows = as_rows(Server().get("/revocations"))
+    server = Server()
+    rows = as_rows(server.get("/revocations"))
+    if not arguments.json:
+        names = Names(server)
+        rows = [row | {key: names.of(row[key]) for key in ("target", "by")} for row in rows]
     show_rows(rows, COLUMNS, as_json=arguments.json, none="Nothing is revoked.")
     return 0
 

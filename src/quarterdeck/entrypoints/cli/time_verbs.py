@@ -4,6 +4,7 @@ import argparse
 from datetime import datetime
 from functools import partial
 
+from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Failed, Server
 from quarterdeck.entrypoints.cli.showing import JsonValue, clean, show_rows
 from quarterdeck.entrypoints.cli.ticket_verbs import ticket_path
@@ -58,7 +59,11 @@ def _moment(text: str) -> str:
 
 def list_extensions(arguments: argparse.Namespace) -> int:
     """List extensions."""
-    rows = as_rows(Server().get(f"{ticket_path(arguments.number)}/extensions"))
+    server = Server()
+    rows = as_rows(server.get(f"{ticket_path(arguments.number)}/extensions"))
+    if not arguments.json:
+        names = Names(server)
+        rows = [row | {"person": names.of(row["person"])} for row in rows]
     show_rows(rows, COLUMNS, as_json=arguments.json, none="No more time was asked for.")
     return 0
 

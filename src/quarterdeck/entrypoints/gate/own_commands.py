@@ -10,7 +10,7 @@ WORD = b"quarterdeck"
 MOST_MINUTES = 720
 LONGEST_REASON = 2_000
 USAGE = (
-    "This is the gate. It understands one command: quarterdeck extend MINUTES REASON, "
+    f"This is the gate. It understands one command: quarterdeck extend MINUTES REASON, at most {MOST_MINUTES} minutes, "
     "for example: quarterdeck extend 30 the index is still being built."
 )
 

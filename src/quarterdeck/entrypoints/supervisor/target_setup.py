@@ -55,12 +55,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--backups", default=BACKUPS, metavar="DIR", help="where the script keeps what was there before")
     made.add_argument("--pid-file", default="", metavar="FILE", help="reload the sshd of this file, for a second sshd")
     made.add_argument("--unlisted", action="store_true", help="also for a machine that the inventory does not hold yet")
-    made.add_argument("--ansible", metavar="DIR", help="write a playbook for this target there, beside other targets'")
+    form = made.add_mutually_exclusive_group()
+    form.add_argument("--ansible", metavar="DIR", help="write a playbook for this target there, beside other targets'")
+    form.add_argument("--windows", action="store_true", help="print a PowerShell script for Windows OpenSSH")
+    form.add_argument("--json", action="store_true", help="print the files as a JSON object, path to content")
     made.add_argument("--login", default="root", metavar="NAME", help="administrator whom Ansible logs in as")
     made.add_argument("--address", default="", help="where Ansible finds an unlisted machine")
     made.add_argument("--port", type=int, default=0, help="its ssh port (default: the connection's)")
-    made.add_argument("--windows", action="store_true", help="print a PowerShell script for Windows OpenSSH")
-    made.add_argument("--json", action="store_true", help="print the files as a JSON object, path to content")
     return made
 
 

@@ -71,6 +71,9 @@ def _lead(ticket: TicketView, seen: Visitor, request: HttpRequest) -> str:
         return "Only open work gets more time."
     if alone:
         return f"The window ends {until}. Up to {alone} minutes hold at once, one time; more waits for an approver."
+    waiting = waiting_words(ticket, seen, request)
+    if waiting:
+        return f"The window ends {until}. {waiting} Asking again replaces it."
     return f"The window ends {until}. An approver decides; until then nothing changes."
 
 
@@ -78,13 +81,25 @@ def _said(asked: ExtensionView, seen: Visitor, request: HttpRequest) -> str:
     if asked.state is ExtensionState.GRANTED:
         until = zones.shown(asked.until, zones.zone_of(request))
         return f"The window ends {until} now. Running sessions stay; a new connection takes a new certificate."
+    return f"Asked for. It waits for the {_deciders(asked.ticket, seen)}."
+
+
+def _deciders(number: str, seen: Visitor) -> str:
+    """Return the roles that have not decided on what waits, with who can."""
     names = Names()
-    waiting = tickets.extension_waits_for(asked.ticket, seen.now)
-    who = "; ".join(
+    return "; ".join(
         f"{called(role.value)}: {' or '.join(names.person(one) for one in people) or 'nobody can'}"
-        for role, people in waiting.items()
+        for role, people in tickets.extension_waits_for(number, seen.now).items()
     )
-    return f"Asked for. It waits for the {who}."
+
+
+def waiting_words(ticket: TicketView, seen: Visitor, request: HttpRequest) -> str:
+    """Say what was asked for and is not decided, empty where nothing waits."""
+    asked = waiting_extension(ticket)
+    if asked is None:
+        return ""
+    until = zones.shown(asked.until, zones.zone_of(request))
+    return f"More time until {until} was asked for. It waits for the {_deciders(ticket.number, seen)}."
 
 
 def waiting_extension(ticket: TicketView) -> ExtensionView | None:
@@ -148,7 +163,8 @@ def decide(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
             extra["refused"] = refused.decision
         else:
             word = "refused" if verdict is Verdict.REFUSED else "granted"
-            messages.success(request, f"You {word} {spoken_minutes(asked)} more for {number}.")
+            left = waiting_words(ticket_for(seen, number), seen, request)
+            messages.success(request, f"You {word} {spoken_minutes(asked)} more for {number}. {left}".strip())
             return redirect("ticket", number)
         asked = waiting_extension(ticket_for(seen, number))
     return render(request, "tickets/extension.html", _shown(seen, ticket, asked) | extra | {

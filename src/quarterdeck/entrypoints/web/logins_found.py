@@ -42,8 +42,9 @@ def _listing(names: Names) -> lists.Listing[LoginView]:
         ],
         row_url=lambda row: reverse("login_found", args=[row.id]),
         empty=lists.Empty(
-            "Every login has its ticket",
-            "The targets' own logs are read when work ends and under monitoring plans; what matches no ticket is here.",
+            "No login without a ticket was found",
+            "The targets' own logs are read when work ends and under monitoring plans; what matches no ticket is here."
+            " Where a log has a gap, the asset's page says so.",
             "login",
             "See the assets",
             reverse("assets"),
@@ -180,4 +181,4 @@ def break_glass_retire(request: HttpRequest, seen: Visitor, asset_id: str, seal_
 
 
 def _in_half_a_year(seen: Visitor) -> dict[str, str]:
-    return {"due_at": (seen.now + timedelta(days=180)).strftime("%d %b %Y %H:%M")}
+    return {"due_at": (seen.now + timedelta(days=180)).strftime("%d %b %Y")}

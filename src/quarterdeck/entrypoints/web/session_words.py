@@ -8,7 +8,7 @@ from django.urls import reverse
 from quarterdeck.entrypoints.web import zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.words import called
-from quarterdeck.sessions.api import SessionKind, SessionView, lacks
+from quarterdeck.sessions.api import EndReason, OrderKind, SessionKind, SessionView, lacks, orders
 
 _NO_REPLAY = {
     SessionKind.EXTERNAL: "This work went through another way in; its log is attached to the ticket, if there is one.",
@@ -46,6 +46,16 @@ def watched(watchers: Sequence[str], paused_by: str, absent: str = "") -> str:
     said.append(f"watched by {', '.join(watchers)}" if watchers else "nobody watches")
     words = "; ".join(said)
     return words[0].upper() + words[1:]
+
+
+def ended(session: SessionView, *, may_watch: bool) -> str:
+    """Say who ended it, and why to who may watch it; empty when nobody ordered its end."""
+    if session.end_reason != EndReason.ENDED_BY_PERSON.value:
+        return ""
+    last = next((one for one in reversed(orders(session.id)) if one.kind is OrderKind.END), None)
+    if last is None:
+        return ""
+    return f"Ended by {last.by}: {last.text}" if may_watch and last.text else f"Ended by {last.by}"
 
 
 def why_no_replay(session: SessionView) -> str:

@@ -140,6 +140,7 @@ def session_page(request: HttpRequest, seen: Visitor, session_id: str) -> HttpRe
         "person": names.person(session.person),
         "asset": names.asset(session.asset),
         "length": session_words.length(session),
+        "ended_said": session_words.ended(session, may_watch=may_watch),
         "replay": replay,
         "no_replay": session_words.why_no_replay(session) if may_watch else "Recordings are not yours to watch.",
         "cast_url": reverse("session_cast", args=[session.id]),

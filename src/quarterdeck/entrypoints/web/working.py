@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from quarterdeck import wiring
 from quarterdeck.access import api as access
 from quarterdeck.access.api import GrantState, Purpose
-from quarterdeck.entrypoints.web import session_words, stepup, without_qd
+from quarterdeck.entrypoints.web import extending, session_words, stepup, without_qd
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page
 from quarterdeck.entrypoints.web.people_in import CLOCK
@@ -88,6 +88,7 @@ def _context(request: HttpRequest, seen: Visitor, ticket: TicketView) -> dict[st
         "may_end": ticket.state is State.OPEN,
         "may_take": refused.allowed,
         "not_yet": refused.reasons,
+        "more_time": extending.waiting_words(ticket, seen, request),
         "certificates": [_certificate(number, one, live[int(one["serial"])].valid_until) for one in mine],
         "elsewhere": len(live) - len(mine),
         **(_by_hand(request, number, kept) if kept and mine else {}),
@@ -136,14 +137,14 @@ def _roots(named: tickets.TicketAsset) -> tuple[str, ...]:
 
 
 def _admission(seen: Visitor, ticket: TicketView) -> Decision:
-    """Ask the rule that the gate asks: is this person let in on any of the assets now."""
+    """Ask the rules that the gate asks: is this person let in on any of the assets now."""
     decisions = [
         tickets.may_admit(ticket.number, seen.person.id, named.asset_id, seen.now)
         for named in ticket.assets
         if named.connection_id
     ]
     if any(decision.allowed for decision in decisions):
-        return Decision()
+        return access.not_revoked(seen.person.id, ticket.number)
     reasons: tuple[Reason, ...] = all_of(decisions).reasons
     return Decision(tuple(dict.fromkeys(reasons)))
 
