@@ -214,4 +214,4 @@ def _words(value: object) -> tuple[str, ...]:
 def _audit_words(said: str, audit: Mapping[str, object], account: str) -> str:
     if said:
         return said
-    return "" if audit.get("commands") else f"it holds no command of {account}; is there a rule for execve?"
+    return "" if audit.get("commands") else f"it holds no command of {account} (is there a rule for execve?)"
