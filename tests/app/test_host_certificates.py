@@ -169,6 +169,12 @@ def test_a_key_that_was_given_up_is_believed_no_more(shop: Shop, signer: NearSig
     with open_guard():
         HostCertificate.objects.filter(id=view.id).update(state="signed")
     assert access.revoked_host_keys(shop.asset) == (HOST_KEY,), "its entry counts, whatever the row says"
+    with open_guard():
+        HostCertificate.objects.filter(id=view.id).update(host_key=" ".join(fresh_key().split()[:2]))
+    assert codes(lambda: access.destination_of(shop.asset, shop.connection)) == ("row.altered",)
+    with open_guard():
+        HostCertificate.objects.filter(id=view.id).delete()
+    assert codes(lambda: access.destination_of(shop.asset, shop.connection)) == ("row.altered",)
 
 
 def test_only_the_it_lead_gives_a_host_key_up(shop: Shop, signer: NearSigner) -> None:

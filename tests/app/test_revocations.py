@@ -172,6 +172,20 @@ def test_nobody_lifts_what_is_about_the_own_access(scene: Scene) -> None:
     assert scene.refused(lift, scene.actor("iris"), scene.clock, Scope.PERSON, iris, WHY) == ("revocation.own",)
 
 
+def test_who_works_on_a_ticket_does_not_lift_its_revocation(scene: Scene) -> None:
+    revoke(scene.actor("avery"), scene.clock, Scope.TICKET, scene.shop.ticket, WHY)
+    asked = personnel.grant_role(scene.sam, personnel.Role.APPROVER, actor=scene.actor("iris"), clock=scene.clock)
+    personnel.confirm_role(asked.id, actor=scene.actor("avery"), clock=scene.clock)
+    scene.clock.advance(hours=25)
+    given = (scene.actor("sam"), scene.clock, Scope.TICKET, scene.shop.ticket, WHY)
+    assert scene.refused(lift, *given) == ("revocation.own",)
+
+
+def test_who_may_not_revoke_learns_nothing_of_what_there_is(scene: Scene) -> None:
+    for scope, target in ((Scope.VENDOR, "No such vendor"), (Scope.TICKET, "MT-2026-99999"), (Scope.PERSON, "pe_no")):
+        assert "role.missing" in scene.refused(revoke, scene.actor("sam"), scene.clock, scope, target, WHY)
+
+
 @pytest.mark.parametrize("scope", SCOPES)
 def test_who_may_revoke(scene: Scene, scope: Scope) -> None:
     target = target_of(scene, scope)

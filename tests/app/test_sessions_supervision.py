@@ -231,6 +231,10 @@ def test_escort_arrives_stays_lapses_and_comes_back(yard: Yard, number: str) -> 
     for _ in range(2):
         supervise.note_lapse(yard.actor("iris"), clock, session)
     assert arrivals(number) == ["escort.arrived", "escort.left"]
+    with pytest.raises(Refused) as caught:  # nobody is present at a page that is closed
+        supervise.be_present(yard.actor("erin"), clock, session, watch)
+    assert caught.value.decision.codes == ("watch.unknown",)
+    sessions.prolong(watch, clock.now())
     supervise.be_present(yard.actor("erin"), clock, session, watch)
     assert told(yard, session).present
     assert arrivals(number) == ["escort.arrived", "escort.left", "escort.arrived"]

@@ -120,6 +120,15 @@ def test_a_row_made_by_hand_holds_up_closing(yard: Yard) -> None:
     assert "sudo.unsealed" in access.rules_are_over(number, yard.clock.now()).codes
 
 
+def test_a_row_taken_away_by_hand_holds_up_closing(yard: Yard) -> None:
+    """attacks.md row 28."""
+    number = opened(yard)
+    place(yard, number, RuleState.PLACED, seen(yard, number))
+    with open_guard():
+        SudoRuleRow.objects.filter(ticket_id=number).delete()
+    assert "row.missing" in access.rules_are_over(number, yard.clock.now()).codes
+
+
 def test_the_ticket_shows_it_and_no_rule_acts(yard: Yard) -> None:
     number = opened(yard)
     place(yard, number, RuleState.PLACED, seen(yard, number, STANDING))

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
+from django.db import close_old_connections
 from django.test import Client
 from tests.api_caller import Caller, codes
 from tests.app.test_sessions_supervision import begun, ended, order, supervised, told
@@ -60,7 +61,11 @@ def writing(session: str) -> Iterator[Callable[[str], None]]:
 def watching(yard: Yard, session: str, key: str = "avery", **more: object) -> live.Watching:
     watch = supervise.begin_watch(yard.actor(key), yard.clock, session)
     path = wiring.running_recording(session)
+    more = {"rest": close_old_connections, **more}
     return live.Watching(yard.actor(key), sessions.session(session), watch, path, yard.clock, **more)  # type: ignore[arg-type]
+    return live.Watching(
+        yard.actor(key), sessions.session(session), watch, path, yard.clock, close_old_connections, **more
+    )  # type: ignore[arg-type]
 
 
 def parsed(part: bytes) -> list[dict[str, str]]:

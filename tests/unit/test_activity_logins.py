@@ -134,6 +134,11 @@ def test_control_characters_are_spelled_out_and_no_second_line_begins() -> None:
     assert login.how is How.OTHER
 
 
+def test_the_name_of_the_log_is_the_targets_word_too() -> None:
+    """PostgreSQL keeps no NUL: the whole reading, with its findings, was not recorded."""
+    assert log(source="/var/log/\x00auth.log").source == r"/var/log/\x00auth.log"
+
+
 def test_consoles_and_changed_users() -> None:
     found = log(
         ("login", "LOGIN ON tty1 BY rescue"),

@@ -150,6 +150,35 @@ def test_a_server_cannot_name_a_file_elsewhere(name):
         access_folder.write(access_folder.ticket_folder("MT-2026-00001"), told(name))
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"ssh_config": "Host web01\n    ProxyCommand touch /tmp/x\n"},
+        {"ssh_config": "Host web01\n    LocalCommand touch /tmp/x\n"},
+        {"ssh_config": "Host web01\n\tproxycommand touch /tmp/x\n"},
+        {"ssh_config": "Host web01\n    ProxyCommand=touch /tmp/x\n"},
+        {"ssh_config": "Host web01\r    ProxyCommand touch /tmp/x\n"},
+        {"ssh_config": 'Match exec "touch /tmp/x"\n'},
+        {"ssh_config": "Host *\n"},
+        {"ssh_config": "Include /tmp/x\n"},
+        {"ansible_inventory": "[quarterdeck]\nweb01 ansible_connection=local\n"},
+        {"ansible_inventory": "[quarterdeck:vars]\nansible_ssh_common_args=-o ProxyCommand=x\n"},
+    ],
+)
+def test_a_server_cannot_have_this_machine_run_anything(changed):
+    folder = access_folder.ticket_folder("MT-2026-00001")
+    with pytest.raises(Failed, match="nothing was written"):
+        access_folder.write(folder, told() | changed)
+    assert not folder.exists()
+
+
+def test_a_host_name_of_the_server_is_no_inventory_line():
+    said = told() | {"ansible_inventory": "[quarterdeck]\nx ansible_connection=local\n"}
+    said["assets"][0]["hostname"] = "x ansible_connection=local"
+    with pytest.raises(Failed, match="nothing was written"):
+        access_folder.write(access_folder.ticket_folder("MT-2026-00001"), said)
+
+
 @pytest.mark.parametrize("number", ["", "MT-2026-1", "../x", "MT-2026-00001/..", "MT-2026-00001\n"])
 def test_a_malformed_number_names_no_folder(number):
     with pytest.raises(Failed, match="no ticket number"):

@@ -15,6 +15,7 @@ from quarterdeck.evidence.api import (
     JsonValue,
     ObjectRef,
     Outcome,
+    entries,
     last_entry,
     row_digest,
 )
@@ -105,10 +106,13 @@ def rules_are_over(ticket: str, at: datetime) -> Decision:
     Sudo itself refuses after NOTAFTER, so that a target that cannot be reached holds nobody up for ever.
     """
     found = sudo_rules(ticket)
+    told = {entry.object.id for entry in entries(ticket=ticket, events=EVENTS)}
+    lost = told - {_key(one.ticket, one.asset) for one in found}
     left = [one for one in found if one.may_be_there and (one.until is None or at <= one.until)]
     return all_of(
         (
             *(check_rule(one) for one in found),
+            require_that(not lost, "row.missing", "The row of a sudo rule was taken away.", "Tell the IT lead."),
             require_that(
                 not left,
                 "sudo.left",

@@ -15,7 +15,7 @@ from quarterdeck.access.certificates import certificate_blob, read_host_certific
 from quarterdeck.access.models import HostCertificate
 from quarterdeck.access.rules import row_is_sealed
 from quarterdeck.access.terms import HOST_SIGNED
-from quarterdeck.evidence.api import Act, JsonValue, ObjectRef, last_entry, row_digest
+from quarterdeck.evidence.api import Act, JsonValue, ObjectRef, entries, last_entry, row_digest
 from quarterdeck.inventory import api as inventory
 from quarterdeck.inventory.api import ConnectionView
 from quarterdeck.kernel.actors import Actor, ActorKind
@@ -138,16 +138,19 @@ def revoke_host_certificate(act: Act, certificate: str) -> HostCertificateView:
 
 
 def revoked_host_keys(asset: str) -> tuple[str, ...]:
-    """Return the host keys of an asset that were given up; a row put back by hand stays given up by its entry."""
-    rows = HostCertificate.objects.filter(asset_id=asset).order_by("id")
-    return tuple(
-        dict.fromkeys(
-            row.host_key
-            for row in rows
-            if row.state == HostCertificateState.REVOKED.value
-            or last_entry([HOST_REVOKED], object=ObjectRef("host_certificate", row.id)) is not None
-        )
-    )
+    """Return the host keys of an asset that were given up; a row put back by hand stays given up by its entry.
+
+    Refused while the row of such an entry is gone or names another key: then nobody knows what not to believe (row 28).
+    """
+    told = [entry for entry in entries(events=[HOST_REVOKED]) if entry.data.get("asset") == asset]
+    rows = HostCertificate.objects.in_bulk([entry.object.id for entry in told])
+    keys = []
+    for entry in told:
+        row = rows.get(entry.object.id)
+        revoked = "" if row is None else row_digest(_sealed(row) | {"state": HostCertificateState.REVOKED.value})
+        row_is_sealed("host certificate", revoked, entry.data.get("row_digest")).require()
+        keys += [] if row is None else [row.host_key]
+    return tuple(dict.fromkeys(keys))
 
 
 def host_certificate(order: str) -> HostCertificateView:

@@ -75,7 +75,7 @@ def lift(act: Act, scope: Scope, target: str, reason: str) -> None:
     all_of(
         (
             require_that(
-                act.actor.id not in people_of(scope, target),
+                act.actor.id not in _whose(scope, target),
                 "revocation.own",
                 "Nobody lifts a revocation of their own access.",
                 "Ask the IT lead or an approver.",
@@ -90,6 +90,11 @@ def lift(act: Act, scope: Scope, target: str, reason: str) -> None:
     ).require()
     data = {"scope": scope.value, "reason": act.commitment(reason)}
     act.record(LIFTED, named(scope, target), ticket=_ticket(scope, target), data=data)
+
+
+def _whose(scope: Scope, target: str) -> frozenset[str]:
+    """Return whose access a revocation is about; a ticket's is that of everybody who may work on it (3.1.4)."""
+    return tickets.workers(tickets.ticket(target)) if scope is Scope.TICKET else people_of(scope, target)
 
 
 def may_revoke(actor: Actor, scope: Scope, at: datetime) -> Decision:

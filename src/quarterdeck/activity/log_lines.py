@@ -43,7 +43,7 @@ def target_log(document: Mapping[str, object], *, account: str, since: datetime,
     source, gap, said = "", Gap.NO_LOG, f"The login log could not be read: {auth_said}; wtmp: {wtmp_said or 'read'}."
     if isinstance(auth, dict):
         logins = _merged(_logins(_rows(auth.get("lines"))), logins)
-        source = str(auth.get("source", ""))[:40]
+        source = _plain(str(auth.get("source", "")))[:40]
         gap, said = _gap(auth, since + offset, offset)
     audited = audit if isinstance(audit, dict) else {}
     return TargetLog(

@@ -14,9 +14,9 @@ from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
 from quarterdeck.sessions import rules
 from quarterdeck.sessions.models import MaintenanceSession, SessionOrder
-from quarterdeck.sessions.reading import find
+from quarterdeck.sessions.reading import find, runs
 from quarterdeck.sessions.rules import Standpoint
-from quarterdeck.sessions.terms import Order, OrderKind, SessionState, SessionView
+from quarterdeck.sessions.terms import Order, OrderKind, SessionView
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Verdict
 
@@ -51,8 +51,7 @@ def order(act: Act, session_id: str, kind: OrderKind, text: str = "") -> str:
     """Order something of a running session and return the order's id; Refused with the rule's sentence."""
     tickets.person_acts(act.actor).require()
     row = find(session_id, lock=True)
-    running = row.state == SessionState.RUNNING.value
-    rules.may_order(kind, running=running, who=standpoint(act, row, row.ticket_id)).require()
+    rules.may_order(kind, running=runs(session_id), who=standpoint(act, row, row.ticket_id)).require()
     words = text.strip() if kind in (OrderKind.END, OrderKind.MESSAGE) else ""
     tickets.readable(words).require()
     lately = SessionOrder.objects.filter(session=row, kind=OrderKind.MESSAGE.value, at__gt=act.at - _MINUTE).count()

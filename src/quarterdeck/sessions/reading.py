@@ -97,6 +97,13 @@ def check_all(ticket: str) -> Decision:
     return all_of([*(check_row(row) for row in rows), whole])
 
 
+def runs(session_id: str) -> bool:
+    """True when the ledger says that a gate session began and has not ended, whatever its row says."""
+    about = ObjectRef("session", session_id)
+    told = last_entry(("session.began", "session.ended", "session.interrupted"), object=about)
+    return told is not None and told.event == "session.began"
+
+
 def check_row(seen: SessionView) -> Decision:
     """Return whether the session is what its newest entry says."""
     sealed = last_entry(EVENTS, object=ObjectRef("session", seen.id))

@@ -14,11 +14,12 @@ from quarterdeck.kernel.ids import new_id
 from quarterdeck.personnel import api as personnel
 from quarterdeck.sessions import rules
 from quarterdeck.sessions.models import SessionWatch
-from quarterdeck.sessions.reading import find
-from quarterdeck.sessions.terms import SessionState
+from quarterdeck.sessions.reading import find, runs
 from quarterdeck.tickets import api as tickets
 
 MOST_WATCHERS = 8
+# Who does the work has places apart, so that nobody keeps escort and IT lead out by opening pages (3.7.6[a]).
+MOST_WORKERS = 4
 SEEN_FOR = timedelta(seconds=10)
 PRESENT_FOR = timedelta(seconds=10)
 SAME_WATCH = timedelta(minutes=10)
@@ -29,9 +30,12 @@ ARRIVED, LEFT = "escort.arrived", "escort.left"
 def watch(act: Act, session_id: str) -> str:
     """Begin to watch and return the lease's id; the caller decided on reading. Recorded once in ten minutes."""
     row = find(session_id, lock=True)
-    running = row.state == SessionState.RUNNING.value
-    now = SessionWatch.objects.filter(session_id=session_id, seen_until__gt=act.at).count()
-    rules.may_watch(running=running, watching=now, most=MOST_WATCHERS).require()
+    workers = tickets.workers(tickets.ticket(row.ticket_id))
+    works = act.actor.id in workers
+    there = SessionWatch.objects.filter(session_id=session_id, seen_until__gt=act.at)
+    there = there.filter(person_id__in=workers) if works else there.exclude(person_id__in=workers)
+    most = MOST_WORKERS if works else MOST_WATCHERS
+    rules.may_watch(running=runs(session_id), watching=there.count(), most=most).require()
     SessionWatch.objects.filter(seen_until__lt=act.at - KEPT_FOR).delete()
     made = SessionWatch(
         id=new_id("wa"), session=row, person_id=act.actor.id, began_at=act.at, seen_until=act.at + SEEN_FOR
@@ -64,14 +68,18 @@ def stay(watch_id: str, person: str, now: datetime) -> bool:
 
 
 def arrive(act: Act, watch_id: str) -> None:
-    """The escort says to be present at the page that this lease belongs to (800-171A 3.7.6[a])."""
-    row = SessionWatch.objects.select_for_update().filter(id=watch_id, person_id=act.actor.id).first()
+    """The escort says to be present at the open page that this lease belongs to (800-171A 3.7.6[a]).
+
+    The page keeps its own lease up: the lease of a closed one lets nobody be present without looking.
+    """
+    mine = SessionWatch.objects.select_for_update().filter(id=watch_id, person_id=act.actor.id)
+    row = mine.filter(seen_until__gt=act.at).first()
     if row is None:
         raise Refused(refuse("watch.unknown", "You do not watch this session.", "Open its live page."))
     session = find(row.session_id, lock=True)
     tickets.may_escort(session.ticket_id, act.actor.id, act.at).require()
-    row.present_until, row.seen_until = act.at + PRESENT_FOR, act.at + SEEN_FOR
-    row.save(update_fields=["present_until", "seen_until"])
+    row.present_until = act.at + PRESENT_FOR
+    row.save(update_fields=["present_until"])
     act.record(ARRIVED, ObjectRef("session", session.id), ticket=session.ticket_id, data={"watch": watch_id})
 
 

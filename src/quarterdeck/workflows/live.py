@@ -2,7 +2,8 @@
 
 The recording's own lines, with the place behind each as the event's id, so that a broken connection goes on where it
 was; beside them who watches, whether it is paused, and why it ended. Every other second is asked anew whether this
-person may still read. Nothing here holds a thread or a transaction while it waits: watchers delay no other page.
+person may still read. A watcher keeps a thread of its own, as every request does, and between two looks neither a
+transaction nor a connection to the database: watchers delay no other page.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ UNREADABLE = "The recording can't be read here ({}). Ask the IT lead to run `qd 
 class Watching:
     """One stream: who watches what, the lease, the file, where to go on.
 
-    `welcome` says whether the login still holds.
+    `welcome` says whether the login still holds; `rest` gives the thread's connection to the database back.
     """
 
     actor: Actor
@@ -43,6 +44,7 @@ class Watching:
     watch: str
     path: Path
     clock: Clock
+    rest: Callable[[], None]
     place: int = 0
     welcome: Callable[[], bool] = lambda: True
 
@@ -85,7 +87,14 @@ async def stream(watching: Watching) -> AsyncIterator[bytes]:
                 await asyncio.sleep(POLL_SECONDS)
     finally:
         follower.close()
-        await sync_to_async(sessions.stop_watching)(watching.watch, watching.clock.now())
+        await sync_to_async(_stop)(watching)
+
+
+def _stop(watching: Watching) -> None:
+    try:
+        sessions.stop_watching(watching.watch, watching.clock.now())
+    finally:
+        watching.rest()
 
 
 def _next_lines(follower: Follower, state: "_State") -> bytes:
@@ -126,7 +135,13 @@ class _State:
         if self.over is not None or now - self._looked < LOOK_SECONDS:
             return b""
         self._looked = now
-        return await sync_to_async(self._look)()
+        return await sync_to_async(self._look_and_rest)()
+
+    def _look_and_rest(self) -> bytes:
+        try:
+            return self._look()
+        finally:
+            self._watching.rest()
 
     def _may_stay(self, seen: SessionView, now: datetime) -> bool:
         """Ask every other second whether login and reading still hold, and keep the lease."""

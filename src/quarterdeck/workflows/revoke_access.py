@@ -47,6 +47,8 @@ def revoke(actor: Actor, clock: Clock, scope: Scope, target: str, reason: str) -
     """Revoke at once and return what was taken away; the work of a revoked ticket is over, other tickets stay."""
     ticket = target if scope is Scope.TICKET else None
     with refusals_recorded(actor, clock, "access.revoke", ticket):
+        # First who asks: what there is to revoke is no answer for everybody.
+        access.may_revoke(actor, scope, clock.now()).require()
         before = preview(scope, target)
         with act(actor, clock) as current:
             gone = access.order(current, scope, target, reason)

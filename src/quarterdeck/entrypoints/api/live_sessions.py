@@ -1,5 +1,6 @@
 """Running sessions over the wire: watch as events, order, be present as the escort."""
 
+from django.db import close_old_connections
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Router, Schema
 
@@ -61,7 +62,8 @@ def watch(request: HttpRequest, session: str) -> StreamingHttpResponse:
     def token_holds() -> bool:
         return personnel.identify(secret, wiring.clock()) is not None
 
-    watching = live.Watching(actor, seen, lease, wiring.running_recording(session), wiring.clock(), place, token_holds)
+    path, clock = wiring.running_recording(session), wiring.clock()
+    watching = live.Watching(actor, seen, lease, path, clock, close_old_connections, place, token_holds)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingHttpResponse(live.stream(watching), content_type="text/event-stream", headers=headers)
 

@@ -22,6 +22,14 @@ from quarterdeck.kernel.clock import parse_rfc3339, rfc3339
 
 NUMBER = re.compile(r"MT-\d{4}-\d{5}", re.ASCII)
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}", re.ASCII)
+# What a configuration and an inventory of ours consist of; nothing that runs a program here or catches other hosts.
+HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}", re.ASCII)
+CONFIG_LINE = re.compile(
+    r"|#[^\x00-\x1f]*|Host [A-Za-z0-9][A-Za-z0-9.-]*| +(?:HostName|Port|User|HostKeyAlias|UserKnownHostsFile|"
+    r"GlobalKnownHostsFile|StrictHostKeyChecking|IdentitiesOnly|IdentityFile|CertificateFile|PreferredAuthentications|"
+    r"ForwardAgent|ForwardX11) [^\x00-\x1f]+",
+    re.ASCII,
+)
 FACTS = "access.json"
 PUBLIC_HALF = "id.pub"
 INVENTORY = "inventory.ini"
@@ -63,6 +71,7 @@ def write(folder: Path, told: dict[str, JsonValue], *, public_line: str = "", ma
         name = text_of(asset, "file_name")
         if not SAFE_NAME.fullmatch(name) or name in (FACTS, PUBLIC_HALF, INVENTORY, "config", "known_hosts"):
             raise Failed(f"The server named a file {name!r}; nothing was written for it.")
+    _require_harmless(folder, told)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     # First of all, so that whatever is left half written is removed in time.
@@ -76,6 +85,23 @@ def write(folder: Path, told: dict[str, JsonValue], *, public_line: str = "", ma
     write_private(folder / INVENTORY, text_of(told, "ansible_inventory"))
     write_private(folder / "config", text_of(told, "ssh_config"))
     return folder / "config"
+
+
+def _require_harmless(folder: Path, told: dict[str, JsonValue]) -> None:
+    """Refuse configuration that is not ours: a server must not make this machine run what it likes."""
+    listed = {
+        "", "[quarterdeck]", "[quarterdeck:vars]", "ansible_connection=ssh",
+        f'ansible_ssh_common_args=-F "{folder}/config"',
+        *(name for asset in as_rows(told["assets"]) if HOST_NAME.fullmatch(name := text_of(asset, "hostname"))),
+    }  # fmt: skip
+    strange = [line for line in text_of(told, "ssh_config").split("\n") if not CONFIG_LINE.fullmatch(line)]
+    strange += [
+        line for line in text_of(told, "ansible_inventory").split("\n") if line not in listed and line[:1] != "#"
+    ]
+    if strange:
+        raise Failed(
+            f"The server sent configuration that `qd` does not know: {strange[0][:80]!r}; nothing was written."
+        )
 
 
 def facts_of(folder: Path) -> Facts:

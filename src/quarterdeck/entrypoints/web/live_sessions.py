@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import close_old_connections
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -137,7 +138,7 @@ def session_live(request: HttpRequest, seen: Visitor, session_id: str) -> HttpRe
         return _events(_once(live.refused(str(refused))))
     place = live.place_of(request.headers.get("Last-Event-ID", ""))
     path = wiring.running_recording(session.id)
-    watching = live.Watching(seen.actor, session, watch, path, CLOCK, place, still_signed_in)
+    watching = live.Watching(seen.actor, session, watch, path, CLOCK, close_old_connections, place, still_signed_in)
     return _events(live.stream(watching))
 
 
