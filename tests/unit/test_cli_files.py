@@ -172,6 +172,14 @@ def test_a_server_cannot_have_this_machine_run_anything(changed):
     assert not folder.exists()
 
 
+def test_an_answer_without_certificates_leaves_what_is_there():
+    folder = access_folder.ticket_folder("MT-2026-00001")
+    access_folder.write(folder, told())
+    with pytest.raises(Failed, match="no certificate"):
+        access_folder.write(folder, told() | {"assets": []})
+    assert (folder / "config").exists()
+
+
 def test_a_host_name_of_the_server_is_no_inventory_line():
     said = told() | {"ansible_inventory": "[quarterdeck]\nx ansible_connection=local\n"}
     said["assets"][0]["hostname"] = "x ansible_connection=local"

@@ -67,6 +67,8 @@ def write(folder: Path, told: dict[str, JsonValue], *, public_line: str = "", ma
     `public_line` is given where the private half is in an agent: ssh finds it there by its public half.
     """
     assets = as_rows(told["assets"])
+    if not assets:
+        raise Failed("The server gave no certificate, so nothing was written. Ask for access again.")
     for asset in assets:
         name = text_of(asset, "file_name")
         if not SAFE_NAME.fullmatch(name) or name in (FACTS, PUBLIC_HALF, INVENTORY, "config", "known_hosts"):
@@ -140,7 +142,7 @@ def _forget(folder: Path) -> None:
     """Have the agent forget the certificates, and the key unless another ticket still uses it."""
     line = _public_line(folder)
     shared = any(_public_line(other) == line for other in folders() if other != folder)
-    lines = [path.read_text() for path in folder.glob("*-cert.pub")] + ([] if shared else [line])
+    lines = [path.read_text(errors="replace") for path in folder.glob("*-cert.pub")] + ([] if shared else [line])
     try:
         agent = Agent()
         for found in lines:
@@ -151,7 +153,7 @@ def _forget(folder: Path) -> None:
 
 def _public_line(folder: Path) -> str:
     try:
-        return (folder / PUBLIC_HALF).read_text().strip()
+        return (folder / PUBLIC_HALF).read_text(errors="replace").strip()
     except OSError:
         return ""
 
