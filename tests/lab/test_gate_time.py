@@ -67,7 +67,7 @@ def test_no_more_time_with_a_certificate_that_opens_nothing_any_more(lab):
     lab.revoke(ticketed)
     refused = lab.run(ticketed, "quarterdeck extend 30 please")
     assert refused.returncode == 255
-    assert b"revoked" in refused.stderr
+    assert b"revoked" in refused.stderr or b"Permission denied" in refused.stderr  # by the gate, or by its sshd
     stranger = lab.run(lab.grant_without_books(), "quarterdeck extend 30 please")
     assert b"belongs to no grant" in stranger.stderr
 
