@@ -230,3 +230,15 @@ def test_a_new_organisation_is_led_to_the_first_run_from_my_work(shop):
     assert "Go on with the first run" not in text_of(iris.get("/"))
     waiting = text_of(iris.get("/"))
     assert "approver: Avery Approver · CUI owner: Casey Owner" in waiting
+
+
+def test_looking_never_writes_the_session_that_another_request_may_be_writing(shop):
+    """A session is saved whole: a page's own polls would take back a certificate that was just put into it."""
+    shop.yard.submitted(title="Patch the server", window=ahead(shop, 1))
+    avery = sign_in(shop.yard.shop, "avery")
+    for path in ("/", "/live/", "/tickets/", "/sessions/"):
+        answer = avery.get(path)
+        assert not answer.wsgi_request.session.modified, path
+        assert 'aria-label="Waiting for you: 1"' in answer.content.decode(), path
+    avery.cookies["qd_waiting"] = "7:bent"
+    assert 'aria-label="Waiting for you: 0"' in avery.get("/tickets/").content.decode()

@@ -94,7 +94,7 @@ class Connections:
         if fresh:
             self._save()
         boot = self._clock.boot()
-        if self._left_nameless or boot - self._looked_at >= NAME_EVERY:
+        if boot - self._looked_at >= NAME_EVERY:
             waiting = [
                 login
                 for login in self.unmatched()

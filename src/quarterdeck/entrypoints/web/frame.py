@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 
 from quarterdeck.config.api import load
@@ -20,6 +21,7 @@ from quarterdeck.personnel.api import Role
 from quarterdeck.sessions import api as sessions
 
 WAITING = "waiting_count"
+_WAITING_COOKIE = "qd_waiting"
 JUDGING = (Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER, Role.ASSESSOR)
 DENSITIES = ("roomy", "compact")
 
@@ -67,11 +69,34 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     found = visitor_of(request) if hasattr(request, "user") else None
     if found is not None:
         context |= {"visitor": found, "places": _places(request, found), "roles": found.roles}
-        context |= {"unanchored": evidence.oldest_unanchored(), "waiting_count": request.session.get(WAITING, 0)}
+        context |= {"unanchored": evidence.oldest_unanchored(), WAITING: _waiting(request, found)}
         running = sessions.running()
         context |= {"running_sessions": len(running), "escort_needed": _needs_escort(running, now)}
         context |= {"watched": is_watched(found)}
     return context
+
+
+def remember_waiting(answer: HttpResponse, seen: Visitor, count: int) -> HttpResponse:
+    """Keep in the browser how much waits for this person, and return the answer.
+
+    Not in the session: every open page asks for this every few seconds, and a session is saved whole, so such a look
+    takes back what another request wrote meanwhile (a certificate just given).
+    """
+    answer.set_signed_cookie(
+        _WAITING_COOKIE,
+        str(count),
+        salt=seen.person.id,
+        httponly=True,
+        samesite="Lax",
+        secure=bool(settings.SESSION_COOKIE_SECURE),
+    )
+    return answer
+
+
+def _waiting(request: HttpRequest, seen: Visitor) -> int:
+    """Return the count last kept for this person, 0 for anybody else's or a bent one."""
+    kept = request.get_signed_cookie(_WAITING_COOKIE, default="", salt=seen.person.id)
+    return int(kept) if kept else 0
 
 
 def _needs_escort(running: Sequence[sessions.SessionView], now: datetime) -> int:

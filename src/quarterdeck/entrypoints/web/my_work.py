@@ -13,7 +13,7 @@ from quarterdeck.baselines import api as baselines
 from quarterdeck.entrypoints.web import consents, extending, live_sessions, questions, target_words, watching, zones
 from quarterdeck.entrypoints.web.calendar import line
 from quarterdeck.entrypoints.web.first_run import steps_done
-from quarterdeck.entrypoints.web.frame import WAITING
+from quarterdeck.entrypoints.web.frame import WAITING, remember_waiting
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.next_act import lacks
 from quarterdeck.entrypoints.web.pages import EVERYONE, Visitor, page
@@ -38,8 +38,8 @@ _UNANCHORED_TOO_LONG = timedelta(hours=24)
 def live(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """The corner of the top bar that stays true while a page is open: sessions, anchors, what waits."""
     rows = tickets.tickets(person_id=seen.person.id, at=seen.now, states=LIVE)
-    request.session[WAITING] = len(waiting(seen, rows, Names()))
-    return render(request, "parts/live.html")
+    count = len(waiting(seen, rows, Names()))
+    return remember_waiting(render(request, "parts/live.html", {WAITING: count}), seen, count)
 
 
 @page(*EVERYONE)
@@ -50,9 +50,9 @@ def my_work(request: HttpRequest, seen: Visitor) -> HttpResponse:
     names = Names()
     at_work = tickets.tickets(person_id=seen.person.id, at=seen.now, states=LIVE)
     zone, mine = zones.zone_of(request), waiting(seen, at_work, names)
-    request.session[WAITING] = len(mine)
     today, later = _windows(seen, at_work, names, zone)
     context = {
+        WAITING: len(mine),
         "waiting": mine,
         "waiting_for": _waiting_for(seen, at_work, names) + watching.waited_for(seen, names),
         "today": today,
@@ -63,7 +63,7 @@ def my_work(request: HttpRequest, seen: Visitor) -> HttpResponse:
         "may_request": seen.has(*MAY_REQUEST),
         "may_log": seen.has(Role.TECHNICIAN, Role.IT_LEAD),
     }
-    return render(request, "work/my_work.html", context)
+    return remember_waiting(render(request, "work/my_work.html", context), seen, len(mine))
 
 
 def _windows(
