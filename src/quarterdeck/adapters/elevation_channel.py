@@ -5,13 +5,11 @@ compared with what was signed, so that a rule that is not there is never told as
 """
 
 import json
-from collections.abc import Callable
 from typing import Protocol
 
 from quarterdeck.access import api as access
-from quarterdeck.adapters.measure_channel import GRANT_TIME, CollectorOverSsh
+from quarterdeck.adapters.measure_channel import CollectorOverSsh, measuring_grant
 from quarterdeck.baselines.api import MeasureFailed
-from quarterdeck.evidence.api import Act
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
 
@@ -47,7 +45,7 @@ class SshElevationChannel(CollectorOverSsh):
             signed.append(self._orders.elevate(grant, public_key, action))
             return signed[0].certificate
 
-        give = _giving(ticket, asset_id, connection_id)
+        give = measuring_grant(ticket, asset_id, connection_id, access.helper_sha256())
         try:
             with self._collecting(give, sign, (), b"") as output:
                 said = output.read(_LONGEST_ANSWER)
@@ -55,24 +53,6 @@ class SshElevationChannel(CollectorOverSsh):
             return access.rule_seen(action, ticket, signed[0], _object(said))
         except (MeasureFailed, ValueError) as error:
             raise access.RuleFailed(str(error)) from error
-
-
-def _giving(ticket: str, asset_id: str, connection_id: str) -> Callable[[Act, str], access.GrantView]:
-    def give(giving: Act, public: str) -> access.GrantView:
-        return access.create_grant(
-            giving,
-            ticket=ticket,
-            person="",
-            asset=asset_id,
-            connection=connection_id,
-            purpose=access.Purpose.MEASURE,
-            public_key=public,
-            valid_from=giving.at,
-            valid_until=giving.at + GRANT_TIME,
-            collector_sha256=access.helper_sha256(),
-        )
-
-    return give
 
 
 def _object(said: bytes) -> dict[str, object]:

@@ -116,6 +116,28 @@ class _MeasuringOverSsh(CollectorOverSsh):
         self._signer = signer
 
 
+def measuring_grant(
+    ticket: str, asset_id: str, connection_id: str, collector: str
+) -> Callable[[Act, str], access.GrantView]:
+    """Return what gives a grant for one run, under a ticket, of the program with this SHA-256."""
+
+    def give(giving: Act, public: str) -> access.GrantView:
+        return access.create_grant(
+            giving,
+            ticket=ticket,
+            person="",
+            asset=asset_id,
+            connection=connection_id,
+            purpose=access.Purpose.MEASURE,
+            public_key=public,
+            valid_from=giving.at,
+            valid_until=giving.at + GRANT_TIME,
+            collector_sha256=collector,
+        )
+
+    return give
+
+
 class SshMeasureChannel(_MeasuringOverSsh):
     """Fulfils the port `MeasureChannel` of baselines over OpenSSH: measurements of a ticket."""
 
@@ -124,20 +146,7 @@ class SshMeasureChannel(_MeasuringOverSsh):
     ) -> AbstractContextManager[BinaryIO]:
         """Open the connection, send `stdin`, give standard output; MeasureFailed with a sentence when it fails."""
 
-        def give(giving: Act, public: str) -> access.GrantView:
-            return access.create_grant(
-                giving,
-                ticket=ticket,
-                person="",
-                asset=asset_id,
-                connection=connection_id,
-                purpose=access.Purpose.MEASURE,
-                public_key=public,
-                valid_from=giving.at,
-                valid_until=giving.at + GRANT_TIME,
-                collector_sha256=collector_sha256(),
-            )
-
+        give = measuring_grant(ticket, asset_id, connection_id, collector_sha256())
         return self._collecting(give, self._signer.measure, arguments, stdin)
 
 

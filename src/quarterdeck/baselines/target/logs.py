@@ -74,7 +74,8 @@ def auth_log(since: float) -> "dict[str, object]":
     folder, name = os.path.split(base)
     pattern = re.compile(re.escape(name) + r"(\.\d+(\.gz)?)?$")
     paths = sorted((os.path.join(folder, one) for one in os.listdir(folder) if pattern.match(one)), key=age)
-    now, found, began, odd, back = time.time(), [], None, 0, 0.0  # type: ignore[var-annotated]
+    found: list[dict[str, object]] = []
+    now, began, odd, back = time.time(), None, 0, 0.0
     for path in paths:
         rows, previous, first = [], 0.0, None
         for line in lines_of(path):
@@ -180,7 +181,10 @@ def audit_commands(account: str, since: float) -> "dict[str, object]":
     """Return what the kernel's audit log says that an account ran, and which login began which audit session."""
     uid = str(pwd.getpwnam(account).pw_uid)
     names = [name for name in os.listdir(AUDIT_FOLDER) if re.match(r"audit\.log(\.\d+)?$", name)]
-    calls, argv, logins, began = {}, {}, [], None  # type: ignore[var-annotated]
+    calls: dict[str, tuple[float, dict[str, str]]] = {}
+    argv: dict[str, dict[str, str]] = {}
+    logins: list[dict[str, object]] = []
+    began = None
     for name in sorted(names, key=age, reverse=True):
         for line in lines_of(os.path.join(AUDIT_FOLDER, name)):
             row = AUDIT.match(line)
@@ -211,7 +215,7 @@ def audit_commands(account: str, since: float) -> "dict[str, object]":
                     "argv": argv_of(argv[number]),
                 }
             )
-    found.sort(key=lambda one: one["at"])
+    found.sort(key=lambda one: float(str(one["at"])))
     return {
         "began": began,
         "cut": len(found) > MOST_LINES,
@@ -245,7 +249,9 @@ def password_days() -> "dict[str, int]":
 def shows_this_login(found: "dict[str, object]", now: float) -> bool:
     """Return whether the log shows a login of the last minute: the one by which it is being read."""
     lines = found["lines"]
-    return any(row["text"].startswith("Accepted ") and row["at"] >= now - 60 for row in lines)  # type: ignore[attr-defined]
+    return isinstance(lines, list) and any(
+        row["text"].startswith("Accepted ") and row["at"] >= now - 60 for row in lines
+    )
 
 
 def auth_log_with_this_login(since: float) -> "dict[str, object]":

@@ -14,7 +14,7 @@ django.setup()
 
 from quarterdeck import wiring  # noqa: E402  the models need Django first
 from quarterdeck.access.api import sudo_setup_script  # noqa: E402
-from quarterdeck.entrypoints.supervisor.target_setup import is_listed  # noqa: E402
+from quarterdeck.entrypoints.supervisor.target_setup import is_listed, name_target  # noqa: E402
 from quarterdeck.kernel.decision import Refused  # noqa: E402
 
 
@@ -25,11 +25,7 @@ def parser() -> argparse.ArgumentParser:
         description="Print a POSIX shell script, to be read and then run as root on the target.",
         epilog="At its end it lists what sudo allows the accounts; remove all but quarterdeck-elevate.",
     )
-    made.add_argument("hostname", help="the asset's host name, as in the inventory")
-    made.add_argument(
-        "--account", action="append", required=True, metavar="NAME", help="target account; may be repeated"
-    )
-    made.add_argument("--unlisted", action="store_true", help="also for a machine that the inventory does not hold yet")
+    name_target(made)
     return made
 
 

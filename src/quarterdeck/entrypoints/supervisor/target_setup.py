@@ -45,16 +45,12 @@ def parser() -> argparse.ArgumentParser:
         description="Print a script to be read and then run as root on the target, or write an Ansible playbook.",
         epilog="Afterwards the ticket's sole-path hold point proves by sshd -T and from outside that it worked.",
     )
-    made.add_argument("hostname", help="the asset's host name, as in the inventory")
-    made.add_argument(
-        "--account", action="append", required=True, metavar="NAME", help="target account; may be repeated"
-    )
+    name_target(made)
     made.add_argument("--folder", default=FOLDER, metavar="DIR", help="where the target keeps keys and principals")
     made.add_argument("--drop-in", default=DROP_IN, metavar="FILE", help="the drop-in that the target's sshd includes")
     made.add_argument("--main-config", default=MAIN_CONFIG, metavar="FILE", help="the target's sshd_config")
     made.add_argument("--backups", default=BACKUPS, metavar="DIR", help="where the script keeps what was there before")
     made.add_argument("--pid-file", default="", metavar="FILE", help="reload the sshd of this file, for a second sshd")
-    made.add_argument("--unlisted", action="store_true", help="also for a machine that the inventory does not hold yet")
     form = made.add_mutually_exclusive_group()
     form.add_argument("--ansible", metavar="DIR", help="write a playbook for this target there, beside other targets'")
     form.add_argument("--windows", action="store_true", help="print a PowerShell script for Windows OpenSSH")
@@ -63,6 +59,15 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--address", default="", help="where Ansible finds an unlisted machine")
     made.add_argument("--port", type=int, default=0, help="its ssh port (default: the connection's)")
     return made
+
+
+def name_target(made: argparse.ArgumentParser) -> None:
+    """Add what names the target of a set-up: the host, its accounts, and whether the inventory must know them."""
+    made.add_argument("hostname", help="the asset's host name, as in the inventory")
+    made.add_argument(
+        "--account", action="append", required=True, metavar="NAME", help="target account; may be repeated"
+    )
+    made.add_argument("--unlisted", action="store_true", help="also for a machine that the inventory does not hold yet")
 
 
 def main() -> int:
