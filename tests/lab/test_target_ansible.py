@@ -44,8 +44,9 @@ def play(lab: Lab, files: dict[str, str], *more: str, revoked: bytes = b"") -> s
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     # The reload is looked at, not done: a process of ours stands in for sshd and takes the signal.
-    stand_in = subprocess.Popen(["sh", "-c", "trap 'echo reloaded >> \"$0\"; exit' HUP; while :; do sleep 0.1; done",
-                                 str(lab.folder / "reloads")])  # fmt: skip
+    # The end waits its turn behind a reload that has come and was not answered yet.
+    waits = "trap 'echo reloaded >> \"$0\"; exit' HUP; trap exit TERM; while :; do sleep 0.1; done"
+    stand_in = subprocess.Popen(["sh", "-c", waits, str(lab.folder / "reloads")])
     (lab.folder / "reload").write_text(f"{stand_in.pid}\n")
     try:
         python = f"ansible_python_interpreter={sys.executable}"

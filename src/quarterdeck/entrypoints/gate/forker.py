@@ -15,13 +15,14 @@ import signal
 import socket
 import struct
 import sys
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from quarterdeck.entrypoints.gate.agent import rehearse
 from quarterdeck.entrypoints.gate.child import Place, serve, shed_inheritance
 from quarterdeck.entrypoints.gate.link import Link
 from quarterdeck.entrypoints.gate.processes import wait_in_line
+from quarterdeck.entrypoints.gate.upstream import private_folder
 from quarterdeck.entrypoints.gate.wire import send_with_descriptor
 from quarterdeck.kernel.clock import SystemClock
 
@@ -101,8 +102,25 @@ def harden() -> None:
 def warm_up() -> None:
     """Do once what every child does first, so that children share what it loads and start sooner."""
     codecs.lookup("ascii")
-    with tempfile.TemporaryDirectory(prefix="qd-rehearsal-") as folder:
-        rehearse(Path(folder))
+    folder = private_folder("qd-rehearsal-")
+    with unhooked():
+        rehearse(folder)
+    folder.rmdir()
+
+
+@contextlib.contextmanager
+def unhooked() -> Iterator[None]:
+    """Keep what is imported meanwhile from having a say at each fork.
+
+    The library of ciphers imports `threading`, whose hook walks through so much that it costs each session 0.4 MiB;
+    neither the forker nor a child of it ever has a second thread.
+    """
+    register = os.register_at_fork
+    os.register_at_fork = lambda **_: None
+    try:
+        yield
+    finally:
+        os.register_at_fork = register
 
 
 def main(arguments: list[str]) -> None:

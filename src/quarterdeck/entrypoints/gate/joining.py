@@ -11,8 +11,9 @@ def joined(person: Person, ends: tuple[int, int, int], keep: Keep, audit: Audit 
     """Return the streams by name, and what is read only to be forgotten; `keep` records before bytes are forwarded."""
     stdin, stdout, stderr = ends
     if person.terminal:
-        terminal = {"stdin": Stream(person.stdin, stdin), "stdout": Stream(stdout, person.stdout, keep=keep)}
-        return terminal, [Drain(stderr)]
+        # Keys are neither kept nor summed: they hold passwords.
+        keys = Stream(person.stdin, stdin, hashed=False)
+        return {"stdin": keys, "stdout": Stream(stdout, person.stdout, keep=keep)}, [Drain(stderr)]
     streams = {"stderr": Stream(stderr, person.stderr, keep=keep, owns="source")}
     if audit is None:
         streams["stdin"] = Stream(person.stdin, stdin, owns="sink")

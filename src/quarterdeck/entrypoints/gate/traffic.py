@@ -70,15 +70,12 @@ class Traffic:
         self._exited: int | None = None
         self._outcome: Outcome | None = None
         self._audit: Audit | None = None
-        self._progressed, self._told = 0.0, 0
+        self._progressed, self._told, self._looked = 0.0, 0, 0.0
         self._haste = Haste(PROMPT_SECONDS)
         self._waiter = select.poll()
-        self._waited_for: dict[int, int] = {}
+        self._movers: list[Stream | Drain] = []
+        self._waited_for: tuple[object, ...] = ()
         self._idle = Idleness(NEVER, 0.0)
-
-    @property
-    def _movers(self) -> list[Stream | Drain]:
-        return [*self._streams.values(), *self._drains]
 
     @property
     def _may_send(self) -> bool:
@@ -102,6 +99,7 @@ class Traffic:
             self._audit = follower(self._person.asked, self._admitted.allowance, recorder.file)
         keep = Capture(recorder, self._person.work).keep
         self._streams, self._drains = joined(self._person, self._ends, keep, self._audit)
+        self._movers = [*self._streams.values(), *self._drains]
 
     def run(self, recorder: Recorder, connection: socket.socket, link: Link, clock: Clock) -> Outcome:
         """Move bytes until the upstream client, the person or the warden ends the session; may raise RecorderFailed."""
@@ -125,28 +123,29 @@ class Traffic:
         return outcome
 
     def _turn(self, connection: socket.socket, link: Link, clock: Clock) -> None:
-        """Wait for something to do and do it."""
+        """Wait for something to do and do it. A key and its echo are a turn each: the clock is read twice in one."""
         self._housekeeping(link, clock.boot())
-        ready = self._wait(connection, link, clock.boot())
+        interests = self._interests()
+        ready = self._wait(connection, link, interests)
+        boot = clock.boot()
         if self._agent.fileno() in ready and not self._agent.signed:
-            self._serve_agent(clock.boot())
-        self._hasten(clock.boot())
+            self._serve_agent(boot)
+        if self._haste.under_way:
+            self._hasten(boot)
         if link.fileno() in ready:
             link.take_order()
         if connection.fileno() in ready:
-            self._idle.heard(clock.boot())
+            self._idle.heard(boot)
             self._hear_launcher(connection)
-        for mover in self._movers:
-            interest = mover.interest()
-            if mover is self._streams["stdin"] and not self._may_send:
-                continue
-            if interest is not None and interest[0] in ready:
+        for mover, interest in zip(self._movers, interests, strict=True):
+            # What another stream brought in this turn may have taken the interest away.
+            if interest is not None and interest[0] in ready and mover.interest() is not None:
                 mover.move()
                 self._exchange()
         while link.orders and self._outcome is None:
             self._obey(link.orders.popleft())
         self._notice_exit(ready)
-        self._look_for_idleness(clock.boot())
+        self._look_for_idleness(boot)
 
     def _look_for_idleness(self, boot: float) -> None:
         """A terminal at which nobody types is warned, then ended: unattended, it is open to whoever comes by."""
@@ -168,8 +167,6 @@ class Traffic:
 
     def _hasten(self, boot: float) -> None:
         """Acknowledge what the target says of the login at once, until it has said something of the session."""
-        if not self._haste.under_way:
-            return
         if any(stream.size for name, stream in self._streams.items() if name != "stdin"):
             self._haste.end(self._pid)
         self._haste.press(boot)
@@ -201,30 +198,43 @@ class Traffic:
             self._exited = 255
 
     def _housekeeping(self, link: Link, boot: float) -> None:
+        self._looked = boot
         self._recorder.sync()
         if boot - self._progressed >= PROGRESS_EVERY and self._recorder.count != self._told:
             self._progressed, self._told = boot, self._recorder.count
             link.tell("progress", lines=self._recorder.count, head=self._recorder.head)
 
-    def _wait(self, connection: socket.socket, link: Link, boot: float) -> set[int]:
-        wanted = {link.fileno(): select.POLLIN, connection.fileno(): select.POLLIN}
-        if self._exited is None:
-            wanted[self._pidfd] = select.POLLIN
-        if not self._agent.signed:
-            wanted[self._agent.fileno()] = select.POLLIN
-        for mover in self._movers:
-            interest = mover.interest()
-            if interest is not None and (mover is not self._streams["stdin"] or self._may_send):
-                wanted[interest[0]] = wanted.get(interest[0], 0) | interest[1]
+    def _interests(self) -> list[tuple[int, int] | None]:
+        """Return what each mover waits for; nothing of the person's while it may not pass."""
+        found = [mover.interest() for mover in self._movers]
+        if not self._may_send:
+            held = self._streams["stdin"]
+            found = [None if one is held else wish for one, wish in zip(self._movers, found, strict=True)]
+        return found
+
+    def _wait(self, connection: socket.socket, link: Link, interests: list[tuple[int, int] | None]) -> set[int]:
+        wanted = (self._exited is None, -1 if self._agent.signed else self._agent.fileno(), *interests)
         if wanted != self._waited_for:
             self._waited_for = wanted
-            self._waiter = select.poll()
-            for descriptor, event in wanted.items():
-                self._waiter.register(descriptor, event)
-        seconds = self._idle.wait(boot, SYNC_EVERY if self._recorder.dirty else PROGRESS_EVERY)
+            self._waiter = self._awaiting(connection, link, interests)
+        seconds = self._idle.wait(self._looked, SYNC_EVERY if self._recorder.dirty else PROGRESS_EVERY)
         if self._haste.under_way:
             seconds = min(seconds, PROMPT_EVERY)
         return {descriptor for descriptor, _ in self._waiter.poll(math.ceil(seconds * 1000))}
+
+    def _awaiting(self, connection: socket.socket, link: Link, interests: list[tuple[int, int] | None]) -> select.poll:
+        events = {link.fileno(): select.POLLIN, connection.fileno(): select.POLLIN}
+        if self._exited is None:
+            events[self._pidfd] = select.POLLIN
+        if not self._agent.signed:
+            events[self._agent.fileno()] = select.POLLIN
+        for interest in interests:
+            if interest is not None:
+                events[interest[0]] = events.get(interest[0], 0) | interest[1]
+        waiter = select.poll()
+        for descriptor, event in events.items():
+            waiter.register(descriptor, event)
+        return waiter
 
     def _hear_launcher(self, connection: socket.socket) -> None:
         try:

@@ -8,13 +8,10 @@ import ctypes
 import fcntl
 import os
 import re
-import shutil
 import signal
-import tempfile
 import termios
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from quarterdeck.entrypoints.gate.asked import Asked
 from quarterdeck.entrypoints.gate.profiles import PROFILES, of_environment
@@ -26,6 +23,8 @@ SSH = "/usr/bin/ssh"
 DIAL_SECONDS = 10
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
+_SCRATCH = "/tmp"  # noqa: S108  names are unguessable and folders private; sockets need short paths
+_LAST_WORDS = 8192
 OPTIONS = {
     "BatchMode": "yes",
     "CheckHostIP": "no",
@@ -69,37 +68,54 @@ _FAILURES = (
 )
 
 
+def private_folder(prefix: str) -> Path:
+    """Make a folder of an unused name that only this user enters, for sockets and small files of a moment."""
+    path = Path(f"{_SCRATCH}/{prefix}{os.urandom(8).hex()}")
+    path.mkdir(mode=0o700)
+    return path
+
+
 class Dial:
-    """A private folder of one upstream connection: agent socket, pinned host identity, log."""
+    """A private folder of one upstream connection: agent socket, pinned host identity, log.
+
+    Written with plain calls of the system: each module that a session's process runs through costs every session
+    memory of its own, since counting references unshares pages.
+    """
 
     def __init__(self, admitted: Admitted) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="qd-dial-"))
-        self._log: BinaryIO | None = None
-        self.log = self.folder / "log"
-        self.known_hosts = self.folder / "known_hosts"
-        self.known_hosts.write_text(known_hosts(admitted), encoding="ascii")
+        self.folder = private_folder("qd-dial-")
+        self._log = -1
+        self.log = f"{self.folder}/log"
+        self.known_hosts = f"{self.folder}/known_hosts"
+        written = os.open(self.known_hosts, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.write(written, known_hosts(admitted).encode("ascii"))
+        os.close(written)
 
     def vanish(self) -> None:
         """Remove the folder once the client needs it no more; its log stays readable to us, also if we are killed."""
-        if self._log is None:
-            with contextlib.suppress(OSError):
-                self._log = self.log.open("rb")
-            shutil.rmtree(self.folder, ignore_errors=True)
+        if self._log >= 0:
+            return
+        with contextlib.suppress(OSError):
+            self._log = os.open(self.log, os.O_RDONLY | os.O_CLOEXEC)
+        with contextlib.suppress(OSError):
+            for name in os.listdir(self.folder):
+                os.unlink(f"{self.folder}/{name}")
+            os.rmdir(self.folder)
 
     def close(self) -> None:
         """Remove the folder and what is in it."""
         self.vanish()
-        if self._log is not None:
-            self._log.close()
+        if self._log >= 0:
+            os.close(self._log)
+            self._log = -1
 
     def log_text(self) -> str:
         """Return the last 8 KiB of the client's log."""
         self.vanish()
-        if self._log is None:
+        if self._log < 0:
             return ""
-        size = self._log.seek(0, os.SEEK_END)
-        self._log.seek(max(0, size - 8192))
-        return self._log.read().decode("utf-8", "replace")
+        size = os.fstat(self._log).st_size
+        return os.pread(self._log, _LAST_WORDS, max(0, size - _LAST_WORDS)).decode("utf-8", "replace")
 
 
 def check_names(admitted: Admitted) -> Decision:
@@ -141,10 +157,10 @@ def arguments(admitted: Admitted, dial: Dial, agent: Path, asked: Asked, command
         "KexAlgorithms": PROFILES[of_environment()].kex,
         "HostKeyAlias": admitted.asset,
         "IdentityAgent": str(agent),
-        "UserKnownHostsFile": str(dial.known_hosts),
+        "UserKnownHostsFile": dial.known_hosts,
         "RequestTTY": "force" if asked.work is Work.TERMINAL else "no",
     }
-    argv = [SSH, "-F", "none", "-e", "none", "-S", "none", "-E", str(dial.log), "-l", admitted.account]
+    argv = [SSH, "-F", "none", "-e", "none", "-S", "none", "-E", dial.log, "-l", admitted.account]
     argv += ["-p", str(admitted.port)]
     for name, value in options.items():
         argv += ["-o", f"{name}={value}"]
