@@ -69,7 +69,7 @@ class Connections:
         self._gone = gone
         self._logins: dict[tuple[str, int], Accepted] = {}
         self._noted: dict[Accepted, float] = {}
-        self._looked_at = clock.boot()
+        self._looked_at, self._look_took = clock.boot(), 0.0
         self._left_nameless = False
         self._by_pid: dict[int, Connection] = {}
         self._fading: list[Connection] = []
@@ -94,7 +94,9 @@ class Connections:
         if fresh:
             self._save()
         boot = self._clock.boot()
-        if boot - self._looked_at >= NAME_EVERY:
+        # After a nameless one left, its login is to be forgotten soon: but looking takes a tenth of the time at most.
+        every = min(NAME_EVERY, 10 * self._look_took) if self._left_nameless else NAME_EVERY
+        if boot - self._looked_at >= every:
             waiting = [
                 login
                 for login in self.unmatched()
@@ -103,6 +105,7 @@ class Connections:
             self._looked_at, self._left_nameless = boot, False
             if waiting:
                 self._name({(login.address.partition("%")[0], login.port): login for login in waiting})
+                self._look_took = self._clock.boot() - boot
         return [self._by_pid[pid] for pid in fresh if pid in self._by_pid]
 
     def unmatched(self) -> list[Accepted]:
