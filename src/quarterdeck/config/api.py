@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     evidence_url: str = ""
     sealer_dir: Path | None = None
     signer_dir: Path | None = None
+    sealing_key: Literal["file", "agent"] = "file"
+    sealing_key_type: Literal["ecdsa", "ed25519"] = "ecdsa"
+    sealing_agent: Path | None = None
     organisation: str = "Example Organisation"
     time_zone: str = "UTC"
     ledger_origin: str = "quarterdeck.example/ledger"
@@ -111,8 +114,16 @@ class Settings(BaseSettings):
 
     @property
     def sealer_socket(self) -> Path:
-        """Unix socket of the sealer."""
-        return self.run_dir / "sealer.sock"
+        """Unix socket of the sealer: in the run folder, or in its own where the sealer is a user of its own."""
+        return (self.sealer_folder / "door" if self.sealer_is_apart else self.run_dir) / "sealer.sock"
+
+    @property
+    def sealer_is_apart(self) -> bool:
+        """True when the sealer's folder belongs to another user than the data folder."""
+        try:
+            return self.sealer_folder.stat().st_uid != self.data_dir.stat().st_uid
+        except OSError:
+            return False
 
     @property
     def gate_dir(self) -> Path:

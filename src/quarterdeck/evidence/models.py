@@ -130,3 +130,19 @@ class AnchorReceipt(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["checkpoint", "channel", "target"], name="one_receipt_per_target")
         ]
+
+
+class SealingTrouble(models.Model):
+    """That the sealer refuses, at most one row; its beginning is recorded as a refusal, this is how it stands now."""
+
+    unguarded_reason = "how one of our processes is, not an act"
+
+    id = models.PositiveSmallIntegerField(primary_key=True)
+    code = models.CharField(max_length=64)
+    sentence = models.TextField()
+    next_step = models.TextField()
+    since = models.DateTimeField()
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_sealing_trouble")]

@@ -137,3 +137,14 @@ class ReceiptView:
     grade: AnchorGrade
     sent_at: datetime
     receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealingTroubleView:
+    """Why the sealer refuses, since when, and when the IT lead was last told by mail."""
+
+    code: str
+    sentence: str
+    next_step: str
+    since: datetime
+    told_at: datetime | None

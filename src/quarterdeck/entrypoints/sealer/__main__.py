@@ -11,8 +11,9 @@ from pathlib import Path
 from types import FrameType
 
 from quarterdeck.adapters.ssh_signature import SigningFailed
-from quarterdeck.config.api import load
+from quarterdeck.config.api import Settings, load
 from quarterdeck.entrypoints.sealer.desk import Desk
+from quarterdeck.entrypoints.sealer.keyring import Custody
 from quarterdeck.entrypoints.sealer.server import SealerServer
 from quarterdeck.kernel.clock import SystemClock
 from quarterdeck.kernel.decision import Refused
@@ -30,7 +31,7 @@ def main() -> int:
     try:
         for path in (folder, run_dir):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        desk = Desk(folder, config.ledger_origin, SystemClock())
+        desk = Desk(folder, config.ledger_origin, SystemClock(), custody_of(config))
         server = SealerServer(config.sealer_socket, desk, Admission(config.data_dir))
     except (OSError, SigningFailed, Refused, ValueError) as error:
         LOG.error("cannot start: %s", error)
@@ -38,6 +39,11 @@ def main() -> int:
     serve_until_signal(server)
     config.sealer_socket.unlink(missing_ok=True)
     return 0
+
+
+def custody_of(config: Settings) -> Custody:
+    """Return where the settings say that keys live."""
+    return Custody(config.sealing_key, config.sealing_key_type, config.sealing_agent)
 
 
 def keep_the_key_in_this_process() -> None:

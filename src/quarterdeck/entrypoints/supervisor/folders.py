@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from quarterdeck.adapters.ssh_signature import SshKeygenSigner
+from quarterdeck.adapters.ssh_signature import FRESH_MARK, SshKeygenSigner
 from quarterdeck.config.api import Settings
 
 SEALING_KEY = "sealing_key"
@@ -27,7 +27,8 @@ def private_folders(config: Settings) -> tuple[Path, ...]:
 
 def private_files(config: Settings) -> tuple[Path, ...]:
     """Return every file with a secret that `qd init` makes; all of mode 0600."""
-    return (config.secret_key_file, config.factor_key_file, config.sealer_folder / SEALING_KEY)
+    sealing = [path for path in config.sealer_folder.glob("sealing_key*") if path.suffix != ".pub"]
+    return (config.secret_key_file, config.factor_key_file, *sorted(sealing))
 
 
 def prepare(config: Settings, owner: str = "") -> list[str]:
@@ -56,10 +57,15 @@ def _keys(config: Settings) -> list[str]:
             write_secret(path, value)
             made.append(f"key {path}")
     sealing_key = config.sealer_folder / SEALING_KEY
-    if not sealing_key.exists() and not (config.sealer_folder / "state.json").exists():
-        SshKeygenSigner.create(sealing_key, config.ledger_origin)
-        made.append(f"key {sealing_key}")
-    return made
+    public = sealing_key.with_name(SEALING_KEY + ".pub")
+    if public.exists() or (config.sealer_folder / "state.json").exists():
+        return made
+    if config.sealing_key == "agent":
+        raise Unusable(f"QD_SEALING_KEY is agent, so put the public half of the agent's key into {public} first.")
+    # The mark comes first: a key without it and without memory is one whose memory is lost.
+    (config.sealer_folder / FRESH_MARK).touch(mode=0o600)
+    SshKeygenSigner.create(sealing_key, config.ledger_origin, config.sealing_key_type)
+    return [*made, f"key {sealing_key}"]
 
 
 def write_secret(path: Path, value: str) -> None:

@@ -1,29 +1,34 @@
-"""`qd ledger key`: prints the `allowed_signers` line of the sealing key, for assessors, outside any package."""
+"""`qd ledger key`: prints the `allowed_signers` lines of the sealing keys, for assessors, outside any package."""
 
 import argparse
 import sys
 
-from quarterdeck.adapters.ssh_signature import SshKeygenSigner
+from quarterdeck.adapters.ssh_signature import SIGNERS_FILE, SshKeygenSigner
 from quarterdeck.config.api import load
 from quarterdeck.entrypoints.supervisor.folders import SEALING_KEY
+from quarterdeck_verify.signers import parse
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the verb's arguments."""
     return argparse.ArgumentParser(
         prog="qd ledger key",
-        description="Print the allowed_signers line of the sealing key, and its fingerprint beside it.",
+        description="Print the allowed_signers lines of the sealing keys, each for its time, and their fingerprints.",
     )
 
 
 def main() -> int:
-    """Print line and fingerprint; returns 1 with a sentence before `qd init`."""
+    """Print lines and fingerprints; returns 1 with a sentence before `qd init`."""
     parser().parse_args()
     config = load()
-    signer = SshKeygenSigner(config.sealer_folder / SEALING_KEY)
+    kept = config.sealer_folder / SIGNERS_FILE
     try:
-        print(signer.allowed_signers_line(config.ledger_origin), end="")
-        print(f"Fingerprint: {signer.shown_fingerprint()}", file=sys.stderr)
+        lines = kept.read_text() if kept.exists() else ""
+        if not lines:
+            lines = SshKeygenSigner(config.sealer_folder / SEALING_KEY).allowed_signers_line(config.ledger_origin)
+        print(lines, end="")
+        for signer in parse(lines.encode()):
+            print(f"Fingerprint: {signer.key.fingerprint}", file=sys.stderr)
     except OSError as error:
         print(f"qd ledger key: {error.filename} cannot be read. Run `qd init` first.", file=sys.stderr)
         return 1

@@ -1,0 +1,80 @@
+"""Sealing over the wire: which keys signed when, where the key lives, and the acknowledgement of a new one."""
+
+from django.http import HttpRequest
+from ninja import Field, Router, Schema
+
+from quarterdeck import wiring
+from quarterdeck.entrypoints.api.callers import actor_of
+from quarterdeck.entrypoints.api.ticket_schemas import RefusedOut
+from quarterdeck.workflows import change_key, watch_sealer
+from quarterdeck.workflows.seal_checkpoint import SealerStatus
+from quarterdeck_verify.signers import parse_public_key
+
+router = Router(tags=["sealing"])
+_ANSWERS = {401: RefusedOut, 403: RefusedOut, 404: RefusedOut, 409: RefusedOut, 422: RefusedOut}
+
+
+class KeyOut(Schema):
+    """One key of this log: it signed from `since` (empty: from the beginning) until `until` (empty: still)."""
+
+    sha256: str
+    fingerprint: str
+    place: str
+    since: str
+    until: str
+    ended: str
+    pending: bool
+
+
+class SealingOut(Schema):
+    """How the sealer is: what it signed last, its keys, a refusal that stands, a change nobody has acknowledged."""
+
+    size: int
+    root: str
+    epoch: int
+    remembers: bool
+    key_place: str
+    allowed_signers: str
+    keys: list[KeyOut]
+    trouble: str
+    unacknowledged: str
+    unacknowledged_unsigned: bool
+
+    @classmethod
+    def of(cls, status: SealerStatus) -> "SealingOut":
+        """Return the status as it goes over the wire."""
+        trouble, change = watch_sealer.shown_trouble(wiring.clock()), change_key.unacknowledged()
+        keys = [
+            KeyOut(
+                sha256=key.sha256, fingerprint=parse_public_key(key.public).fingerprint if key.public else "",
+                place=key.place, since=key.since, until=key.until, ended=key.ended, pending=key.pending,
+            )
+            for key in status.keys
+        ]  # fmt: skip
+        return cls(
+            size=status.size, root=status.root, epoch=status.epoch, remembers=status.remembers,
+            key_place=status.key_place, allowed_signers=status.allowed_signers, keys=keys,
+            trouble="" if trouble is None else f"{trouble.sentence} {trouble.next_step}",
+            unacknowledged="" if change is None else change.sha256,
+            unacknowledged_unsigned=change is not None and change.unsigned,
+        )  # fmt: skip
+
+
+class AcknowledgeIn(Schema):
+    """The key whose fingerprint was compared, by its SHA-256 in hexadecimal."""
+
+    sha256: str = Field(max_length=64)
+
+
+@router.get("", response={200: SealingOut, **_ANSWERS})
+def sealing(request: HttpRequest) -> SealingOut:
+    """Return how sealing stands; everybody with a login may know."""
+    actor_of(request)
+    return SealingOut.of(wiring.sealer().status())
+
+
+@router.post("/acknowledge", response={200: SealingOut, **_ANSWERS})
+def acknowledge(request: HttpRequest, body: AcknowledgeIn) -> SealingOut:
+    """Acknowledge a new sealing key: approvers and CUI owners only, with a fresh second factor."""
+    change_key.acknowledge(actor_of(request, "write"), wiring.clock(), body.sha256)
+    return SealingOut.of(wiring.sealer().status())
