@@ -90,8 +90,9 @@ def test_a_sealer_with_a_user_of_its_own(reachable):
         assert f"Uid:\t{keeper.pw_uid}\t{keeper.pw_uid}" in status
         wait_for_checkpoint(reachable / "data" / "db.sqlite3")
         for name in ("sealing_key", "state.json", "note_key"):
-            as_owner = subprocess.run(["cat", folder / name], user=owner.pw_uid, group=owner.pw_gid, capture_output=True)
-            assert as_owner.returncode != 0, f"{name} is the sealer's alone"
+            who = {"user": owner.pw_uid, "group": owner.pw_gid}
+            shown = subprocess.run(["cat", folder / name], capture_output=True, **who)
+            assert shown.returncode != 0, f"{name} is the sealer's alone"
         findings = json.loads(installation.qd("doctor", "--json", expect=1).stdout)
         said = {finding["topic"]: finding for finding in findings}
         assert "not all of one user" in said["separation"]["sentence"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from quarterdeck.kernel.clock import parse_rfc3339
 from quarterdeck.kernel.decision import Decision, Reason, Refused, refuse
+from quarterdeck.workflows.keep_witness import WitnessAnswer, WitnessedLog, WitnessStatus
 from quarterdeck.workflows.seal_checkpoint import KeyChange, SealerStatus, SealingKey, SignedHead
 
 TIMEOUT = 30.0
@@ -35,6 +36,7 @@ class SealerClient:
             key_place=str(told["key_place"]),
             remembers=told["remembers"] is True,
             keys=_keys(told["keys"]),
+            log_key=str(told["witness_key"]),
         )
 
     def seal(self, start: int, bodies: Sequence[bytes], root: str, reason: str) -> SignedHead:
@@ -80,6 +82,27 @@ class SealerClient:
     def replace_lost(self, *, public: str = "", name: str = "") -> KeyChange:
         """Return the change to a new key that the lost one could not sign; Refused while the old one signs."""
         return _change(self._ask({"op": "replace", "public": public, "name": name}))
+
+    def add_checkpoint(self, request: bytes) -> WitnessAnswer:
+        """Hand an add-checkpoint request of another log to our witness and return what it answers."""
+        told = self._ask({"op": "witness_add", "request": base64.b64encode(request).decode()})
+        return WitnessAnswer(int(str(told["status"])), base64.b64decode(str(told["body"])), str(told["type"]))
+
+    def cosigned_note(self, origin_sha256: str) -> str | None:
+        """Return the latest note of another log that our witness cosigned, None when there is none."""
+        told = self._ask({"op": "witness_latest", "origin_sha256": origin_sha256})["note"]
+        return None if told is None else str(told)
+
+    def witness(self) -> WitnessStatus:
+        """Return our witness's key and what it saw of each log that it knows."""
+        told = self._ask({"op": "witness_seen"})
+        logs = told["logs"] if isinstance(told["logs"], list) else []
+        return WitnessStatus(str(told["key"]), tuple(WitnessedLog(**item) for item in logs))
+
+    def forget_log(self, origin: str) -> tuple[int, str]:
+        """Have our witness set aside what it saw of a log; returns (size, root) of that."""
+        told = self._ask({"op": "witness_forget", "origin": origin})
+        return int(str(told["size"])), str(told["root"])
 
     def sign_package(self, manifest: bytes) -> bytes:
         """Return the armored SSHSIG of a package's tag manifest, namespace quarterdeck-package."""

@@ -8,6 +8,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
@@ -17,6 +18,17 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+GRADES = ("independent", "same_administrator")
+
+
+def _items(text: str) -> list[str]:
+    return [item for item in text.replace("\n", ";").split(";") if len(item.split()) > 1]
+
+
+def _is_safe(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost"))
 
 
 class Settings(BaseSettings):
@@ -55,6 +67,9 @@ class Settings(BaseSettings):
     mail_grade: Literal["independent", "same_administrator"] = "same_administrator"
     syslog_address: str = ""
     syslog_grade: Literal["independent", "same_administrator"] = "same_administrator"
+    witness_name: str = ""
+    witnessed_logs: str = ""
+    witnesses: str = ""
     debug: bool = False
 
     @classmethod
@@ -79,6 +94,26 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"{value!r} is no IANA time zone; write for example America/New_York") from error
         return value
+
+    @field_validator("witnesses")
+    @classmethod
+    def _known_witnesses(cls, value: str) -> str:
+        for words in _items(value):
+            grade, url, *key = words.split()
+            if grade not in GRADES or not _is_safe(url) or len(key) != 1:
+                raise ValueError(f"{words!r} is no witness; write: independent https://address/witness name+id+key")
+        return value
+
+    @property
+    def witness_list(self) -> list[tuple[str, str, str]]:
+        """Who is to cosign our checkpoints: grade, address and verifier key of each."""
+        found = (words.split() for words in _items(self.witnesses))
+        return [(grade, url.rstrip("/"), key) for grade, url, key in found]
+
+    @property
+    def witnessed(self) -> list[str]:
+        """The verifier keys of the logs that we cosign."""
+        return self.witnessed_logs.replace(";", " ").split()
 
     @property
     def database(self) -> str:

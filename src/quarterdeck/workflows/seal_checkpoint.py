@@ -58,6 +58,7 @@ class SealerStatus:
     key_place: str = ""
     remembers: bool = True
     keys: tuple[SealingKey, ...] = ()
+    log_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

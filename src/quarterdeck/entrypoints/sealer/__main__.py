@@ -17,6 +17,7 @@ from quarterdeck.entrypoints.sealer.keyring import Custody
 from quarterdeck.entrypoints.sealer.server import SealerServer
 from quarterdeck.kernel.clock import SystemClock
 from quarterdeck.kernel.decision import Refused
+from quarterdeck_verify.cosignature import parse_key
 
 LOG = logging.getLogger("quarterdeck.sealer")
 PR_SET_DUMPABLE = 4
@@ -31,7 +32,8 @@ def main() -> int:
     try:
         for path in (folder, run_dir):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        desk = Desk(folder, config.ledger_origin, SystemClock(), custody_of(config))
+        logs = [parse_key(text) for text in config.witnessed]
+        desk = Desk(folder, config.ledger_origin, SystemClock(), custody_of(config), logs, config.witness_name)
         server = SealerServer(config.sealer_socket, desk, Admission(config.data_dir))
     except (OSError, SigningFailed, Refused, ValueError) as error:
         LOG.error("cannot start: %s", error)

@@ -4,20 +4,23 @@ import base64
 import binascii
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from quarterdeck.adapters.note_signature import NoteSigner
+from quarterdeck.adapters.note_signature import VERIFIER_KEYS_FILE, NoteSigner
 from quarterdeck.adapters.ssh_signature import CHECKPOINT_NAMESPACE, FRESH_MARK, PACKAGE_NAMESPACE, SigningFailed
 from quarterdeck.entrypoints.sealer import changing
 from quarterdeck.entrypoints.sealer.adoption import Adoption
 from quarterdeck.entrypoints.sealer.heads import HeadsLog
 from quarterdeck.entrypoints.sealer.keyring import Custody, KeyRing
-from quarterdeck.entrypoints.sealer.memory import Memory, MemoryFile, append_durably, extend
+from quarterdeck.entrypoints.sealer.memory import Memory, MemoryFile, append_durably, extend, write_durably
+from quarterdeck.entrypoints.sealer.witness import Witness
+from quarterdeck.entrypoints.sealer.witness_window import WitnessWindow
 from quarterdeck.kernel.clock import Clock, rfc3339
 from quarterdeck.kernel.decision import Decision, Refused, refuse
 from quarterdeck_verify import checkpoint as checkpoint_format
+from quarterdeck_verify.cosignature import VerifierKey
 
 Request = Mapping[str, object]
 Reply = dict[str, object]
@@ -32,7 +35,15 @@ FORGOT = refuse(
 class Desk:
     """One sealer: its keys, its memory, its log of recordings' heads; every act holds the lock."""
 
-    def __init__(self, folder: Path, origin: str, clock: Clock, custody: Custody | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        origin: str,
+        clock: Clock,
+        custody: Custody | None = None,
+        witnessed: Sequence[VerifierKey] = (),
+        witness_name: str = "",
+    ) -> None:
         self._clock = clock
         self._folder = folder
         self._lock = threading.Lock()
@@ -47,6 +58,10 @@ class Desk:
         self._notes = NoteSigner(folder / "note_key", origin)
         self._heads = HeadsLog(folder / "heads.jsonl")
         self._adoption = Adoption(self._file, self._ring)
+        witness = Witness(folder, witness_name or f"{origin.partition('/')[0]}/witness", witnessed, clock)
+        self._window = WitnessWindow(witness)
+        keys = f"{self._notes.verifier_line()}\n{witness.key.text}\n"
+        write_durably(folder / VERIFIER_KEYS_FILE, keys.encode())
         self._acts: dict[str, Callable[[Request], Reply]] = {
             "status": self._status,
             "states": self._states,
@@ -58,6 +73,7 @@ class Desk:
             "sign_package": self._sign_package,
             "head": self._head,
             "last_head": self._last_head,
+            **self._window.acts,
         }
 
     def answer(self, request: Request) -> Reply:
@@ -66,6 +82,8 @@ class Desk:
         try:
             if act is None:
                 raise Refused(refuse("sealer.unknown", f"The sealer knows no {request.get('op')!r}.", "Update both."))
+            if str(request["op"]) in self._window.acts:  # strangers ask there: they must not hold up the sealing
+                return act(request)
             with self._lock:
                 return act(request)
         except Refused as refused:

@@ -78,8 +78,8 @@ def rolled_back(sealed: int, present: int) -> Decision:
         "sealer.rolled_back",
         f"The sealer signed {sealed} entries, the ledger here holds only {present}: this database is older than what "
         "was sealed, or entries were removed.",
-        "If you put a copy back: `qd ledger adopt` takes it and says so in the ledger. Otherwise keep the machine as it "
-        "is and compare with the checkpoints that were mailed.",
+        "If you put a copy back: `qd ledger adopt` takes it and says so in the ledger. Otherwise keep the machine as "
+        "it is and compare with the checkpoints that were mailed.",
     )
 
 

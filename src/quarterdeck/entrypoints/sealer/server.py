@@ -40,7 +40,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
 
 class SealerServer(socketserver.ThreadingUnixStreamServer):
-    """Listens at `path` (mode 0600, or 0660 where the folder's setgid bit lets its group in) for the users that `admits` names."""
+    """Listens at `path` for the users that `admits` names; mode 0600, or 0660 behind a door with the setgid bit."""
 
     daemon_threads = True
     block_on_close = False

@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+from pathlib import Path
 
+from quarterdeck.adapters.note_signature import VERIFIER_KEYS_FILE
 from quarterdeck.adapters.ssh_signature import SIGNERS_FILE, SshKeygenSigner
 from quarterdeck.config.api import load
 from quarterdeck.entrypoints.supervisor.folders import SEALING_KEY
@@ -11,16 +13,22 @@ from quarterdeck_verify.signers import parse
 
 def parser() -> argparse.ArgumentParser:
     """Return the verb's arguments."""
-    return argparse.ArgumentParser(
+    made = argparse.ArgumentParser(
         prog="qd ledger key",
         description="Print the allowed_signers lines of the sealing keys, each for its time, and their fingerprints.",
     )
+    made.add_argument(
+        "--witness", action="store_true", help="print the keys for witnessing instead: the log's, then the witness's"
+    )
+    return made
 
 
 def main() -> int:
     """Print lines and fingerprints; returns 1 with a sentence before `qd init`."""
-    parser().parse_args()
+    chosen = parser().parse_args()
     config = load()
+    if chosen.witness:
+        return verifier_keys(config.sealer_folder / VERIFIER_KEYS_FILE)
     kept = config.sealer_folder / SIGNERS_FILE
     try:
         lines = kept.read_text() if kept.exists() else ""
@@ -31,6 +39,16 @@ def main() -> int:
             print(f"Fingerprint: {signer.key.fingerprint}", file=sys.stderr)
     except OSError as error:
         print(f"qd ledger key: {error.filename} cannot be read. Run `qd init` first.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def verifier_keys(path: Path) -> int:
+    """Print what peers configure to witness this log, and to believe this witness."""
+    try:
+        print(path.read_text(), end="")
+    except OSError:
+        print("qd ledger key: the sealer has not been started yet. Run `qd up` once.", file=sys.stderr)
         return 1
     return 0
 
