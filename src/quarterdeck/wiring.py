@@ -187,6 +187,11 @@ def _syslog_routes() -> list[Route]:
     return [Route(SyslogAnchor(config.syslog_address, AnchorGrade(config.syslog_grade)), Reach.EVERY)]
 
 
+def witnesses() -> list[tuple[str, str, str]]:
+    """Return name, address and grade of everybody who is to cosign our checkpoints."""
+    return [(parse_key(key).name, url, grade) for grade, url, key in load().witness_list]
+
+
 def _witness_routes() -> list[Route]:
     wanted = load().witness_list
     if not wanted:

@@ -131,7 +131,12 @@ def test_the_logs_own_key_with_a_wrong_signature_is_forbidden_even_beside_a_good
 
 def test_signatures_of_unknown_keys_are_passed_over(witness, log):
     text = log.text()
-    strangers = log.line(b"x", key_id=b"abcd") + "\u2014 w\u00eftness.example/\u00e9 " + base64.b64encode(b"k" * 2500).decode() + "\n"
+    strangers = (
+        log.line(b"x", key_id=b"abcd")
+        + "\u2014 w\u00eftness.example/\u00e9 "
+        + base64.b64encode(b"k" * 2500).decode()
+        + "\n"
+    )
     request = make_request(0, [], text + b"\n" + (strangers + log.line(text)).encode())
     check_by_hand(witness.add_checkpoint(request), witness, text)
 
@@ -171,7 +176,9 @@ def test_an_empty_tree_has_one_root_only(witness, log):
     assert witness.add_checkpoint(make_request(0, [], log.fork(0).note())).status == 200
 
 
-@pytest.mark.parametrize("old", [b"old 05", b"old", b"old -1", b"old 5 ", b"Old 5", b"old 99999999999999999999", b"old \xd9\xa5"])
+@pytest.mark.parametrize(
+    "old", [b"old 05", b"old", b"old -1", b"old 5 ", b"Old 5", b"old 99999999999999999999", b"old \xd9\xa5"]
+)
 def test_a_malformed_old_size_line(witness, log, old):
     assert witness.add_checkpoint(old + b"\n\n" + log.note()).status == 400
 
@@ -189,7 +196,13 @@ def test_a_request_that_is_cut_off(witness, log, cut):
 
 
 def test_rubbish_is_answered(witness, log):
-    for request in (b"", b"\n" * 500, b"\xff" * 900, b"old 0\n\n" + b"\x00" * 99, log.request(0).replace(b"\n5\n", b"\n05\n")):
+    for request in (
+        b"",
+        b"\n" * 500,
+        b"\xff" * 900,
+        b"old 0\n\n" + b"\x00" * 99,
+        log.request(0).replace(b"\n5\n", b"\n05\n"),
+    ):
         assert witness.add_checkpoint(request).status in (400, 403)
 
 
@@ -253,7 +266,14 @@ def test_keys_are_exchanged_as_text(witness, log):
         assert cosignature.parse_key(key.text) == key
     assert witness.key.kind == COSIGNATURE
     name, identity, value = log.verifier.text.split("+", 2)
-    for text in ("", name, f"{name}+{identity}", f"{name}+00000000+{value}", f"na me+{identity}+{value}", f"{name}+{identity}+!"):
+    for text in (
+        "",
+        name,
+        f"{name}+{identity}",
+        f"{name}+00000000+{value}",
+        f"na me+{identity}+{value}",
+        f"{name}+{identity}+!",
+    ):
         with pytest.raises(ValueError, match="key"):
             cosignature.parse_key(text)
 

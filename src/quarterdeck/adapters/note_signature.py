@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from quarterdeck_verify.checkpoint import NOTE_ED25519, NoteSignature, key_id, make_note
 from quarterdeck_verify.cosignature import COSIGNATURE, VerifierKey, cosignature_line, cosigned_message
 
-
 VERIFIER_KEYS_FILE = "verifier_keys"  # in the sealer's folder: the log's key, then the witness's, as peers take them
 
 

@@ -93,11 +93,16 @@ def unacknowledged() -> Change | None:
 def acknowledge(actor: Actor, clock: Clock, sha256: str) -> None:
     """Record that an approver or CUI owner compared the new key's fingerprint; Refused is recorded too."""
     with refusals_recorded(actor, clock, "key.acknowledge"), evidence.act(actor, clock) as act:
-        tickets.has_role(actor, ACKNOWLEDGERS, act.at).require()
-        tickets.stepped_up(actor, act.at).require()
-        waiting = unacknowledged()
-        if waiting is None or waiting.sha256 != sha256:
-            raise Refused(
-                refuse("key.unknown", "No change to this key waits to be acknowledged.", "See Evidence, Sealing key.")
-            )
-        act.record(ACKNOWLEDGED, waiting.entry.object, data={"sha256": sha256, "unsigned": waiting.unsigned})
+        record_acknowledgement(act, sha256)
+
+
+def record_acknowledgement(act: Act, sha256: str) -> None:
+    """Record the acknowledgement in an open act; Refused: role.missing, step_up.needed, key.unknown."""
+    tickets.has_role(act.actor, ACKNOWLEDGERS, act.at).require()
+    tickets.stepped_up(act.actor, act.at).require()
+    waiting = unacknowledged()
+    if waiting is None or waiting.sha256 != sha256:
+        raise Refused(
+            refuse("key.unknown", "No change to this key waits to be acknowledged.", "See Evidence, Sealing key.")
+        )
+    act.record(ACKNOWLEDGED, waiting.entry.object, data={"sha256": sha256, "unsigned": waiting.unsigned})

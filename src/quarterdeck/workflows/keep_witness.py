@@ -3,8 +3,9 @@
 The witness itself lives in the sealer, whose memory a restored database does not rewind.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from quarterdeck.evidence import api as evidence
@@ -42,6 +43,17 @@ class WitnessStatus:
     logs: tuple[WitnessedLog, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class WitnessHolder:
+    """Somebody who cosigns our checkpoints, and the newest one that they did; size 0 for none yet."""
+
+    name: str
+    url: str
+    grade: str
+    size: int
+    at: datetime | None
+
+
 class KeepingSealer(Protocol):
     """The sealer, in which the witness lives."""
 
@@ -60,6 +72,19 @@ def forget_log(sealer: KeepingSealer, origin: str, actor: Actor, clock: Clock) -
 def prover() -> Callable[[int, int], list[bytes]]:
     """Return what proves that our log of one size continues that of another: the witness asks for such a proof."""
     return lambda old, size: consistency_proof(evidence.node_reader(), old, size)
+
+
+def holders(configured: Sequence[tuple[str, str, str]]) -> list[WitnessHolder]:
+    """Return how each configured witness (name, address, grade) stands: the newest checkpoint that it cosigned."""
+    newest: dict[str, tuple[int, datetime]] = {}
+    for receipt in evidence.receipts():
+        if receipt.channel == "witness":
+            newest.setdefault(receipt.target, (receipt.size, receipt.sent_at))
+    found = []
+    for name, url, grade in configured:
+        size, at = newest.get(name, (0, None))
+        found.append(WitnessHolder(name, url, grade, size, at))
+    return found
 
 
 def _id(origin: str) -> str:

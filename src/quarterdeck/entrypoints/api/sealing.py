@@ -1,12 +1,15 @@
 """Sealing over the wire: which keys signed when, where the key lives, and the acknowledgement of a new one."""
 
+from datetime import datetime
+
 from django.http import HttpRequest
 from ninja import Field, Router, Schema
 
 from quarterdeck import wiring
 from quarterdeck.entrypoints.api.callers import actor_of
 from quarterdeck.entrypoints.api.ticket_schemas import RefusedOut
-from quarterdeck.workflows import change_key, watch_sealer
+from quarterdeck.workflows import change_key, keep_witness, watch_sealer
+from quarterdeck.workflows.keep_witness import WitnessStatus
 from quarterdeck.workflows.seal_checkpoint import SealerStatus
 from quarterdeck_verify.signers import parse_public_key
 
@@ -26,6 +29,25 @@ class KeyOut(Schema):
     pending: bool
 
 
+class WitnessedOut(Schema):
+    """A log that we witness: its latest checkpoint that we cosigned, and how many that it signed we refused."""
+
+    origin: str
+    size: int
+    at: str
+    refused: int
+
+
+class WitnessOut(Schema):
+    """Who cosigns our checkpoints: name, address, grade, and the last size and time that it did."""
+
+    name: str
+    url: str
+    grade: str
+    size: int
+    at: datetime | None
+
+
 class SealingOut(Schema):
     """How the sealer is: what it signed last, its keys, a refusal that stands, a change nobody has acknowledged."""
 
@@ -39,9 +61,13 @@ class SealingOut(Schema):
     trouble: str
     unacknowledged: str
     unacknowledged_unsigned: bool
+    log_key: str
+    witness_key: str
+    witnessed: list[WitnessedOut]
+    witnesses: list[WitnessOut]
 
     @classmethod
-    def of(cls, status: SealerStatus) -> "SealingOut":
+    def of(cls, status: SealerStatus, witness: WitnessStatus) -> "SealingOut":
         """Return the status as it goes over the wire."""
         trouble, change = watch_sealer.shown_trouble(wiring.clock()), change_key.unacknowledged()
         keys = [
@@ -57,6 +83,10 @@ class SealingOut(Schema):
             trouble="" if trouble is None else f"{trouble.sentence} {trouble.next_step}",
             unacknowledged="" if change is None else change.sha256,
             unacknowledged_unsigned=change is not None and change.unsigned,
+            log_key=status.log_key, witness_key=witness.key,
+            witnessed=[WitnessedOut(origin=o.origin, size=o.size, at=o.at, refused=o.refused) for o in witness.logs],
+            witnesses=[WitnessOut(name=o.name, url=o.url, grade=o.grade, size=o.size, at=o.at)
+                       for o in keep_witness.holders(wiring.witnesses())],
         )  # fmt: skip
 
 
@@ -70,11 +100,16 @@ class AcknowledgeIn(Schema):
 def sealing(request: HttpRequest) -> SealingOut:
     """Return how sealing stands; everybody with a login may know."""
     actor_of(request)
-    return SealingOut.of(wiring.sealer().status())
+    return _told()
 
 
 @router.post("/acknowledge", response={200: SealingOut, **_ANSWERS})
 def acknowledge(request: HttpRequest, body: AcknowledgeIn) -> SealingOut:
     """Acknowledge a new sealing key: approvers and CUI owners only, with a fresh second factor."""
     change_key.acknowledge(actor_of(request, "write"), wiring.clock(), body.sha256)
-    return SealingOut.of(wiring.sealer().status())
+    return _told()
+
+
+def _told() -> SealingOut:
+    sealer = wiring.sealer()
+    return SealingOut.of(sealer.status(), sealer.witness())

@@ -27,6 +27,11 @@ def show(arguments: argparse.Namespace) -> int:
     for key in as_rows(told["keys"]):
         span = f"from {text_of(key, 'since') or 'the beginning'} until {text_of(key, 'until') or 'now'}"
         print(f"{text_of(key, 'fingerprint') or text_of(key, 'sha256')}  {span}  {text_of(key, 'place')}")
+    for one in as_rows(told["witnesses"]):
+        print(f"witnessed by {text_of(one, 'name')} ({text_of(one, 'grade')}): {one['size']} entries")
+    for one in as_rows(told["witnessed"]):
+        told_refused = f", REFUSED {one['refused']} times" if one["refused"] else ""
+        print(f"we witness {text_of(one, 'origin')}: {one['size']} entries{told_refused}")
     if told["trouble"]:
         print(f"NOT SEALED: {text_of(told, 'trouble')}")
     if told["unacknowledged"]:

@@ -26,6 +26,10 @@ MODULES = {
         "quarterdeck.entrypoints.supervisor.adopt",
         "go on with a database that is not the one that was sealed last; voids all access",
     ),
+    ("ledger", "witness-forget"): (
+        "quarterdeck.entrypoints.supervisor.witness_forget",
+        "let another log that we witness begin anew",
+    ),
     ("gate", "target-setup"): (
         "quarterdeck.entrypoints.supervisor.target_setup",
         "print the script that shuts a target's old doors",

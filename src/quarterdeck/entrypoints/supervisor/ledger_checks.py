@@ -116,16 +116,17 @@ def key_place(status: SealerStatus) -> Finding:
 
 def anchors(config: Settings, clock: Clock) -> list[Finding]:
     """Somebody else must hold the newest checkpoint soon; without a channel the log is self-attested only."""
-    if not config.smtp_host and not config.syslog_address:
+    if not config.smtp_host and not config.syslog_address and not config.witness_list:
         return [
             wrong(
                 "anchors",
                 "Self-attested only: no checkpoint leaves this server, so whoever administers it can rewrite the log.",
-                "Set QD_SMTP_HOST or QD_SYSLOG_ADDRESS.",
+                "Set QD_SMTP_HOST, QD_SYSLOG_ADDRESS or QD_WITNESSES.",
             )
         ]
     found = []
-    if "independent" not in {config.mail_grade, config.syslog_grade}:
+    witnessed = {grade for grade, _, _ in config.witness_list}
+    if "independent" not in {config.mail_grade, config.syslog_grade} | witnessed:
         found.append(
             note("anchors", "Every anchor is held by the same administrator.", "Add one that somebody else holds.")
         )
@@ -134,6 +135,6 @@ def anchors(config: Settings, clock: Clock) -> list[Finding]:
         return [*found, fine("anchors", "Every entry is covered by a checkpoint outside this server.")]
     age = clock.now() - oldest.at
     words = f"The oldest unanchored entry ({oldest.seq}) is {age.total_seconds() / 60:.0f} min old."
-    if age > ANCHOR_TARGET and config.syslog_address:
-        return [*found, wrong("anchors", words, "Look whether mail and syslog are reached from here.")]
+    if age > ANCHOR_TARGET and (config.syslog_address or witnessed):
+        return [*found, wrong("anchors", words, "Look whether mail, syslog and witnesses are reached from here.")]
     return [*found, note("anchors", words)]

@@ -12,8 +12,9 @@ from quarterdeck.entrypoints.web.pages import Visitor, page
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.kernel.clock import parse_rfc3339
 from quarterdeck.kernel.decision import Refused
-from quarterdeck.workflows import change_key
+from quarterdeck.workflows import change_key, keep_witness
 from quarterdeck.workflows.change_key import ACKNOWLEDGERS
+from quarterdeck.workflows.keep_witness import WitnessedLog
 from quarterdeck.workflows.seal_checkpoint import SealingKey
 from quarterdeck_verify.signers import parse_public_key
 
@@ -23,12 +24,14 @@ def sealing_page(request: HttpRequest, seen: Visitor) -> HttpResponse:
     """Where the key lives, which keys signed when, and what an approver or CUI owner has to acknowledge."""
     context: dict[str, Any] = {"may_acknowledge": seen.has(*ACKNOWLEDGERS)}
     try:
-        status = wiring.sealer().status()
+        status, witness = wiring.sealer().status(), wiring.sealer().witness()
     except Refused as refused:
         context["unreachable"] = refused.decision.reasons[0]
     else:
         keys = [_shown(key, current=key.sha256 == status.key_id) for key in reversed(status.keys)]
         context |= {"status": status, "keys": keys, "signers": status.allowed_signers}
+        context |= {"witness": witness, "witnessed": [_log(one) for one in witness.logs]}
+    context["witnesses"] = keep_witness.holders(wiring.witnesses())
     return render(request, "evidence/sealing.html", context)
 
 
@@ -39,6 +42,11 @@ def acknowledge_key(request: HttpRequest, seen: Visitor) -> HttpResponse:
     change_key.acknowledge(seen.actor, CLOCK, request.POST.get("sha256", ""))
     messages.success(request, "Acknowledged. The ledger says who compared the new fingerprint.")
     return redirect("sealing_keys")
+
+
+def _log(one: WitnessedLog) -> dict[str, Any]:
+    return {"origin": one.origin, "size": one.size, "at": parse_rfc3339(one.at) if one.at else None,
+            "refused": one.refused}  # fmt: skip
 
 
 def _shown(key: SealingKey, *, current: bool) -> dict[str, Any]:
