@@ -30,7 +30,7 @@ def folder(tmp_path):
 @pytest.fixture
 def sealer(folder, clock, settings):
     settings.PASSWORD_HASHERS = FAST_HASHER
-    with running_sealer(folder, clock) as client:
+    with running_sealer(folder, clock, restoring=True) as client:
         yield client
 
 
@@ -178,11 +178,11 @@ def test_a_ledger_of_somebody_else_is_not_taken(sealer, clock, tmp_path):
 
 def test_a_sealer_that_forgot_signs_nothing_until_it_is_told_to(clock, tmp_path, settings):
     settings.PASSWORD_HASHERS = FAST_HASHER
-    with running_sealer(tmp_path / "first", clock) as sealer:
+    with running_sealer(tmp_path / "first", clock, restoring=True) as sealer:
         record(clock, count=5)
         seal(sealer, reason="close")
     (tmp_path / "first" / "state.json").unlink()
-    with running_sealer(tmp_path / "first", clock) as sealer:
+    with running_sealer(tmp_path / "first", clock, restoring=True) as sealer:
         record(clock, "ticket.approved")
         assert code(lambda: seal(sealer, reason="close")) == "sealer.forgot"
         looked_after(sealer, clock)
@@ -196,12 +196,12 @@ def test_a_sealer_that_forgot_signs_nothing_until_it_is_told_to(clock, tmp_path,
 
 def test_a_whole_folder_lost_is_a_key_replaced_without_the_old_ones_signature(clock, tmp_path, settings):
     settings.PASSWORD_HASHERS = FAST_HASHER
-    with running_sealer(tmp_path / "first", clock) as sealer:
+    with running_sealer(tmp_path / "first", clock, restoring=True) as sealer:
         fingerprint = sealer.status().key_id
         with evidence.act(OPERATOR, clock) as act:
             act.record("sealer.key_installed", ObjectRef("sealing_key", "x"), data={"sha256": fingerprint})
         seal(sealer, reason="close")
-    with running_sealer(tmp_path / "second", clock) as sealer:
+    with running_sealer(tmp_path / "second", clock, restoring=True) as sealer:
         assert code(lambda: seal(sealer, reason="close")) == "sealer.forgot"
         done = restore_ledger.restore(sealer, BY_HAND, actor=OPERATOR, clock=clock)
         assert [change.event for change in done.changes] == ["sealer.key_replaced"]

@@ -77,11 +77,11 @@ def log(clock):
 
 @pytest.fixture
 def desk(tmp_path, clock):
-    return Desk(tmp_path, ORIGIN, clock)
+    return Desk(tmp_path, ORIGIN, clock, restoring=True)
 
 
 def restarted(tmp_path, clock):
-    return Desk(tmp_path, ORIGIN, clock)
+    return Desk(tmp_path, ORIGIN, clock, restoring=True)
 
 
 def test_both_keys_sign_the_change_and_the_new_one_what_comes_after(desk, log, clock, tmp_path):
@@ -201,7 +201,7 @@ def test_a_new_folder_does_not_sign_a_ledger_of_another_key(tmp_path, clock):
     """The whole folder is lost: a fresh key must not go on as if nothing had happened."""
     log = Log(clock)
     log.add("sealer.key_installed", {"sha256": "ab" * 32})
-    desk = Desk(tmp_path, ORIGIN, clock)
+    desk = restarted(tmp_path, clock)
     assert code(log.seal(desk)) == "sealer.other_key"
     adopt = {"op": "adopt", "from": 0, "entries": coded(log.bodies), "root": root_of(log.bodies), "last": True}
     (change,) = desk.answer(adopt)["changes"]
@@ -263,3 +263,24 @@ def test_only_a_sealing_key_of_this_folder_is_adopted_by_name(desk, log, name):
 def test_the_key_that_signs_is_no_new_key(desk, log):
     log.seal(desk)
     assert code(desk.answer({"op": "rotate", "name": "sealing_key"})) == "sealer.key_known"
+
+
+def test_a_backup_from_between_the_entry_and_its_seal_turns_the_key_too(desk, log, tmp_path, clock):
+    """The ledger says that the old key is retired: going on with it would make every later package ALTERED."""
+    log.seal(desk)
+    size, root = 1, root_of(log.bodies)
+    change = desk.answer({"op": "rotate"})
+    log.record(change)
+    restore = {"op": "restore", "from": size, "base_root": root, "size": 2, "entries": coded(log.bodies[1:])}
+    assert desk.answer(restore | {"root": root_of(log.bodies)})["changes"] == []
+    log.add("ledger.restored")
+    assert signed_by(log.seal(restarted(tmp_path, clock))) == change["sha256"]
+
+
+def test_a_restored_ledger_with_a_change_that_was_never_made_is_refused(desk, log):
+    log.seal(desk)
+    size, root = 1, root_of(log.bodies)
+    log.add("key.rotated", {"sha256": "ab" * 32}, b"{}")
+    restore = {"op": "restore", "from": size, "base_root": root, "size": 2, "entries": coded(log.bodies[1:])}
+    assert code(desk.answer(restore | {"root": root_of(log.bodies)})) == "sealer.change_unknown"
+    assert desk.answer({"op": "status"})["epoch"] == 1

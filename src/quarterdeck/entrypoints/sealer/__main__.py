@@ -1,5 +1,6 @@
 """`python -m quarterdeck.entrypoints.sealer`: serves the sealing key; makes it at its first start."""
 
+import argparse
 import ctypes
 import logging
 import os
@@ -24,7 +25,13 @@ PR_SET_DUMPABLE = 4
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; returns 1 with a sentence when the folder or the key cannot be used."""
+    """Serve until SIGTERM or SIGINT; returns 1 with a sentence when the folder or the key cannot be used.
+
+    `--restoring` is what `qd restore` and `qd ledger adopt` start it with.
+    """
+    parser = argparse.ArgumentParser(prog="sealer")
+    parser.add_argument("--restoring", action="store_true")
+    restoring = parser.parse_args().restoring
     logging.basicConfig(level=logging.INFO, format="%(asctime)s sealer %(levelname)s %(message)s")
     keep_the_key_in_this_process()
     config = load()
@@ -33,7 +40,15 @@ def main() -> int:
         for path in (folder, run_dir):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
         logs = [parse_key(text) for text in config.witnessed]
-        desk = Desk(folder, config.ledger_origin, SystemClock(), custody_of(config), logs, config.witness_name)
+        desk = Desk(
+            folder,
+            config.ledger_origin,
+            SystemClock(),
+            custody_of(config),
+            logs,
+            config.witness_name,
+            restoring=restoring,
+        )
         server = SealerServer(config.sealer_socket, desk, Admission(config.data_dir))
     except (OSError, SigningFailed, Refused, ValueError) as error:
         LOG.error("cannot start: %s", error)

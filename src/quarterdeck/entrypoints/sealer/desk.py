@@ -30,10 +30,18 @@ FORGOT = refuse(
     "The sealer has a key but no memory of what it signed: state.json is gone from its folder. It signs nothing.",
     "Put the folder back from its encrypted backup. If it is lost for good: `qd ledger adopt` on the server.",
 )
+SERVING = refuse(
+    "sealer.serving",
+    "The sealer of a running Quarterdeck takes no other ledger than the one that it signed.",
+    "Stop `qd up`; then `qd restore` or `qd ledger adopt` on the server.",
+)
 
 
 class Desk:
-    """One sealer: its keys, its memory, its log of recordings' heads; every act holds the lock."""
+    """One sealer; only one that was started for a restoration (`restoring`) accepts another state of the log.
+
+    It holds the keys, the memory and the log of recordings' heads; every act but the witness's holds the lock.
+    """
 
     def __init__(
         self,
@@ -43,8 +51,11 @@ class Desk:
         custody: Custody | None = None,
         witnessed: Sequence[VerifierKey] = (),
         witness_name: str = "",
+        *,
+        restoring: bool = False,
     ) -> None:
         self._clock = clock
+        self._restoring = restoring
         self._folder = folder
         self._lock = threading.Lock()
         self._file = MemoryFile(folder, origin)
@@ -179,12 +190,23 @@ class Desk:
             "key_id": self._ring.current(memory.key).sha256,
         }
 
+    def _require_restoring(self) -> None:
+        """Who takes the web or the gate over can ask this socket: it must not be able to set the memory back."""
+        if not self._restoring:
+            raise Refused(SERVING)
+
     def _restore(self, request: Request) -> Reply:
+        self._require_restoring()
         before = self._file.memory
         size, start = int(str(request["size"])), int(str(request["from"]))
         base = (start, str(request["base_root"]))
-        memory = self._file.go_back(base, size, _bodies(request), str(request["root"]))
+        bodies = _bodies(request)
+        memory = self._file.go_back(base, size, bodies, str(request["root"]))
+        key, turns = changing.follow(self._ring, memory.key, changing.claims(bodies))
+        memory = replace(memory, key=key)
         self._file.keep(memory)
+        for turn in turns:
+            self._ring.turned(*turn)
         return {
             "epoch": memory.epoch,
             "abandoned_size": before.size,
@@ -194,6 +216,7 @@ class Desk:
         }
 
     def _adopt(self, request: Request) -> Reply:
+        self._require_restoring()
         start, told = int(str(request["from"])), str(request["root"])
         at = rfc3339(self._clock.now())
         return self._adoption.take(start, _bodies(request), told, last=request.get("last") is True, at=at)

@@ -24,10 +24,10 @@ class NotAnswering(Exception):
 
 @contextmanager
 def running_sealer(config: Settings) -> Iterator[None]:
-    """Run a sealer, as its folder's owner, for as long as the block takes; NotAnswering when it does not come up."""
+    """Run a sealer that accepts another ledger, as its folder's owner, for the block; NotAnswering if it is not up."""
     owner = identity_for(config.sealer_folder)
     process = subprocess.Popen(
-        [sys.executable, "-m", "quarterdeck.entrypoints.sealer"],
+        [sys.executable, "-m", "quarterdeck.entrypoints.sealer", "--restoring"],
         user=None if owner is None else owner.uid,
         group=None if owner is None else owner.gid,
         extra_groups=None if owner is None else owner.groups,
