@@ -1,12 +1,15 @@
 """Sealing in the browser, over the API and with the witness's door: shown to all, acknowledged by two roles only."""
 
 import base64
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
 from tests.api_caller import Caller, codes
 from tests.package_shop import PackageShop
-from tests.shop import FAST_HASHER
+from tests.shop import FAST_HASHER, password_of
 from tests.unit.test_witness import OtherLog
 from tests.web_shop_floor import floor
 from tests.web_visitor import sign_in, text_of
@@ -14,14 +17,18 @@ from tests.web_visitor import sign_in, text_of
 from quarterdeck import wiring
 from quarterdeck.adapters.sealer_client import SealerClient
 from quarterdeck.config.api import load
+from quarterdeck.entrypoints.cli import token_file
+from quarterdeck.entrypoints.cli.token_file import Token
 from quarterdeck.entrypoints.sealer.desk import Desk
 from quarterdeck.entrypoints.sealer.server import SealerServer
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.actors import OPERATOR, system
 from quarterdeck.kernel.clock import SystemClock
 from quarterdeck.kernel.decision import Refused, refuse
+from quarterdeck.personnel import api as personnel
 from quarterdeck.workflows import change_key, watch_sealer
 from quarterdeck_verify import cosignature
+from quarterdeck_verify.signers import parse_public_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,6 +111,8 @@ def test_the_api_shows_and_acknowledges(shop, sealer):
     assert told["unacknowledged"] == change.sha256
     assert [key["ended"] for key in told["keys"]] == ["rotated", ""]
     assert told["log_key"].startswith("quarterdeck.example/ledger+")
+    assert told["key_place"] == "in a file", "a technician has no business with the server's folders"
+    assert "/sealing_key-2" in avery.call("get", "/sealing").json()["key_place"]
     assert codes(max_.call("post", "/sealing/acknowledge", {"sha256": change.sha256})) == ["role.missing"]
     done = avery.call("post", "/sealing/acknowledge", {"sha256": change.sha256})
     assert (done.status_code, done.json()["unacknowledged"]) == (200, "")
@@ -142,3 +151,31 @@ def test_an_unknown_key_is_refused_and_the_refusal_recorded(shop, sealer):
     with pytest.raises(Refused):
         change_key.acknowledge(shop.yard.actor("avery"), SystemClock(), "cd" * 32)
     assert evidence.last_entry(("act.refused",)).object.id == "key.acknowledge"
+
+
+def test_qd_shows_and_acknowledges(shop, sealer, live_server, monkeypatch, tmp_path):
+    change = rotate(sealer)
+    shown = parse_public_key(change.public).fingerprint
+    monkeypatch.setenv("QD_URL", live_server.url)
+    monkeypatch.setenv("QD_TOKEN_FILE", str(tmp_path / "token"))
+    yard = shop.yard
+    secret, _ = personnel.issue_token(
+        "avery@example.test", password_of("avery"), yard.shop.totp("avery"), clock=yard.clock
+    )
+    token_file.write(Token(live_server.url, "avery@example.test", secret, "2099-01-01T00:00:00Z"))
+
+    def qd(*words):
+        command = [sys.executable, "-P", "-m", "quarterdeck.entrypoints.cli", *words]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    done, told = qd("sealing", "show")
+    assert (done, shown in told, "waits for an approver" in told) == (0, True, True)
+    assert "we witness other.example/ledger: 0 entries" in told
+    done, told = qd("sealing", "acknowledge", "SHA256:another")
+    assert (done, "Do not acknowledge" in told) == (1, True)
+    assert qd("sealing", "acknowledge", shown)[0] == 0
+    assert evidence.last_entry(("sealer.key_acknowledged",)).actor_id == yard.shop.ids["avery"]

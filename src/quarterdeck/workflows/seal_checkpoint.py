@@ -33,6 +33,13 @@ class SealingKey:
     pending: bool = False
 
 
+    @property
+    def kind_of_place(self) -> str:
+        """Where it lives without the path, for people whom the server's folders do not concern."""
+        words = [word for word in self.place.split() if not word.startswith("/")]
+        return " ".join(words).removesuffix(" at").replace("the", "a", 1)
+
+
 @dataclass(frozen=True, slots=True)
 class KeyChange:
     """A change of sealing keys as the sealer signed it, to be recorded as `event` with the statement as artifact."""

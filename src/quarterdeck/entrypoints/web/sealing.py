@@ -12,11 +12,14 @@ from quarterdeck.entrypoints.web.pages import Visitor, page
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.kernel.clock import parse_rfc3339
 from quarterdeck.kernel.decision import Refused
+from quarterdeck.personnel.api import Role
 from quarterdeck.workflows import change_key, keep_witness
 from quarterdeck.workflows.change_key import ACKNOWLEDGERS
 from quarterdeck.workflows.keep_witness import WitnessedLog
 from quarterdeck.workflows.seal_checkpoint import SealingKey
 from quarterdeck_verify.signers import parse_public_key
+
+PATH_READERS = (Role.IT_LEAD, Role.ASSESSOR, *ACKNOWLEDGERS)
 
 
 @page()
@@ -28,7 +31,8 @@ def sealing_page(request: HttpRequest, seen: Visitor) -> HttpResponse:
     except Refused as refused:
         context["unreachable"] = refused.decision.reasons[0]
     else:
-        keys = [_shown(key, current=key.sha256 == status.key_id) for key in reversed(status.keys)]
+        paths = seen.has(*PATH_READERS)
+        keys = [_shown(key, current=key.sha256 == status.key_id, path=paths) for key in reversed(status.keys)]
         context |= {"status": status, "keys": keys, "signers": status.allowed_signers}
         context |= {"witness": witness, "witnessed": [_log(one) for one in witness.logs]}
     context["witnesses"] = keep_witness.holders(wiring.witnesses())
@@ -49,7 +53,7 @@ def _log(one: WitnessedLog) -> dict[str, Any]:
             "refused": one.refused}  # fmt: skip
 
 
-def _shown(key: SealingKey, *, current: bool) -> dict[str, Any]:
+def _shown(key: SealingKey, *, current: bool, path: bool) -> dict[str, Any]:
     words = {"rotated": "Rotated away", "lost": "Lost"}
     code, word = ("passed", "Signs") if current else ("revoked", words.get(key.ended, "Retired"))
     if key.pending:
@@ -58,7 +62,7 @@ def _shown(key: SealingKey, *, current: bool) -> dict[str, Any]:
         "sha256": key.sha256,
         "fingerprint": parse_public_key(key.public).fingerprint if key.public else "",
         "kind": key.public.partition(" ")[0],
-        "place": key.place,
+        "place": key.place if path else key.kind_of_place,
         "since": parse_rfc3339(key.since) if key.since else None,
         "until": parse_rfc3339(key.until) if key.until else None,
         "code": code,
