@@ -1,6 +1,7 @@
 """The sealing key changes in a living ledger: recorded, sealed by both, acknowledged, carried by packages."""
 
 import json
+import zipfile
 
 import pytest
 from tests.package_shop import PackageShop
@@ -8,11 +9,13 @@ from tests.sealer_process import running_sealer
 from tests.shop import FAST_HASHER
 from tests.ticket_yard import build_yard
 
+from quarterdeck.adapters.note_signature import Cosigner
 from quarterdeck.evidence import api as evidence
+from quarterdeck.evidence.api import AnchorGrade
 from quarterdeck.kernel.actors import OPERATOR
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.workflows import change_key
-from quarterdeck_verify import signers, sshsig
+from quarterdeck_verify import cosignature, signers, sshsig
 from quarterdeck_verify.verification import Verdict, verify
 
 pytestmark = pytest.mark.django_db
@@ -126,3 +129,26 @@ def test_two_changes_in_a_row_are_two_steps_from_the_pin(shop, clock):
     report = verify(shop.package(numbers=[number]), old, [])
     assert "2 recorded changes" in report.checks["signed"].sentence
     assert evidence.verify_ledger().problems == []
+
+
+def test_a_package_carries_the_notes_that_witnesses_cosigned(shop, clock, tmp_path):
+    number = shop.closed()
+    shop.anchor()
+    kept = evidence.latest_checkpoint()
+    cosigner = Cosigner(tmp_path / "key", "msp.example/witness")
+    text, _ = cosignature.split_note(kept.note)
+    line = cosigner.cosign(text, int(clock.now().timestamp()))
+    evidence.save_receipt(
+        size=kept.size, channel="witness", target="msp.example/witness", grade=AnchorGrade.INDEPENDENT,
+        sent_at=clock.now(), receipt=line.rstrip("\n"),
+    )  # fmt: skip
+    clock.advance(minutes=1)
+    path = shop.package(numbers=[number])
+    assert shop.verify(path).verdict is Verdict.INTACT
+    with zipfile.ZipFile(path) as archive:
+        held = {name.rpartition("/")[2]: archive.read(name) for name in archive.namelist() if "/anchors/" in name}
+    text, lines = cosignature.split_note(held[f"{kept.size}.note"])
+    assert text == kept.body
+    assert [one.name for one in lines] == ["quarterdeck.example/ledger", "msp.example/witness"]
+    assert cosignature.cosigned_at(lines[1], cosigner.key, text)
+    assert b"independent: cosigned by msp.example/witness" in held[f"{kept.size}.witness.receipt"]

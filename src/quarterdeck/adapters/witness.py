@@ -14,8 +14,8 @@ from quarterdeck.workflows.anchor_checkpoints import Anchor, AnchorFailed
 from quarterdeck_verify import cosignature
 from quarterdeck_verify.cosignature import VerifierKey
 
-TIMEOUT = 20.0
-TRIES = 4
+TIMEOUT = 8.0
+TRIES = 3
 MAX_ANSWER = 100_000
 SIZE = "text/x.tlog.size"
 _SAID = {

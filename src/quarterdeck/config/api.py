@@ -19,11 +19,20 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from quarterdeck_verify.checkpoint import NOTE_ED25519
+from quarterdeck_verify.cosignature import COSIGNATURE, parse_key
+
 GRADES = ("independent", "same_administrator")
 
 
 def _items(text: str) -> list[str]:
-    return [item for item in text.replace("\n", ";").split(";") if len(item.split()) > 1]
+    return [item for item in text.replace("\n", ";").split(";") if item.split()]
+
+
+def _require_key(text: str, kind: int) -> None:
+    """A witness is named by its cosigning key, a log by its note key; each is easily taken for the other."""
+    if parse_key(text).kind != kind:
+        raise ValueError(f"{text!r} is the key of a {'log' if kind == COSIGNATURE else 'witness'}, not of the other")
 
 
 def _is_safe(url: str) -> bool:
@@ -99,9 +108,18 @@ class Settings(BaseSettings):
     @classmethod
     def _known_witnesses(cls, value: str) -> str:
         for words in _items(value):
-            grade, url, *key = words.split()
-            if grade not in GRADES or not _is_safe(url) or len(key) != 1:
-                raise ValueError(f"{words!r} is no witness; write: independent https://address/witness name+id+key")
+            match words.split():
+                case [grade, url, key] if grade in GRADES and _is_safe(url):
+                    _require_key(key, COSIGNATURE)
+                case _:
+                    raise ValueError(f"{words!r} is no witness; write: independent https://address/witness name+id+key")
+        return value
+
+    @field_validator("witnessed_logs")
+    @classmethod
+    def _known_logs(cls, value: str) -> str:
+        for key in value.replace(";", " ").split():
+            _require_key(key, NOTE_ED25519)
         return value
 
     @property

@@ -6,6 +6,7 @@ ledger what happened; nothing does this by itself.
 
 import argparse
 import os
+import re
 import sys
 
 from pydantic import ValidationError
@@ -16,6 +17,7 @@ from quarterdeck.entrypoints.supervisor.folders import Unusable, prepare
 from quarterdeck.entrypoints.supervisor.owned import NotAnswering, run_with_data, running_sealer
 from quarterdeck.entrypoints.supervisor.restore import SECOND_HALF, RestoreFailed, refuse_while_running
 
+NAME = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 DESCRIPTION = (
     "Go on with the database as it is: one that was put back by hand, or one that the sealer does not remember. Voids "
     "all access and records ledger.restored. `qd up` must not be running."
@@ -25,6 +27,9 @@ DESCRIPTION = (
 def parser() -> argparse.ArgumentParser:
     """Return the verb's arguments."""
     made = argparse.ArgumentParser(prog="qd ledger adopt", description=DESCRIPTION)
+    made.add_argument(
+        "--backup", default="", metavar="NAME", help="what put it back: a copy of this name, untouched since"
+    )
     made.add_argument("--yes", action="store_true", help="do it; without this the verb only says what it does")
     return made
 
@@ -35,12 +40,15 @@ def main(arguments: list[str] | None = None) -> int:
     if not chosen.yes:
         print(f"{DESCRIPTION}\nNothing was done. Run it again with --yes.", file=sys.stderr)
         return 2
+    if chosen.backup and not NAME.fullmatch(chosen.backup):
+        print("qd ledger adopt: a name has letters, digits, dot, dash and underscore, 64 at most.", file=sys.stderr)
+        return 2
     try:
         config = load()
         refuse_while_running(config)
         prepare(config)
         with running_sealer(config):
-            return run_with_data(config, SECOND_HALF, [])
+            return run_with_data(config, SECOND_HALF, [chosen.backup] if chosen.backup else [])
     except (RestoreFailed, NotAnswering, Unusable, SigningFailed, ValidationError, OSError) as error:
         print(f"qd ledger adopt: {error}", file=sys.stderr)
         return 1
