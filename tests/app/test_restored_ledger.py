@@ -15,6 +15,8 @@ from quarterdeck.kernel.actors import OPERATOR, system
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
 from quarterdeck.workflows import change_key, restore_ledger, watch_sealer
+from quarterdeck.workflows.anchor_checkpoints import AnchorContradicts, AnchorQueue, Route
+from quarterdeck.workflows.cadence import Reach
 from quarterdeck.workflows.seal_checkpoint import seal
 
 pytestmark = pytest.mark.django_db
@@ -82,7 +84,7 @@ def test_a_rollback_is_told_on_pages_in_the_ledger_and_by_mail_once_a_day(sealer
     remove_entries(keep=keep)
     post = Post()
     looked_after(sealer, clock, post)
-    trouble = watch_sealer.shown_trouble(clock)
+    (trouble,) = watch_sealer.shown_troubles(clock)
     assert trouble.code == "sealer.rolled_back"
     assert [mail[0] for mail in post.mails] == [personnel.person(yard.shop.ids["iris"]).email]
     assert "older than what was sealed" in post.mails[0][2]
@@ -92,7 +94,7 @@ def test_a_rollback_is_told_on_pages_in_the_ledger_and_by_mail_once_a_day(sealer
     clock.advance(hours=25)
     looked_after(sealer, clock, post)
     assert len(post.mails) == 2
-    assert watch_sealer.shown_trouble(clock) is not None, "it stays until something is sealed again"
+    assert watch_sealer.shown_troubles(clock) != [], "it stays until something is sealed again"
 
 
 def test_a_mail_that_is_not_taken_is_tried_again(sealer, clock):
@@ -113,13 +115,13 @@ def test_a_sealer_that_is_started_again_gets_two_minutes(tmp_path, clock):
     record(clock)
     nobody = SealerClient(tmp_path / "nobody.sock")
     looked_after(nobody, clock)
-    assert watch_sealer.shown_trouble(clock) is None
+    assert watch_sealer.shown_troubles(clock) == []
     clock.advance(minutes=3)
     looked_after(nobody, clock)
-    assert watch_sealer.shown_trouble(clock).code == "sealer.unreachable"
+    assert watch_sealer.shown_troubles(clock)[0].code == "sealer.unreachable"
     with running_sealer(tmp_path / "sealer", clock) as sealer:
         looked_after(sealer, clock)
-    assert watch_sealer.shown_trouble(clock) is None
+    assert watch_sealer.shown_troubles(clock) == []
 
 
 def test_a_due_seal_that_is_refused_is_trouble_and_ends_with_the_next_seal(sealer, folder, clock):
@@ -127,10 +129,10 @@ def test_a_due_seal_that_is_refused_is_trouble_and_ends_with_the_next_seal(seale
     (folder / "sealing_key").rename(folder / "away")
     clock.advance(minutes=15)
     assert code(lambda: watch_sealer.seal_due(sealer, actor=TICKER, clock=clock)) == "sealer.key_missing"
-    assert watch_sealer.shown_trouble(clock).code == "sealer.key_missing"
+    assert watch_sealer.shown_troubles(clock)[0].code == "sealer.key_missing"
     (folder / "away").rename(folder / "sealing_key")
     watch_sealer.seal_due(sealer, actor=TICKER, clock=clock)
-    assert watch_sealer.shown_trouble(clock) is None
+    assert watch_sealer.shown_troubles(clock) == []
 
 
 def test_a_rolled_back_ledger_is_taken_only_by_the_explicit_act(sealer, clock):
@@ -158,7 +160,7 @@ def test_an_old_copy_that_went_on_is_a_fork(sealer, clock):
     record(clock, count=9)
     assert code(lambda: seal(sealer, reason="close")) == "sealer.inconsistent"
     looked_after(sealer, clock)
-    assert watch_sealer.shown_trouble(clock).code == "sealer.inconsistent"
+    assert watch_sealer.shown_troubles(clock)[0].code == "sealer.inconsistent"
     done = restore_ledger.restore(sealer, BY_HAND, actor=OPERATOR, clock=clock)
     assert (done.how, done.common_size, done.lost) == ("restored", 5, 3)
     record(clock)
@@ -186,12 +188,12 @@ def test_a_sealer_that_forgot_signs_nothing_until_it_is_told_to(clock, tmp_path,
         record(clock, "ticket.approved")
         assert code(lambda: seal(sealer, reason="close")) == "sealer.forgot"
         looked_after(sealer, clock)
-        assert watch_sealer.shown_trouble(clock).code == "sealer.forgot"
+        assert watch_sealer.shown_troubles(clock)[0].code == "sealer.forgot"
         assert not (tmp_path / "first" / "state.json").exists()
         done = restore_ledger.restore(sealer, BY_HAND, actor=OPERATOR, clock=clock)
         assert (done.how, done.changes) == ("adopted", ())
         looked_after(sealer, clock)
-        assert watch_sealer.shown_trouble(clock) is None
+        assert watch_sealer.shown_troubles(clock) == []
 
 
 def test_a_whole_folder_lost_is_a_key_replaced_without_the_old_ones_signature(clock, tmp_path, settings):
@@ -227,3 +229,36 @@ def test_going_on_with_what_was_sealed_is_said_to_be_that(sealer, clock):
     record(clock)
     done = restore_ledger.restore(sealer, BY_HAND, actor=OPERATOR, clock=clock)
     assert (done.how, done.lost) == ("continued", 0)
+
+
+class Contradicting:
+    """A holder that has seen another history; `silent` one that took it."""
+
+    channel, target, grade = "witness", "msp.example/witness", evidence.AnchorGrade.INDEPENDENT
+
+    def __init__(self):
+        self.silent = False
+
+    def send(self, anchor):
+        if not self.silent:
+            raise AnchorContradicts("the witness msp.example/witness has seen 99 entries of our log, here are 3")
+        return "cosigned"
+
+
+def test_a_witness_that_contradicts_is_as_loud_as_the_sealer(sealer, clock):
+    build_yard(clock)
+    seal(sealer, reason="open")
+    queue, witness, post = AnchorQueue("Example", ""), Contradicting(), Post()
+    queue.send_due([Route(witness, Reach.EVERY)], clock=clock)
+    looked_after(sealer, clock, post)
+    (trouble,) = watch_sealer.shown_troubles(clock)
+    assert (trouble.kind, trouble.code) == ("witness:msp.example/witness", "anchor.contradicts")
+    assert "has seen 99 entries" in post.mails[0][2]
+    seal(sealer, reason="news")
+    looked_after(sealer, clock, post)
+    kinds = [one.kind for one in watch_sealer.shown_troubles(clock)]
+    assert kinds == [trouble.kind], "that the sealer seals does not end it"
+    witness.silent = True
+    clock.advance(minutes=1)
+    queue.send_due([Route(witness, Reach.EVERY)], clock=clock)
+    assert watch_sealer.shown_troubles(clock) == []

@@ -72,7 +72,7 @@ def test_a_change_of_keys_written_by_hand_stops_the_sealing_loudly(sealer, clock
     with evidence.act(OPERATOR, clock) as act:
         change_key.record_change(act, change, kept)
     assert code(lambda: watch_sealer.seal_due(sealer, actor=TICKER, clock=clock)) == "sealer.change_unknown"
-    assert watch_sealer.shown_trouble(clock).code == "sealer.change_unknown"
+    assert watch_sealer.shown_troubles(clock)[0].code == "sealer.change_unknown"
     assert change_key.unacknowledged() is not None
 
 

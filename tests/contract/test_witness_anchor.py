@@ -12,7 +12,7 @@ from tests.unit.test_witness import NAME, OtherLog
 from quarterdeck.adapters.witness import WitnessAnchor
 from quarterdeck.entrypoints.sealer.witness import Answer, Witness
 from quarterdeck.evidence.api import AnchorGrade, CheckpointView
-from quarterdeck.workflows.anchor_checkpoints import Anchor, AnchorFailed
+from quarterdeck.workflows.anchor_checkpoints import Anchor, AnchorContradicts, AnchorFailed
 from quarterdeck_verify import cosignature
 from quarterdeck_verify.merkle import consistency_proof, leaf_nodes
 
@@ -67,8 +67,8 @@ def channel(url, witness, log):
     return WitnessAnchor(url, witness.key, AnchorGrade.INDEPENDENT, prove)
 
 
-def sentence(one, log):
-    with pytest.raises(AnchorFailed) as caught:
+def sentence(one, log, kind=AnchorFailed):
+    with pytest.raises(kind) as caught:
         one.send(anchor(log))
     return str(caught.value)
 
@@ -89,7 +89,7 @@ def test_a_rolled_back_log_is_told_that_others_hold_more(witness, log):
     with served(witness.add_checkpoint) as url:
         channel(url, witness, log).send(anchor(log))
         log.leaves = log.leaves[:3]
-        assert "this ledger is older" in sentence(channel(url, witness, log), log)
+        assert "this ledger is older" in sentence(channel(url, witness, log), log, AnchorContradicts)
 
 
 def test_a_rewritten_log_is_told_that_it_does_not_continue(witness, log):
@@ -97,7 +97,7 @@ def test_a_rewritten_log_is_told_that_it_does_not_continue(witness, log):
         channel(url, witness, log).send(anchor(log))
         fork = log.fork(keep=2)
         fork.grow(9)
-        assert "does not continue what it saw" in sentence(channel(url, witness, fork), fork)
+        assert "does not continue what it saw" in sentence(channel(url, witness, fork), fork, AnchorContradicts)
 
 
 def test_a_witness_that_does_not_know_us_says_what_to_do(tmp_path, witness, log):

@@ -106,8 +106,11 @@ def test_a_whole_machine_that_is_rolled_back_shows_at_the_witness(pair, tmp_path
         log = customer.folder / "data" / "logs" / "ticker.log"
         until(lambda: "older than what others hold" in log.read_text(), "the witness was not asked")
         assert receipts(customer) == []
+        told = until(lambda: ask(customer, "SELECT kind FROM evidence_sealingtrouble"), "no page says it")
+        assert told == [("witness:msp.example/witness",)]
         assert "may begin anew" in msp.qd("ledger", "witness-forget", "customer.example/ledger").stdout
         until(lambda: newest_is_cosigned(customer), "not cosigned after the witness was told", seconds=90)
+        until(lambda: not ask(customer, "SELECT kind FROM evidence_sealingtrouble"), "the page goes on saying it")
         assert ask(msp, "SELECT count(*) FROM evidence_ledgerentry WHERE event = 'witness.log_forgotten'") == [(1,)]
     finally:
         assert [ended(process) for process in running] == [0, 0]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import httpx
 
 from quarterdeck.evidence.api import AnchorGrade
-from quarterdeck.workflows.anchor_checkpoints import Anchor, AnchorFailed
+from quarterdeck.workflows.anchor_checkpoints import Anchor, AnchorContradicts, AnchorFailed
 from quarterdeck_verify import cosignature
 from quarterdeck_verify.cosignature import VerifierKey
 
@@ -68,7 +68,7 @@ class WitnessAnchor:
         if answer.headers.get("Content-Type", "").partition(";")[0].strip() != SIZE or not text.isdecimal():
             raise AnchorFailed(f"the witness {self.target} answered 409 without the size that it saw")
         if int(text) > size:
-            raise AnchorFailed(
+            raise AnchorContradicts(
                 f"the witness {self.target} has seen {text} entries of our log, here are {size}: this ledger is older "
                 "than what others hold of it"
             )
@@ -77,7 +77,8 @@ class WitnessAnchor:
     def _receipt(self, answer: httpx.Response, note: bytes) -> str:
         if answer.status_code != httpx.codes.OK:
             said = _SAID.get(answer.status_code, f"answered {answer.status_code}: {answer.text[:200].strip()}")
-            raise AnchorFailed(f"the witness {self.target} {said}")
+            failed = AnchorContradicts if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY else AnchorFailed
+            raise failed(f"the witness {self.target} {said}")
         try:
             text, _ = cosignature.split_note(note)
             for line in cosignature.parse_lines(answer.content[:MAX_ANSWER]):

@@ -58,6 +58,7 @@ from quarterdeck.evidence.troubles import (
     mark_sealing_trouble_told,
     note_sealing_trouble,
     sealing_trouble,
+    sealing_troubles,
 )
 from quarterdeck.evidence.verification import LedgerReport, verify_ledger
 
@@ -114,6 +115,7 @@ __all__ = [
     "save_checkpoint",
     "save_receipt",
     "sealing_trouble",
+    "sealing_troubles",
     "store_artifact",
     "ticket_head",
     "verify_ledger",

@@ -133,16 +133,13 @@ class AnchorReceipt(models.Model):
 
 
 class SealingTrouble(models.Model):
-    """That the sealer refuses, at most one row; its beginning is recorded as a refusal, this is how it stands now."""
+    """That the sealer refuses, or that a witness contradicts: how it stands now, one row a `kind`."""
 
     unguarded_reason = "how one of our processes is, not an act"
 
-    id = models.PositiveSmallIntegerField(primary_key=True)
+    kind = models.CharField(primary_key=True, max_length=220)
     code = models.CharField(max_length=64)
     sentence = models.TextField()
     next_step = models.TextField()
     since = models.DateTimeField()
     told_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_sealing_trouble")]

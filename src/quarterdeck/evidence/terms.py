@@ -141,8 +141,9 @@ class ReceiptView:
 
 @dataclass(frozen=True, slots=True)
 class SealingTroubleView:
-    """Why the sealer refuses, since when, and when the IT lead was last told by mail."""
+    """Why the sealer refuses or what a witness says, since when, and when the IT lead was last told by mail."""
 
+    kind: str
     code: str
     sentence: str
     next_step: str

@@ -67,35 +67,36 @@ def end() -> None:
         LOG.warning("the sealer seals again")
 
 
-def shown_trouble(clock: Clock) -> SealingTroubleView | None:
-    """Return the trouble that pages show; a sealer that is only being started again gets two minutes."""
-    trouble = evidence.sealing_trouble()
-    if trouble is None or (trouble.code == UNREACHABLE and clock.now() - trouble.since < PATIENCE):
-        return None
-    return trouble
+def shown_troubles(clock: Clock) -> list[SealingTroubleView]:
+    """Return the troubles that pages show; a sealer that is only being started again gets two minutes."""
+    now = clock.now()
+    return [
+        trouble
+        for trouble in evidence.sealing_troubles()
+        if trouble.code != UNREACHABLE or now - trouble.since >= PATIENCE
+    ]
 
 
 def tell(mailer: Callable[[], Mailer | None], clock: Clock, url: str) -> None:
-    """Mail the IT leads once a day while there is trouble; without mail the pages say it."""
-    trouble, now = shown_trouble(clock), clock.now()
-    if trouble is None or (trouble.told_at is not None and now - trouble.told_at < TELL_AGAIN):
-        return
-    hand = mailer()
+    """Mail the IT leads of each trouble once a day; without mail the pages say it."""
+    now = clock.now()
+    due = [one for one in shown_troubles(clock) if one.told_at is None or now - one.told_at >= TELL_AGAIN]
+    hand = mailer() if due else None
     if hand is None:
         return
     addresses = {personnel.person(person).email for person in personnel.holders(Role.IT_LEAD, now)} - {""}
     try:
-        for address in sorted(addresses):
-            hand.send(address, "Quarterdeck cannot seal its ledger", _text(trouble, url))
+        for trouble in due:
+            for address in sorted(addresses):
+                hand.send(address, "Quarterdeck: the ledger is not as it was sealed", _text(trouble, url))
+            evidence.mark_sealing_trouble_told(trouble.kind, now)
     except OSError as error:
         LOG.warning("the IT lead could not be told: %s", error)
-        return
-    evidence.mark_sealing_trouble_told(now)
 
 
 def _text(trouble: SealingTroubleView, url: str) -> str:
     return (
-        f"Since {trouble.since:%Y-%m-%d %H:%M} UTC nothing is sealed any more.\n\n{trouble.sentence}\n\n"
-        f"{trouble.next_step}\n\nUntil then what happens can be changed without anybody outside finding it.\n"
-        f"{url}/evidence/\n"
+        f"Since {trouble.since:%Y-%m-%d %H:%M} UTC:\n\n{trouble.sentence}\n\n{trouble.next_step}\n\n"
+        "Until it ends, what happens here can be changed without anybody outside finding it.\n"
+        f"{url}/evidence/sealing/\n"
     )

@@ -73,7 +73,7 @@ class SealingOut(Schema):
     @classmethod
     def of(cls, status: SealerStatus, witness: WitnessStatus, *, paths: bool) -> "SealingOut":
         """Return the status as it goes over the wire; `paths` for those whom the server's folders concern."""
-        trouble, change = watch_sealer.shown_trouble(wiring.clock()), change_key.unacknowledged()
+        troubles, change = watch_sealer.shown_troubles(wiring.clock()), change_key.unacknowledged()
         keys = [
             KeyOut(
                 sha256=key.sha256,
@@ -95,7 +95,7 @@ class SealingOut(Schema):
             key_place=here,
             allowed_signers=status.allowed_signers,
             keys=keys,
-            trouble="" if trouble is None else f"{trouble.sentence} {trouble.next_step}",
+            trouble=" ".join(f"{one.sentence} {one.next_step}" for one in troubles),
             unacknowledged="" if change is None else change.sha256,
             unacknowledged_unsigned=change is not None and change.unsigned,
             log_key=status.log_key,

@@ -90,10 +90,10 @@ def sealer() -> list[Finding]:
     if differs is not None:
         return [wrong("sealer", one.sentence, one.next_step) for one in differs.reasons]
     found = [fine("sealer", f"Signed {status.size} of {head.size} entries, epoch {status.epoch}."), key_place(status)]
-    trouble = evidence.sealing_trouble()
-    if trouble is not None:
-        found.append(wrong("sealer", f"Nothing is sealed since {trouble.since:%Y-%m-%d %H:%M} UTC: {trouble.sentence}",
-                           trouble.next_step))  # fmt: skip
+    found += [
+        wrong("sealer", f"Since {one.since:%Y-%m-%d %H:%M} UTC: {one.sentence}", one.next_step)
+        for one in evidence.sealing_troubles()
+    ]
     change = change_key.unacknowledged()
     if change is not None:
         how = "without the old key's signature " if change.unsigned else ""

@@ -1,4 +1,4 @@
-"""Whether the sealer refuses, and why: one row, so that every page can say it."""
+"""Whether the sealer refuses or a witness contradicts, and why: rows, so that every page can say it."""
 
 from django.db import migrations, models
 
@@ -10,15 +10,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="SealingTrouble",
             fields=[
-                ("id", models.PositiveSmallIntegerField(primary_key=True, serialize=False)),
+                ("kind", models.CharField(max_length=220, primary_key=True, serialize=False)),
                 ("code", models.CharField(max_length=64)),
                 ("sentence", models.TextField()),
                 ("next_step", models.TextField()),
                 ("since", models.DateTimeField()),
                 ("told_at", models.DateTimeField(null=True)),
             ],
-            options={
-                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="one_sealing_trouble")],
-            },
         ),
     ]
