@@ -18,6 +18,7 @@ from quarterdeck.adapters.sealer_heads import SealerHeads
 from quarterdeck.adapters.signer_client import SignerClient
 from quarterdeck.adapters.smtp import MailAnchor, MailServer, NoticeMail
 from quarterdeck.adapters.syslog_line import SyslogAnchor
+from quarterdeck.adapters.witness import WitnessAnchor
 from quarterdeck.backups.api import Product
 from quarterdeck.config.api import load
 from quarterdeck.evidence.api import AnchorGrade
@@ -26,12 +27,14 @@ from quarterdeck.kernel.clock import Clock, SystemClock
 from quarterdeck.kernel.decision import Refused, refuse
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
+from quarterdeck.workflows import keep_witness
 from quarterdeck.workflows.admission import GateDesk
 from quarterdeck.workflows.anchor_checkpoints import AnchorQueue, Route
 from quarterdeck.workflows.cadence import Reach
 from quarterdeck.workflows.export_package import Press
 from quarterdeck.workflows.prepare_ticket import Instruments
 from quarterdeck.workflows.prove_sole_path import GateView
+from quarterdeck_verify.cosignature import parse_key
 
 
 @lru_cache(maxsize=1)
@@ -143,8 +146,8 @@ def anchor_queue(allowed_signers: str) -> AnchorQueue:
 
 
 def anchor_routes(at: datetime) -> list[Route]:
-    """Return every configured way out at `at`: mail to the approvers and CUI owners of that moment, syslog."""
-    return [*_mail_routes(at), *_syslog_routes()]
+    """Return every configured way out at `at`: mail to the approvers and CUI owners of then, syslog, witnesses."""
+    return [*_mail_routes(at), *_syslog_routes(), *_witness_routes()]
 
 
 def mailer() -> NoticeMail | None:
@@ -182,3 +185,18 @@ def _syslog_routes() -> list[Route]:
     if not config.syslog_address:
         return []
     return [Route(SyslogAnchor(config.syslog_address, AnchorGrade(config.syslog_grade)), Reach.EVERY)]
+
+
+def witnesses() -> list[tuple[str, str, str]]:
+    """Return name, address and grade of everybody who is to cosign our checkpoints."""
+    return [(parse_key(key).name, url, grade) for grade, url, key in load().witness_list]
+
+
+def _witness_routes() -> list[Route]:
+    wanted = load().witness_list
+    if not wanted:
+        return []
+    prove = keep_witness.prover()
+    return [
+        Route(WitnessAnchor(url, parse_key(key), AnchorGrade(grade), prove), Reach.EVERY) for grade, url, key in wanted
+    ]

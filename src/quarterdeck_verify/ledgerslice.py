@@ -48,6 +48,7 @@ class Slice:
     sealed_months: set[str] = field(default_factory=set)
     artifacts: dict[str, ArtifactUse] = field(default_factory=dict)
     rotations: list[tuple[int, str]] = field(default_factory=list)
+    replacements: list[tuple[int, str]] = field(default_factory=list)
     last: dict[str, Any] | None = None
     digest_before_last: str = ""
 
@@ -162,6 +163,8 @@ class _SliceReader:
                 self._findings.add("entry.artifact", f"entry {use.seq}", "It names a file with two different sizes.")
             if fields["event"] == package.KEY_ROTATED and use.role == package.ROTATION_ROLE:
                 found.rotations.append((use.seq, use.sha256))
+            if fields["event"] == package.KEY_REPLACED and use.role == package.REPLACEMENT_ROLE:
+                found.replacements.append((use.seq, use.sha256))
         self._remember_heads(fields)
 
     def _remember_heads(self, fields: dict[str, Any]) -> None:

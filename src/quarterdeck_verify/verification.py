@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from quarterdeck_verify import contents, members, package, trust
+from quarterdeck_verify import contents, members, package, replacement, trust
 from quarterdeck_verify.container import Container, ContainerError, open_container
 from quarterdeck_verify.findings import Findings
 from quarterdeck_verify.ledgerslice import Slice, read_slice
@@ -73,6 +73,7 @@ class _Outside:
     signers: list[str] = field(default_factory=list)
     anchoring: Anchoring = field(default_factory=Anchoring)
     slice: Slice = field(default_factory=Slice)
+    replaced: list[replacement.Replacement] = field(default_factory=list)
 
 
 def verify(path: Path, pins: Sequence[Signer] = (), anchors: Sequence[Anchor] = ()) -> Report:
@@ -112,6 +113,8 @@ def _check(container: Container, report: Report, outside: _Outside) -> None:
     if head is not None:
         rotations = trust.read_rotations(bag, found, head.origin)
         trust.check_retired(bag, signed, rotations, head.size)
+        outside.replaced = replacement.read_replacements(bag, found, head.origin)
+        replacement.check_lost(bag, signed, outside.replaced, head.size)
         if outside.pins:
             outside.signers = trust.check_pins(bag, signed, outside.pins, rotations, _claimed_time(found))
         steps = trust.check_consistency(bag, head)
@@ -129,7 +132,7 @@ def _conclude(report: Report, outside: _Outside) -> None:
     report.checks["anchored"] = _anchored(report, outside)
     sentence = "No time stamp of an independent authority was checked; the times are the ledger's own."
     report.checks["time"] = Check(State.NOT_CHECKED, sentence)
-    report.not_checked = _not_checked(report)
+    report.not_checked = [*_not_checked(report), *replacement.words(outside.replaced)]
     _judge(report)
 
 

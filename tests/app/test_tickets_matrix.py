@@ -16,6 +16,7 @@ from tests.activity_matrix import target_table
 from tests.cast import Member
 from tests.clock import StillClock
 from tests.monitoring_matrix import ground, plain_table, plan_table, section
+from tests.sealing_matrix import sealing_table
 from tests.session_matrix import session_section, session_table, who_works_does_not_let_go
 from tests.shop import FAST_HASHER, Shop, found_shop
 
@@ -377,7 +378,7 @@ def matrix(shop: Shop, tmp_path: Path) -> tuple[Table, Table, Table, dict[str, d
         for name, verb in ANYTIME.items()
     }
     plans = plan_table(watched, COLUMNS, allowed, aside)
-    anytime |= target_table(watched, COLUMNS, allowed, aside)
+    anytime |= target_table(watched, COLUMNS, allowed, aside) | sealing_table(watched, COLUMNS, allowed, aside)
     return kept | emergency, running, plans, anytime | plain_table(watched, tmp_path, COLUMNS, allowed, aside)
 
 

@@ -14,6 +14,7 @@ PAGES = {
         "/sessions/{session}/", "/sessions/{interrupted}/", "/sessions/{files}/", "/sessions/{files}/?files=log",
         "/assets/", "/backups/", "/questions/",
         "/questions/{question}/", "/desk/samples/{sample}/", "/evidence/checkpoints/", "/evidence/packages/all/",
+        "/evidence/sealing/",
         "/objectives/?r=3",
         "/assets/{server}/", "/assets/import/", "/assets/add/", "/people/", "/people/{max}/", "/people/add/",
         "/people/{max}/authorise/", "/vendors/", "/registers/", "/registers/{tool}/", "/registers/ways-in/",
@@ -52,7 +53,8 @@ def _path(shop: WebShop, template: str) -> str:
 ON_THE_PHONE = frozenset({
     "/", "/tickets/", "/tickets/{scheduled}/", "/tickets/new/", "/tickets/quick-log/", "/tickets/{waiting}/decide/",
     "/tickets/{scheduled}/work/", "/tickets/{longer}/more-time/", "/tickets/{longer}/more-time/decide/", "/access/",
-    "/access/revoke/everything/", "/sessions/{session}/", "/assets/", "/evidence/", "/desk/", "/assets/{portal}/",
+    "/access/revoke/everything/", "/sessions/{session}/", "/assets/", "/evidence/", "/evidence/sealing/", "/desk/",
+    "/assets/{portal}/",
     "/monitoring/{plan}/", "/monitoring/{waiting_plan}/", "/findings/", "/findings/{finding}/",
     "/calendar/", "/sessions/{files}/",
     "/objectives/", "/objectives/MA.L2-3.7.5.b/", "/first-run/", "/assets/{server}/", "/questions/", "/backups/",

@@ -19,7 +19,7 @@ ORGANISATION_EVENTS = (
     "entry_point.withdrawn", "factor.enrolled", "factor.removed", "factor.reset", "factor.reset_confirmed",
     "factor.reset_requested", "inventory.imported", "key.registered", "key.replaced", "key.rotated", "ledger.restored",
     "person.added", "person.deactivated", "policy.adopted", "pool.changed", "role.granted", "role.requested",
-    "role.revoked", "roster.founded", "sealer.key_installed",
+    "role.revoked", "roster.founded", "sealer.key_acknowledged", "sealer.key_installed", "sealer.key_replaced",
 )  # fmt: skip
 # In the slice when they are about something that a ticket of the package names.
 OBJECT_EVENTS = (

@@ -8,7 +8,7 @@ from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Entry, ObjectRef
 
 # Artifacts of entries that are no ticket's: the import of a whole inventory is not the ticket's business.
-OF_THE_ORGANISATION = frozenset({"key_rotation"})
+OF_THE_ORGANISATION = frozenset({"key_rotation", "key_replacement"})
 # Only an entry says that a file was given up: the row's column alone would hide whatever somebody wants hidden.
 _GIVEN_UP = {"artifact.redacted": "redacted", "artifact.disposed": "disposed"}
 REASONS = {

@@ -8,6 +8,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
@@ -17,6 +18,26 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from quarterdeck_verify.checkpoint import NOTE_ED25519
+from quarterdeck_verify.cosignature import COSIGNATURE, parse_key
+
+GRADES = ("independent", "same_administrator")
+
+
+def _items(text: str) -> list[str]:
+    return [item for item in text.replace("\n", ";").split(";") if item.split()]
+
+
+def _require_key(text: str, kind: int) -> None:
+    """A witness is named by its cosigning key, a log by its note key; each is easily taken for the other."""
+    if parse_key(text).kind != kind:
+        raise ValueError(f"{text!r} is the key of a {'log' if kind == COSIGNATURE else 'witness'}, not of the other")
+
+
+def _is_safe(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost"))
 
 
 class Settings(BaseSettings):
@@ -29,6 +50,9 @@ class Settings(BaseSettings):
     evidence_url: str = ""
     sealer_dir: Path | None = None
     signer_dir: Path | None = None
+    sealing_key: Literal["file", "agent"] = "file"
+    sealing_key_type: Literal["ecdsa", "ed25519"] = "ecdsa"
+    sealing_agent: Path | None = None
     organisation: str = "Example Organisation"
     time_zone: str = "UTC"
     ledger_origin: str = "quarterdeck.example/ledger"
@@ -52,6 +76,9 @@ class Settings(BaseSettings):
     mail_grade: Literal["independent", "same_administrator"] = "same_administrator"
     syslog_address: str = ""
     syslog_grade: Literal["independent", "same_administrator"] = "same_administrator"
+    witness_name: str = ""
+    witnessed_logs: str = ""
+    witnesses: str = ""
     debug: bool = False
 
     @classmethod
@@ -76,6 +103,35 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"{value!r} is no IANA time zone; write for example America/New_York") from error
         return value
+
+    @field_validator("witnesses")
+    @classmethod
+    def _known_witnesses(cls, value: str) -> str:
+        for words in _items(value):
+            match words.split():
+                case [grade, url, key] if grade in GRADES and _is_safe(url):
+                    _require_key(key, COSIGNATURE)
+                case _:
+                    raise ValueError(f"{words!r} is no witness; write: independent https://address/witness name+id+key")
+        return value
+
+    @field_validator("witnessed_logs")
+    @classmethod
+    def _known_logs(cls, value: str) -> str:
+        for key in value.replace(";", " ").split():
+            _require_key(key, NOTE_ED25519)
+        return value
+
+    @property
+    def witness_list(self) -> list[tuple[str, str, str]]:
+        """Who is to cosign our checkpoints: grade, address and verifier key of each."""
+        found = (words.split() for words in _items(self.witnesses))
+        return [(grade, url.rstrip("/"), key) for grade, url, key in found]
+
+    @property
+    def witnessed(self) -> list[str]:
+        """The verifier keys of the logs that we cosign."""
+        return self.witnessed_logs.replace(";", " ").split()
 
     @property
     def database(self) -> str:
@@ -111,8 +167,16 @@ class Settings(BaseSettings):
 
     @property
     def sealer_socket(self) -> Path:
-        """Unix socket of the sealer."""
-        return self.run_dir / "sealer.sock"
+        """Unix socket of the sealer: in the run folder, or in its own where the sealer is a user of its own."""
+        return (self.sealer_folder / "door" if self.sealer_is_apart else self.run_dir) / "sealer.sock"
+
+    @property
+    def sealer_is_apart(self) -> bool:
+        """True when the sealer's folder belongs to another user than the data folder."""
+        try:
+            return self.sealer_folder.stat().st_uid != self.data_dir.stat().st_uid
+        except OSError:
+            return False
 
     @property
     def gate_dir(self) -> Path:

@@ -51,6 +51,14 @@ from quarterdeck.evidence.terms import (
     ObjectRef,
     Outcome,
     ReceiptView,
+    SealingTroubleView,
+)
+from quarterdeck.evidence.troubles import (
+    end_sealing_trouble,
+    mark_sealing_trouble_told,
+    note_sealing_trouble,
+    sealing_trouble,
+    sealing_troubles,
 )
 from quarterdeck.evidence.verification import LedgerReport, verify_ledger
 
@@ -72,6 +80,7 @@ __all__ = [
     "ObjectRef",
     "Outcome",
     "ReceiptView",
+    "SealingTroubleView",
     "UnrecordedWrite",
     "act",
     "anchored_size",
@@ -80,6 +89,7 @@ __all__ = [
     "checkpoints",
     "consistency_proof",
     "encode_fields",
+    "end_sealing_trouble",
     "entries",
     "entries_of",
     "entry",
@@ -89,7 +99,9 @@ __all__ = [
     "last_entry",
     "latest_checkpoint",
     "leaf",
+    "mark_sealing_trouble_told",
     "node_reader",
+    "note_sealing_trouble",
     "object_path",
     "oldest_unanchored",
     "open_artifact",
@@ -102,6 +114,8 @@ __all__ = [
     "row_digest",
     "save_checkpoint",
     "save_receipt",
+    "sealing_trouble",
+    "sealing_troubles",
     "store_artifact",
     "ticket_head",
     "verify_ledger",

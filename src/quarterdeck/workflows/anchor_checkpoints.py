@@ -13,6 +13,7 @@ from typing import Protocol
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import AnchorGrade, CheckpointView, ReceiptView
 from quarterdeck.kernel.clock import Clock
+from quarterdeck.kernel.decision import Reason
 from quarterdeck.workflows.cadence import Reach, is_wanted, retry_at
 
 LOG = logging.getLogger("quarterdeck.anchors")
@@ -21,6 +22,10 @@ RECENT = 200
 
 class AnchorFailed(Exception):
     """A channel did not take the checkpoint; the text says why and is shown to the administrator."""
+
+
+class AnchorContradicts(AnchorFailed):
+    """The holder has seen another history of this ledger than is here: an alarm, not an outage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +105,14 @@ class AnchorQueue:
         try:
             receipt = channel.send(Anchor(self.organisation, newest, self.allowed_signers))
         except AnchorFailed as error:
+            if isinstance(error, AnchorContradicts):
+                evidence.note_sealing_trouble(_contradiction(error), now, _kind(where))
             failures = 1 if trouble is None else trouble.failures + 1
             self._troubles[where] = _Trouble(failures, retry_at(failures, now), str(error))
             LOG.warning("anchor %s to %s failed (%d in a row): %s", *where, failures, error)
             return 0
         self._troubles.pop(where, None)
+        evidence.end_sealing_trouble(_kind(where))
         evidence.save_receipt(
             size=newest.size,
             channel=channel.channel,
@@ -114,6 +122,19 @@ class AnchorQueue:
             receipt=receipt,
         )
         return 1
+
+
+def _kind(where: tuple[str, str]) -> str:
+    return ":".join(where)
+
+
+def _contradiction(error: AnchorContradicts) -> Reason:
+    return Reason(
+        "anchor.contradicts",
+        f"{str(error)[:1].upper()}{str(error)[1:]}.",
+        "If you restored a backup, show its holder the entry ledger.restored. Otherwise keep the machine as it is: "
+        "entries were removed or changed here.",
+    )
 
 
 def unsent(

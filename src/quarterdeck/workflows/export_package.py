@@ -252,8 +252,12 @@ def _anchors(sizes: Container[int]) -> dict[str, bytes]:
         if held is None:
             continue
         files[f"{receipt.size}.checkpoint"] = held.body
+        if receipt.channel == "witness":  # a note that any tool for witnessed logs reads: our line, then theirs
+            note = files.get(f"{receipt.size}.note", held.note)
+            files[f"{receipt.size}.note"] = note + receipt.receipt.encode() + b"\n"
         name = f"{receipt.size}.{receipt.channel}.receipt"
-        line = f"{rfc3339(receipt.sent_at)} {receipt.channel} {receipt.grade.value}: {receipt.receipt}"
+        said = f"cosigned by {receipt.target}" if receipt.channel == "witness" else receipt.receipt
+        line = f"{rfc3339(receipt.sent_at)} {receipt.channel} {receipt.grade.value}: {said}"
         files[name] = files.get(name, b"") + " ".join(line.split()).encode("ascii", "replace") + b"\n"
     return files
 

@@ -23,6 +23,7 @@ from quarterdeck.entrypoints.api import (
     packages,
     people,
     revoking,
+    sealing,
     sessions,
     templates,
     tickets,
@@ -68,6 +69,7 @@ api.add_router("/tickets", activity.rules_router)
 api.add_router("/sessions", live_sessions.router)
 api.add_router("", packages.router)
 api.add_router("/assessor", assessing.router)
+api.add_router("/sealing", sealing.router)
 
 
 def _answer(request: HttpRequest, status: int, *reasons: Reason) -> HttpResponse:

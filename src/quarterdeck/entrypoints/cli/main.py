@@ -16,6 +16,7 @@ from quarterdeck.entrypoints.cli import (
     package_verbs,
     register_verbs,
     revoke_verbs,
+    sealing_verbs,
     server_verbs,
     ticket_verbs,
     time_verbs,
@@ -44,6 +45,7 @@ _MODULES = (
     register_verbs,
     listing_verbs,
     package_verbs,
+    sealing_verbs,
     server_verbs,
 )
 

@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--roster", type=Path, metavar="FILE", help="the first people and their roles")
     made.add_argument("--owner", default="", metavar="USER", help="give the folders to this user (only as root)")
+    made.add_argument("--sealer-owner", default="", metavar="USER", help="a user of the sealer's own (only as root)")
     made.add_argument("--json", action="store_true", help="print the enrolment codes as JSON")
     return made
 
@@ -48,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         config = load()
         roster = b"" if chosen.roster is None else read_file(chosen.roster)
         parse_roster(roster, str(chosen.roster)) if roster else ()
-        made = prepare(config, chosen.owner)
+        made = prepare(config, chosen.owner, chosen.sealer_owner)
     except (Unusable, MalformedRoster, SigningFailed, ValidationError) as error:
         print(f"qd init: {error}", file=sys.stderr)
         return 1

@@ -12,6 +12,9 @@ from quarterdeck.entrypoints.supervisor.findings import Finding, fine, note, wro
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Refused
+from quarterdeck.workflows import change_key
+from quarterdeck.workflows.restore_ledger import look
+from quarterdeck.workflows.seal_checkpoint import SealerStatus
 
 ANCHOR_TARGET = timedelta(minutes=15)
 _SQLITE_DURABLE = {"PRAGMA synchronous": ("2", "3")}
@@ -29,7 +32,7 @@ def running_findings(config: Settings, clock: Clock) -> list[Finding]:
             processes(config),
             durability(),
             ledger_time(clock),
-            sealer(),
+            *sealer(),
             *anchors(config, clock),
         ]
     except Refused as refused:
@@ -77,34 +80,53 @@ def ledger_time(clock: Clock) -> Finding:
     return fine("ledger", f"{evidence.head().size} entries.")
 
 
-def sealer() -> Finding:
-    """The sealer answers, and the ledger holds at least what it signed."""
+def sealer() -> list[Finding]:
+    """The sealer answers, the ledger continues what it signed, and where its key lives."""
     try:
-        status = wiring.sealer().status()
+        status, differs = look(wiring.sealer())
     except Refused as refused:
-        return note("sealer", str(refused))
-    size = evidence.head().size
-    if status.size > size:
-        return wrong(
-            "sealer",
-            f"The sealer signed {status.size} entries, the ledger holds {size}: the database is older than its seal.",
-            "If you restored a backup, finish with `qd restore`; otherwise keep the machine as it is.",
+        return [note("sealer", str(refused))]
+    head = evidence.head()
+    if differs is not None:
+        return [wrong("sealer", one.sentence, one.next_step) for one in differs.reasons]
+    found = [fine("sealer", f"Signed {status.size} of {head.size} entries, epoch {status.epoch}."), key_place(status)]
+    found += [
+        wrong("sealer", f"Since {one.since:%Y-%m-%d %H:%M} UTC: {one.sentence}", one.next_step)
+        for one in evidence.sealing_troubles()
+    ]
+    change = change_key.unacknowledged()
+    if change is not None:
+        how = "without the old key's signature " if change.unsigned else ""
+        found.append(
+            note(
+                "sealing key",
+                f"It changed {how}and nobody acknowledged it.",
+                "An approver or CUI owner compares its fingerprint and acknowledges it under Evidence, Sealing key.",
+            )
         )
-    return fine("sealer", f"Signed {status.size} of {size} entries, epoch {status.epoch}.")
+    return found
+
+
+def key_place(status: SealerStatus) -> Finding:
+    """Say where the sealing key lives: whoever has it can sign whatever no outsider has anchored."""
+    retired = sum(1 for key in status.keys if key.until)
+    kind = status.key.partition(" ")[0]
+    return fine("sealing key", f"It lives {status.key_place} ({kind}); {retired} retired.")
 
 
 def anchors(config: Settings, clock: Clock) -> list[Finding]:
     """Somebody else must hold the newest checkpoint soon; without a channel the log is self-attested only."""
-    if not config.smtp_host and not config.syslog_address:
+    if not config.smtp_host and not config.syslog_address and not config.witness_list:
         return [
             wrong(
                 "anchors",
                 "Self-attested only: no checkpoint leaves this server, so whoever administers it can rewrite the log.",
-                "Set QD_SMTP_HOST or QD_SYSLOG_ADDRESS.",
+                "Set QD_SMTP_HOST, QD_SYSLOG_ADDRESS or QD_WITNESSES.",
             )
         ]
     found = []
-    if "independent" not in {config.mail_grade, config.syslog_grade}:
+    witnessed = {grade for grade, _, _ in config.witness_list}
+    if "independent" not in {config.mail_grade, config.syslog_grade} | witnessed:
         found.append(
             note("anchors", "Every anchor is held by the same administrator.", "Add one that somebody else holds.")
         )
@@ -113,6 +135,6 @@ def anchors(config: Settings, clock: Clock) -> list[Finding]:
         return [*found, fine("anchors", "Every entry is covered by a checkpoint outside this server.")]
     age = clock.now() - oldest.at
     words = f"The oldest unanchored entry ({oldest.seq}) is {age.total_seconds() / 60:.0f} min old."
-    if age > ANCHOR_TARGET and config.syslog_address:
-        return [*found, wrong("anchors", words, "Look whether mail and syslog are reached from here.")]
+    if age > ANCHOR_TARGET and (config.syslog_address or witnessed):
+        return [*found, wrong("anchors", words, "Look whether mail, syslog and witnesses are reached from here.")]
     return [*found, note("anchors", words)]

@@ -22,6 +22,7 @@ from quarterdeck.workflows import (
     seal_checkpoint,
     seal_period,
     send_notices,
+    watch_sealer,
 )
 from quarterdeck.workflows.anchor_checkpoints import AnchorQueue
 
@@ -39,7 +40,8 @@ def duties(clock: Clock) -> list[Duty]:
         Duty("plans", 60, partial(keep_plans.look_after_plans, TICKER, clock)),
         Duty("people", 60, partial(personnel.apply_due_changes, actor=TICKER, clock=clock)),
         Duty("notices", 5, lambda: send_notices.send_notices(wiring.mailer(), clock, load().base_url)),
-        Duty("seal", 1, partial(seal_checkpoint.seal_if_due, sealer, clock=clock)),
+        Duty("seal", 1, partial(watch_sealer.seal_due, sealer, actor=TICKER, clock=clock)),
+        Duty("sealer", 30, partial(_look_after_sealer, clock)),
         Duty("anchor", 1, _anchoring(lambda: sealer.status().allowed_signers, clock)),
     ]
 
@@ -59,6 +61,10 @@ def capture_duties(clock: Clock) -> list[Duty]:
         Duty("packages", 0.5, partial(export_package.make_next_package, clock, wiring.press)),
         Duty("monitoring", 15, partial(run_plans.run_next_plan, TICKER, clock, channel, wiring.target_authority)),
     ]
+
+
+def _look_after_sealer(clock: Clock) -> None:
+    watch_sealer.look_after(wiring.sealer(), wiring.mailer, actor=TICKER, clock=clock, url=load().base_url)
 
 
 def _anchoring(allowed_signers: Callable[[], str], clock: Clock) -> Callable[[], object]:
