@@ -45,15 +45,18 @@ from quarterdeck.assessor.terms import (
     ConsentState,
     ConsentView,
     Contents,
+    Envelope,
     KeptBack,
     OrderState,
     OrderView,
     Population,
     QuestionView,
+    Recipient,
     SampleView,
+    Scope,
     ScopeKind,
 )
-from quarterdeck.assessor.views import derive_views
+from quarterdeck.assessor.views import Making, derive_views
 from quarterdeck.assessor.withholding import REASONS, withheld
 
 __all__ = [
@@ -65,15 +68,19 @@ __all__ = [
     "ConsentState",
     "ConsentView",
     "Contents",
+    "Envelope",
     "Gap",
     "KeptBack",
+    "Making",
     "ObjectiveStatus",
     "OrderState",
     "OrderView",
     "Population",
     "Proposal",
     "QuestionView",
+    "Recipient",
     "SampleView",
+    "Scope",
     "ScopeKind",
     "Slice",
     "answer_question",

@@ -80,14 +80,14 @@ def package_contents(request: HttpRequest, seen: Visitor) -> HttpResponse:
     try:
         if number:
             ticket_for(seen, number)
-            found = assessor.contents([number], None, None, seen.now)
+            scope = assessor.Scope((number,))
         else:
             form = PeriodForm(request.GET, zone=zones.zone_of(request), now=seen.now)
             if not form.is_valid():
                 return HttpResponse("")
-            found = assessor.contents((), form.cleaned_data["since"], form.cleaned_data["until"], seen.now)
+            scope = assessor.Scope((), form.cleaned_data["since"], form.cleaned_data["until"])
+        found = assessor.contents(scope, assessor.Recipient(), seen.now)
         context["contents"] = contents_shown(found, seen, Names())
     except Refused as refused:
         context["refused"] = refused.decision
     return render(request, "evidence/contents.html", context)
-
