@@ -74,7 +74,7 @@ class Yard:
 
 
 def build_yard(clock: StillClock, *, cui: bool = True) -> Yard:
-    """Found the shop, adopt the policy; enter a server, of CUI or not, a printer, a tool, an agreement, authorisations."""
+    """Found the shop and its policy; enter a server, of CUI or not, a printer, a tool, an agreement, authorisations."""
     shop = found_shop(clock)
     shop.enrol(*shop.ids)
     with evidence.act(OPERATOR, clock) as act:

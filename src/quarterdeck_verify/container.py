@@ -202,6 +202,10 @@ class ZipContainer:
             raise ContainerError("its bytes do not fit the checksum in the zip's header", name)
         return found
 
+    def told(self, name: str) -> tuple[int, int]:
+        """Return the size and the CRC-32 that a member's header claims."""
+        return self._members[name][1:]
+
     def open(self, name: str) -> Readable:
         """Return the member's bytes as a stream."""
         start, size, _crc = self._members[name]

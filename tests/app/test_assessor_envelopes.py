@@ -112,7 +112,8 @@ def test_with_the_assessors_own_certificate(scene: Scene, tmp_path: Path, kind: 
     assert not (data / "encrypted" / "locked-key.pem").exists()
 
     def opened(file: Path) -> bytes:
-        run("openssl", "cms", "-decrypt", "-binary", "-inform", "DER", "-in", file, "-inkey", key, "-out", tmp_path / "o")
+        target = tmp_path / "o"
+        run("openssl", "cms", "-decrypt", "-binary", "-inform", "DER", "-in", file, "-inkey", key, "-out", target)
         return (tmp_path / "o").read_bytes()
 
     check_opened(data, scene, opened)
@@ -146,7 +147,9 @@ def test_what_is_long_leaves_in_parts_that_fit_together(scene: Scene, tmp_path: 
     assert whole == WORK
 
 
-@pytest.mark.parametrize("text", ["nobody", "age1short", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"])
+@pytest.mark.parametrize(
+    "text", ["nobody", "age1short", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"]
+)
 def test_a_recipient_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(Refused) as refusal:
         export_package.address(Envelopes(), text)

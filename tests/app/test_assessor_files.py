@@ -26,7 +26,6 @@ from quarterdeck.sessions.terms import (
     Unhashed,
     encode_told,
 )  # fmt: skip
-from quarterdeck.workflows import export_package
 from quarterdeck_verify.verification import Verdict
 
 pytestmark = pytest.mark.django_db

@@ -121,18 +121,23 @@ def withdraw_consent(actor: Actor, clock: Clock, number: str) -> None:
 def take_package(actor: Actor, clock: Clock, order_id: str) -> tuple[OrderView, Path]:
     """Return a finished package's order and file for download, and record that this person took it."""
     with refusals_recorded(actor, clock, "package.download"):
-        assessor.may_package(actor, clock.now()).require()
-        order = assessor.order(order_id)
-        assessor.check_order(order).require()
-        path = package_path(order)
-        require_that(
-            order.state is OrderState.DONE and path.is_file(),
-            "package.not_ready",
-            "This package is not there: it is being made, failed, or was removed from the server.",
-            "See its state under Evidence, and order it again if need be.",
-        ).require()
+        order = finished_package(actor, clock, order_id)
     record_view(actor, clock, ObjectRef("package", order_id))
-    return order, path
+    return order, package_path(order)
+
+
+def finished_package(actor: Actor, clock: Clock, order_id: str) -> OrderView:
+    """Return the order of a package that lies here, for whom the read matrix lets; Refused(package.not_ready)."""
+    assessor.may_package(actor, clock.now()).require()
+    order = assessor.order(order_id)
+    assessor.check_order(order).require()
+    require_that(
+        order.state is OrderState.DONE and package_path(order).is_file(),
+        "package.not_ready",
+        "This package is not there: it is being made, failed, or was removed from the server.",
+        "See its state under Evidence, and order it again if need be.",
+    ).require()
+    return order
 
 
 def make_next_package(clock: Clock, press: Callable[[], Press]) -> bool:

@@ -20,6 +20,7 @@ from quarterdeck.entrypoints.api import (
     live_sessions,
     login,
     monitoring,
+    package_hashes,
     packages,
     people,
     revoking,
@@ -67,6 +68,7 @@ api.add_router("/break-glass", activity.break_glass_router)
 api.add_router("/tickets", activity.rules_router)
 api.add_router("/sessions", live_sessions.router)
 api.add_router("", packages.router)
+api.add_router("/packages", package_hashes.router)
 api.add_router("/assessor", assessing.router)
 
 
