@@ -37,13 +37,14 @@ class PackageShop:
     kept: list[bytes] = field(default_factory=list)
     player: dict[str, bytes] = field(default_factory=dict)
     passphrase: str = ""
+    tsa_root: bytes | None = None
 
     @property
     def clock(self) -> StillClock:
         return self.yard.clock
 
     def press(self) -> Press:
-        return Press(self.sealer, self.player, Envelopes())
+        return Press(self.sealer, self.player, Envelopes(), self.tsa_root)
 
     def facts(self, number: str, kinds: tuple[str, ...], *, artifacts: tuple[ArtifactRef, ...] = ()) -> None:
         """Let the system say these facts of the ticket; those of a session or the recorder are of no asset."""
