@@ -73,7 +73,6 @@ CASES = {
 ELSEWHERE = {
     "web.findings.finding_changes": ("app/test_monitoring_web.py", "changes.json"),
     "web.live_sessions.session_live": ("app/test_web_live.py", "/live"),
-    "api.live_sessions.present": ("app/test_web_live.py", "present"),
     "api.live_sessions.watch": ("attack/test_live_input.py", "/live"),
     "api.sessions.session_commands": ("app/test_session_commands.py", "/commands"),
     "api.package_hashes.compare_log": ("app/test_assessor_kinds.py", "hash-log"),
