@@ -6,7 +6,7 @@ import re
 import pytest
 
 from quarterdeck.assessor import hashing_guide
-from quarterdeck.assessor.hashing_guide import Difference, compare, parse_log
+from quarterdeck.assessor.hashing_guide import Difference, compare_hashes, parse_log
 
 # The published verifier's (CMMCHashArchiveVerify).
 PUBLISHED = re.compile(r"^SHA256\s+([A-Fa-f0-9]{64})\s+(.+)$")
@@ -42,7 +42,7 @@ def theirs(root: str, *, separator: str = "\\", **changed: str) -> bytes:
 
 @pytest.mark.parametrize("root", ["C:\\Evidence\\HashedArtifacts\\", "\\\\nas\\share\\x\\", "/home/iris/h/", ""])
 def test_a_log_of_any_folder_agrees(root: str) -> None:
-    found = compare(OURS, parse_log(theirs(root)))
+    found = compare_hashes(OURS, parse_log(theirs(root)))
     assert (found.equal, found.differences) == (2, ())
     assert found.root == root.replace("\\", "/")
 
@@ -57,7 +57,7 @@ def test_what_differs_is_named_file_by_file() -> None:
     told[f"C:\\x\\{first}".replace("/", "\\")] = "ef" * 32
     del told[f"C:\\x\\{second}".replace("/", "\\")]
     told["C:\\x\\artifacts\\stranger.txt"] = "12" * 32
-    assert compare(OURS, told).differences == (
+    assert compare_hashes(OURS, told).differences == (
         Difference("changed", first, OURS[first], "ef" * 32),
         Difference("missing", second, OURS[second], ""),
         Difference("unknown", "artifacts/stranger.txt", "", "12" * 32),
@@ -66,7 +66,7 @@ def test_what_differs_is_named_file_by_file() -> None:
 
 def test_the_scripts_own_earlier_logs_are_no_artifacts() -> None:
     told = parse_log(theirs("C:\\x\\")) | {"C:\\x\\CMMCAssessmentArtifacts.log": "99" * 32}
-    assert compare(OURS, told).differences == ()
+    assert compare_hashes(OURS, told).differences == ()
 
 
 @pytest.mark.parametrize("log", [b"", b"\xff" * 50, b"MD5  00  x\r\n", b"SHA256 zz x\r\n"])

@@ -11,6 +11,16 @@ from quarterdeck.assessor.consents import (
 )
 from quarterdeck.assessor.contents import contents
 from quarterdeck.assessor.gaps import objective_status
+from quarterdeck.assessor.hashing_guide import (
+    ARTIFACTS_LOG,
+    HASH_LOG,
+    HASHED_ARCHIVE,
+    Comparison,
+    artifacts_log,
+    compare_hashes,
+    hash_log,
+    parse_log,
+)
 from quarterdeck.assessor.objectives import Gap, ObjectiveStatus, Proposal, maintenance_first, propose
 from quarterdeck.assessor.orders import (
     cancel_order,
@@ -60,11 +70,15 @@ from quarterdeck.assessor.views import Making, derive_views
 from quarterdeck.assessor.withholding import REASONS, withheld
 
 __all__ = [
+    "ARTIFACTS_LOG",
     "CONSENT_ROLES",
+    "HASHED_ARCHIVE",
+    "HASH_LOG",
     "LIST_ROLE",
     "MOST_SAMPLED",
     "REASONS",
     "AnswerView",
+    "Comparison",
     "ConsentState",
     "ConsentView",
     "Contents",
@@ -84,10 +98,12 @@ __all__ = [
     "ScopeKind",
     "Slice",
     "answer_question",
+    "artifacts_log",
     "ask_consent",
     "ask_question",
     "cancel_order",
     "check_order",
+    "compare_hashes",
     "consent_of",
     "consents",
     "consents_asked",
@@ -97,6 +113,7 @@ __all__ = [
     "fail_order",
     "finish_order",
     "give_consent",
+    "hash_log",
     "list_bytes",
     "maintenance_first",
     "may_package",
@@ -106,6 +123,7 @@ __all__ = [
     "order",
     "order_package",
     "orders",
+    "parse_log",
     "pick",
     "population_of",
     "propose",

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 ARTIFACTS_LOG = "CMMCAssessmentArtifacts.log"
 HASH_LOG = "CMMCAssessmentLogHash.log"
-ARCHIVE = "HashedArtifacts"
+HASHED_ARCHIVE = "HashedArtifacts"
 LARGEST_LOG = 64 << 20
-MOST_NAMED = 1_000
 _ROW = re.compile(r"SHA256\s+([A-Fa-f0-9]{64})\s+(.+)", re.ASCII)
 _LINE = "{:<15} {:<70} {}"
 _HEAD = (_LINE.format("Algorithm", "Hash", "Path"), _LINE.format("---------", "----", "----"))
@@ -74,7 +73,7 @@ class Comparison:
     differences: tuple[Difference, ...]
 
 
-def compare(ours: Mapping[str, str], theirs: Mapping[str, str]) -> Comparison:
+def compare_hashes(ours: Mapping[str, str], theirs: Mapping[str, str]) -> Comparison:
     """Hold their log against our path -> SHA-256, whatever folder they hashed in and however they write paths."""
     plain = {path.replace("\\", "/").removeprefix("./"): sha256 for path, sha256 in theirs.items()}
     root = _root(ours, plain)

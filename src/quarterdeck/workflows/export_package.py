@@ -4,8 +4,6 @@ The ledger records what is exported before the zip exists, so that every derived
 (attacks.md row 8). Recordings of assets that handle CUI leave only with the CUI owner's consent.
 """
 
-import hashlib
-import os
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +27,7 @@ from quarterdeck.workflows.record_view import record_view
 from quarterdeck.workflows.refusals import refusals_recorded
 from quarterdeck.workflows.seal_checkpoint import Sealer, seal
 from quarterdeck_verify import package
+from quarterdeck_verify.container import measure
 from quarterdeck_verify.writer import Laid, Prepared, Request, lay_out, pack, prepare
 
 SETTLE_TRIES = 3
@@ -176,12 +175,11 @@ def make_package(order: OrderView, clock: Clock, press: Press) -> Path:
     telling = Telling(sum(one.size for one in members), lambda text: _go_on(order, clock, text), clock.boot)
     with spool.zip_file() as out:
         _pack(out, order, members, telling)
-        out.seek(0)
-        sha256, size = hashlib.file_digest(out, "sha256").hexdigest(), out.seek(0, os.SEEK_END)
+    found = measure(spool.finished)
     spool.deliver(package_path(order))
     spool.remove()
     withheld = len(kept_back_in(package_path(order), order.base))
-    assessor.finish_order(order.id, clock, sha256=sha256, size=size, withheld=withheld)
+    assessor.finish_order(order.id, clock, sha256=found.sha256, size=found.size, withheld=withheld)
     return package_path(order)
 
 

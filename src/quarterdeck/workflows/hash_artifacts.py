@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
-from quarterdeck.assessor import hashing_guide
-from quarterdeck.assessor.hashing_guide import Comparison
+from quarterdeck.assessor import api as assessor
+from quarterdeck.assessor.api import Comparison
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import ObjectRef, act
 from quarterdeck.kernel.actors import Actor
@@ -18,7 +18,7 @@ from quarterdeck_verify import package
 from quarterdeck_verify.container import ZipContainer
 from quarterdeck_verify.repack import Repacked
 
-FILES = (hashing_guide.ARTIFACTS_LOG, hashing_guide.HASH_LOG, f"{hashing_guide.ARCHIVE}.zip")
+FILES = (assessor.ARTIFACTS_LOG, assessor.HASH_LOG, f"{assessor.HASHED_ARCHIVE}.zip")
 _ENCRYPTED = f"{package.PAYLOAD}encrypted/"
 
 
@@ -41,11 +41,11 @@ def hashed_file(actor: Actor, clock: Clock, order_id: str, name: str) -> HashedF
     container = ZipContainer(package_path(order))
     hashes = _hashes(container)
     if name == FILES[2]:
-        packed = Repacked(container, hashing_guide.ARCHIVE, {package.PAYLOAD + path: path for path in hashes})
+        packed = Repacked(container, assessor.HASHED_ARCHIVE, {package.PAYLOAD + path: path for path in hashes})
         return HashedFile(name, packed.size(), packed.chunks())
     container.close()
-    log = hashing_guide.artifacts_log(hashes)
-    content = log if name == FILES[0] else hashing_guide.hash_log(log)
+    log = assessor.artifacts_log(hashes)
+    content = log if name == FILES[0] else assessor.hash_log(log)
     return HashedFile(name, len(content), iter([content]))
 
 
@@ -57,21 +57,21 @@ def compare_log(actor: Actor, clock: Clock, order_id: str, log: bytes) -> Compar
     with refusals_recorded(actor, clock, "package.compare"):
         order = finished_package(actor, clock, order_id)
         try:
-            theirs = hashing_guide.parse_log(log)
+            theirs = assessor.parse_log(log)
         except ValueError as error:
             raise Refused(
                 refuse(
                     "package.log_unreadable",
                     f"This is no log of ArtifactHash.ps1: {error}.",
-                    f"Give the file {hashing_guide.ARTIFACTS_LOG} that the script wrote.",
+                    f"Give the file {assessor.ARTIFACTS_LOG} that the script wrote.",
                 )
             ) from error
     with closing(ZipContainer(package_path(order))) as container:
-        found = hashing_guide.compare(_hashes(container), theirs)
+        found = assessor.compare_hashes(_hashes(container), theirs)
     kept = evidence.store_artifact(
-        log, media_type="text/plain", role="hash_log", name=hashing_guide.ARTIFACTS_LOG, may_contain_cui=False
+        log, media_type="text/plain", role="hash_log", name=assessor.ARTIFACTS_LOG, may_contain_cui=False
     )
-    data = {"equal": found.equal, "different": len(found.differences), "package": order.base}
+    data: dict[str, str | int] = {"equal": found.equal, "different": len(found.differences), "package": order.base}
     with act(actor, clock) as current:
         current.record("package.hashes_compared", ObjectRef("package", order_id), data=data, artifacts=[kept])
     return found

@@ -99,6 +99,11 @@ class Spool:
             out.flush()
             os.fsync(out.fileno())
 
+    @property
+    def finished(self) -> Path:
+        """Where the zip is written."""
+        return self.folder / _ZIP
+
     def deliver(self, path: Path) -> None:
         """Move the finished zip to where packages lie."""
         (self.folder / _ZIP).rename(path)
