@@ -7,7 +7,8 @@ signatures, time stamps (`<size>.tsr`) and cosignatures of witnesses, under the 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from quarterdeck_verify import entry
+from quarterdeck_verify import entry, package
+from quarterdeck_verify.members import Members
 
 GRADES = ("independent", "same_administrator")
 HOLDERS = ("person", "collector", "authority", "witness", "bucket", "other")
@@ -52,6 +53,29 @@ def parse_receipts(data: bytes) -> list[Receipt]:
     if make_receipts(found) != data:
         raise ValueError("it is not in the order and spelling that Quarterdeck writes")
     return found
+
+
+def check_receipts(members: Members) -> list[Receipt]:
+    """Hold the list against the files beside it; returns what it tells, empty when there is none or it is malformed."""
+    found = members.findings
+    if package.RECEIPTS not in members.measured:
+        return []
+    try:
+        rows = parse_receipts(members.read(package.RECEIPTS))
+    except ValueError as problem:
+        found.add("member.malformed", package.RECEIPTS, f"It cannot be used: {problem}.")
+        return []
+    beside = {package.RECEIPTS}
+    for row in rows:
+        body, file = f"{package.ANCHORS}{row.size}.checkpoint", package.ANCHORS + row.file
+        beside |= {body, f"{body}.sig"} | ({file} if row.file else set())
+        if body not in members.measured or (row.file and file not in members.measured):
+            sentence = f"A receipt of the checkpoint of {row.size} names a file that is not there."
+            found.add("receipt.file_missing", package.RECEIPTS, sentence)
+    for name in sorted(members.measured):
+        if name.startswith(package.ANCHORS) and name not in beside:
+            found.add("receipt.unknown_file", name, "No receipt of the package belongs to this file.")
+    return rows
 
 
 def _told(row: Receipt) -> dict[str, str | int]:

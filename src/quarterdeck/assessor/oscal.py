@@ -93,6 +93,20 @@ def problems(document: Mapping[str, Any], known: Collection[str] = ()) -> list[s
     return found
 
 
+def catalog_ids(document: object) -> set[str]:
+    """Return every id of a control or part in a parsed OSCAL catalogue, for `problems`."""
+    found: set[str] = set()
+    waiting = [document]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Mapping):
+            found |= {one["id"]} if isinstance(one.get("id"), str) else set()
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    return found
+
+
 class _Ids:
     """Identifiers of one export: the same name gives the same one."""
 

@@ -25,7 +25,6 @@ def well_formed_scope(scope: Scope, *, known: Sequence[bool], now: datetime) -> 
     both = since is not None and until is not None
     neither = since is None and until is None
     ordered = since is None or until is None or since < until
-    practices = {one.id for one in PRACTICES}
     return all_of(
         [
             require_that(
@@ -34,12 +33,7 @@ def well_formed_scope(scope: Scope, *, known: Sequence[bool], now: datetime) -> 
                 "A package is of named tickets, of a period with both ends, or of an assessment without tickets.",
                 "Name a ticket, or give since and until, or name the practices.",
             ),
-            require_that(
-                set(scope.practices) <= practices and len(set(scope.practices)) == len(scope.practices),
-                "package.practices",
-                "A practice is named twice, or is none that Quarterdeck knows.",
-                "Name practices such as MA.L2-3.7.5; see Objectives.",
-            ),
+            _known_practices(scope.practices),
             require_that(
                 ordered,
                 "package.period_backwards",
@@ -69,6 +63,15 @@ def well_formed_scope(scope: Scope, *, known: Sequence[bool], now: datetime) -> 
                 for number, here in zip(numbers, known, strict=True)
             ),
         ]
+    )
+
+
+def _known_practices(named: Sequence[str]) -> Decision:
+    return require_that(
+        set(named) <= {one.id for one in PRACTICES} and len(set(named)) == len(named),
+        "package.practices",
+        "A practice is named twice, or is none that Quarterdeck knows.",
+        "Name practices such as MA.L2-3.7.5; see Objectives.",
     )
 
 

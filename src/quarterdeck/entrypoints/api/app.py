@@ -23,6 +23,7 @@ from quarterdeck.entrypoints.api import (
     package_hashes,
     packages,
     people,
+    policy,
     revoking,
     sessions,
     templates,
@@ -69,6 +70,7 @@ api.add_router("/tickets", activity.rules_router)
 api.add_router("/sessions", live_sessions.router)
 api.add_router("", packages.router)
 api.add_router("/packages", package_hashes.router)
+api.add_router("/policy", policy.router)
 api.add_router("/assessor", assessing.router)
 
 

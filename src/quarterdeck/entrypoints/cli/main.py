@@ -14,6 +14,7 @@ from quarterdeck.entrypoints.cli import (
     login_verbs,
     monitoring_verbs,
     package_verbs,
+    policy_verbs,
     register_verbs,
     revoke_verbs,
     server_verbs,
@@ -44,6 +45,7 @@ _MODULES = (
     register_verbs,
     listing_verbs,
     package_verbs,
+    policy_verbs,
     server_verbs,
 )
 
