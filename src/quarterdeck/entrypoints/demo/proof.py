@@ -93,7 +93,7 @@ def other_tools(shop: Shop, out: Path) -> str:
     _expect(_run(out, str(bag), "--signers", "allowed_signers", "--anchor", KEPT), INTACT, "the unpacked folder")
     opened = _open_recording(bag, out)
     shutil.rmtree(folder)
-    return f"sha256sum -c and ssh-keygen -Y verify accept it; openssl opens {opened} encrypted files as they were sealed"
+    return f"sha256sum -c and ssh-keygen -Y verify accept it; openssl opens {opened} encrypted files as sealed"
 
 
 def _open_recording(bag: Path, out: Path) -> int:
