@@ -86,4 +86,3 @@ def _hashes(container: ZipContainer) -> Mapping[str, str]:
         for path, sha256 in listed.items()
         if path.startswith((package.ARTIFACTS, _ENCRYPTED))
     }
-
