@@ -8,6 +8,7 @@ from quarterdeck.access.api import GateDoor, KeyPolicy, Stranger
 from quarterdeck.adapters import target_sshd
 from quarterdeck.adapters.certificate_signature import signed_by
 from quarterdeck.adapters.elevation_channel import SshElevationChannel
+from quarterdeck.adapters.envelopes import Envelopes
 from quarterdeck.adapters.gate_health import GateHealth
 from quarterdeck.adapters.gate_readiness import GateReadiness
 from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorChannel
@@ -86,7 +87,13 @@ def press() -> Press:
     """Return what packages are made with."""
     built = Path(__file__).parent / "entrypoints" / "web" / "static" / "built"
     wanted = ("player.js", "player.css")
-    return Press(sealer(), {name: (built / name).read_bytes() for name in wanted if (built / name).is_file()})
+    player = {name: (built / name).read_bytes() for name in wanted if (built / name).is_file()}
+    return Press(sealer(), player, locksmith())
+
+
+def locksmith() -> Envelopes:
+    """Return who encrypts recordings that leave."""
+    return Envelopes()
 
 
 def instruments(actor: Actor) -> Instruments:

@@ -13,6 +13,7 @@ from quarterdeck_verify import contents, members, package, replacement, trust
 from quarterdeck_verify.container import Container, ContainerError, open_container
 from quarterdeck_verify.findings import Findings
 from quarterdeck_verify.ledgerslice import Slice, read_slice
+from quarterdeck_verify.receipts import check_receipts
 from quarterdeck_verify.signers import Signer
 from quarterdeck_verify.trust import Anchor, Anchoring
 
@@ -107,6 +108,7 @@ def _check(container: Container, report: Report, outside: _Outside) -> None:
     contents.check_views(bag)
     report.tickets = contents.check_scope(bag, found, None if head is None else head.origin)
     report.withheld = contents.check_artifacts(bag, found)
+    check_receipts(bag)
     signed = trust.check_signatures(bag)
     outside.signers = [item.key.fingerprint for item in signed]
     outside.slice = found

@@ -147,8 +147,8 @@ def test_a_package_carries_the_notes_that_witnesses_cosigned(shop, clock, tmp_pa
     assert shop.verify(path).verdict is Verdict.INTACT
     with zipfile.ZipFile(path) as archive:
         held = {name.rpartition("/")[2]: archive.read(name) for name in archive.namelist() if "/anchors/" in name}
-    text, lines = cosignature.split_note(held[f"{kept.size}.note"])
+    text, lines = cosignature.split_note(held[f"{kept.size}.checkpoint"] + b"\n" + held[f"{kept.size}.cosignature"])
     assert text == kept.body
-    assert [one.name for one in lines] == ["quarterdeck.example/ledger", "msp.example/witness"]
-    assert cosignature.cosigned_at(lines[1], cosigner.key, text)
-    assert b"independent: cosigned by msp.example/witness" in held[f"{kept.size}.witness.receipt"]
+    assert [one.name for one in lines] == ["msp.example/witness"]
+    assert cosignature.cosigned_at(lines[0], cosigner.key, text)
+    assert b'"grade":"independent","holder":"witness"' in held["receipts.jsonl"]

@@ -9,7 +9,18 @@ class ScopeKind(StrEnum):
     """What a package is about."""
 
     TICKET = "ticket"
+    SET = "set"
     PERIOD = "period"
+    ASSESSMENT = "assessment"
+
+
+class Envelope(StrEnum):
+    """What recordings of assets that handle CUI are encrypted to in a package; without one they stay here."""
+
+    NONE = "none"
+    PASSPHRASE = "passphrase"  # noqa: S105  the word for a kind
+    CERTIFICATE = "certificate"
+    AGE = "age"
 
 
 class OrderState(StrEnum):
@@ -120,15 +131,44 @@ class Contents:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """What a package is of: named tickets, a period [since, until), or an assessment of practices; see `kind`.
+
+    `practices` are those of an assessment, such as `MA.L2-3.7.5`; its period may be open on either side.
+    """
+
+    tickets: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    practices: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> ScopeKind:
+        """Return the kind of package that this scope makes."""
+        if self.practices:
+            return ScopeKind.ASSESSMENT
+        if self.since is not None or self.until is not None:
+            return ScopeKind.PERIOD
+        return ScopeKind.TICKET if len(self.tickets) <= 1 else ScopeKind.SET
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """To whom recordings are encrypted: the public part, and for a passphrase the private key that it locks (PEM)."""
+
+    envelope: Envelope = Envelope.NONE
+    public: str = ""
+    locked_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class OrderView:
     """A package asked for; `sha256` and `size` are of the finished zip."""
 
     id: str
     base: str
-    kind: ScopeKind
-    tickets: tuple[str, ...]
-    since: datetime | None
-    until: datetime | None
+    scope: Scope
+    recipient: Recipient
     ordered_by: str
     ordered_auth: str
     ordered_at: datetime
@@ -144,3 +184,23 @@ class OrderView:
     def file_name(self) -> str:
         """Name of the zip."""
         return f"{self.base}.zip"
+
+    @property
+    def kind(self) -> ScopeKind:
+        """What kind of package it is."""
+        return self.scope.kind
+
+    @property
+    def tickets(self) -> tuple[str, ...]:
+        """The tickets that were named."""
+        return self.scope.tickets
+
+    @property
+    def since(self) -> datetime | None:
+        """Beginning of the period."""
+        return self.scope.since
+
+    @property
+    def until(self) -> datetime | None:
+        """End of the period, not included."""
+        return self.scope.until

@@ -36,7 +36,14 @@ from quarterdeck.evidence.reading import (
     read_entry,
     ticket_head,
 )
-from quarterdeck.evidence.store import artifact, object_path, open_artifact, read_artifact, store_artifact
+from quarterdeck.evidence.store import (
+    artifact,
+    object_path,
+    open_artifact,
+    read_artifact,
+    store_artifact,
+    stream_artifact,
+)
 from quarterdeck.evidence.terms import (
     AnchorGrade,
     ArtifactRef,
@@ -117,6 +124,7 @@ __all__ = [
     "sealing_trouble",
     "sealing_troubles",
     "store_artifact",
+    "stream_artifact",
     "ticket_head",
     "verify_ledger",
 ]

@@ -32,7 +32,8 @@ MEASURABLE = frozenset({State.APPROVED, State.SCHEDULED, State.OPEN, State.VERIF
 class AdmissionTerms:
     """How long a person admitted now may stay, the window and a grace in which running work may end, and to do what.
 
-    A terminal at which nobody types for `idle` ends; zero means never.
+    A terminal at which nobody types for `idle` ends; zero means never. `screens` is false where policy wants no picture
+    of what is shown on assets that handle CUI.
     """
 
     window: Window
@@ -40,6 +41,7 @@ class AdmissionTerms:
     vendor: bool
     allowance: Allowance
     idle: timedelta = timedelta(0)
+    screens: bool = True
 
     @property
     def hard_end(self) -> datetime:
@@ -345,7 +347,8 @@ def admission_terms(number: str, person_id: str) -> AdmissionTerms:
     vendor = personnel.person(person_id).kind == personnel.PersonKind.VENDOR
     minutes = policy().number("grace_minutes_vendor" if vendor else "grace_minutes_staff")
     idle = timedelta(minutes=policy().number("idle_minutes_terminal"))
-    return AdmissionTerms(ticket.window, timedelta(minutes=minutes), vendor, ticket.allowance, idle)
+    screens = policy().flag("record_screens_of_cui_assets")
+    return AdmissionTerms(ticket.window, timedelta(minutes=minutes), vendor, ticket.allowance, idle, screens)
 
 
 def lock(act: Act, number: str) -> TicketView:

@@ -20,8 +20,10 @@ from quarterdeck.entrypoints.api import (
     live_sessions,
     login,
     monitoring,
+    package_hashes,
     packages,
     people,
+    policy,
     revoking,
     sealing,
     sessions,
@@ -68,6 +70,8 @@ api.add_router("/break-glass", activity.break_glass_router)
 api.add_router("/tickets", activity.rules_router)
 api.add_router("/sessions", live_sessions.router)
 api.add_router("", packages.router)
+api.add_router("/packages", package_hashes.router)
+api.add_router("/policy", policy.router)
 api.add_router("/assessor", assessing.router)
 api.add_router("/sealing", sealing.router)
 

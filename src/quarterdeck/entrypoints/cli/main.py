@@ -14,6 +14,7 @@ from quarterdeck.entrypoints.cli import (
     login_verbs,
     monitoring_verbs,
     package_verbs,
+    policy_verbs,
     register_verbs,
     revoke_verbs,
     sealing_verbs,
@@ -46,6 +47,7 @@ _MODULES = (
     listing_verbs,
     package_verbs,
     sealing_verbs,
+    policy_verbs,
     server_verbs,
 )
 
