@@ -8,6 +8,7 @@ import { startLists } from "./lists.js";
 import { startMenus } from "./menu.js";
 import { startPalette } from "./palette.js";
 import { startTimes } from "./times.js";
+import { startUploads } from "./upload.js";
 
 startTimes();
 startCountdowns();
@@ -16,5 +17,6 @@ startDialogs();
 startForms();
 startLists();
 startClipboard();
+startUploads();
 const palette = startPalette();
 startKeys(palette);

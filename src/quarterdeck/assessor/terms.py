@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from quarterdeck.attachments.terms import SCREEN_ROLES
+
 
 class ScopeKind(StrEnum):
     """What a package is about."""
@@ -40,7 +42,7 @@ class Population(StrEnum):
 
 
 # Roles of artifacts that show what a person saw and typed: they leave only with consent where CUI may be on them.
-CONSENT_ROLES = frozenset({"recording", "transcript", "session_log", "commands", "target-log"})
+CONSENT_ROLES = frozenset({"recording", "transcript", "session_log", "commands", "target-log"}) | SCREEN_ROLES
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from quarterdeck.evidence.checkpoints import (
 )
 from quarterdeck.evidence.facts import facts
 from quarterdeck.evidence.guard import UnrecordedWrite
+from quarterdeck.evidence.keeping import mark_cui
 from quarterdeck.evidence.ledger import DuplicateEvent
 from quarterdeck.evidence.reading import (
     consistency_proof,
@@ -100,6 +101,7 @@ __all__ = [
     "latest_checkpoint",
     "leaf",
     "mark_sealing_trouble_told",
+    "mark_cui",
     "node_reader",
     "note_sealing_trouble",
     "object_path",

@@ -12,6 +12,7 @@ from quarterdeck import __version__
 from quarterdeck.entrypoints.api import (
     activity,
     assessing,
+    attaching,
     captures,
     controls,
     extending,
@@ -60,6 +61,7 @@ api.add_router("/tickets", extending.router)
 api.add_router("/revocations", revoking.router)
 api.add_router("/templates", templates.router)
 api.add_router("", captures.router)
+api.add_router("", attaching.router)
 api.add_router("/monitoring-plans", monitoring.router)
 api.add_router("/findings", monitoring.findings_router)
 api.add_router("/sessions", sessions.router)

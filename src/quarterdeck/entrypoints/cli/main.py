@@ -9,6 +9,7 @@ from quarterdeck import __version__
 from quarterdeck.entrypoints.cli import (
     access_verbs,
     activity_verbs,
+    attach_verbs,
     capture_verbs,
     listing_verbs,
     login_verbs,
@@ -39,6 +40,7 @@ _MODULES = (
     time_verbs,
     access_verbs,
     revoke_verbs,
+    attach_verbs,
     capture_verbs,
     monitoring_verbs,
     activity_verbs,

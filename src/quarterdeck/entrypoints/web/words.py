@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from quarterdeck.attachments.api import KINDS
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -57,6 +59,7 @@ STATUSES: dict[str, Status] = {
     # evidence
     "captured": Status("Captured", "good", "shield-check"),
     "attached": Status("Attached", "warn", "file-upload"),
+    "given_up": Status("Given up", _IDLE, "trash"),
     "missing": Status("Missing", "bad", "circle-dashed"),
     # registers, people, grants
     "active": Status("Active", "good", "circle-check"),
@@ -156,7 +159,8 @@ _FILES = {
     "commands": "Commands as the target saw them", "target-log": "Logins and commands in the target's log",
     "sudo-rule": "sudo rules as the target listed them", "rotation": "Record of a changed credential",
     "transcript": "Transcript", "sample_population": "List that was drawn from",
-}  # fmt: skip
+    "attachment": "Attached document", "attached_link": "Link to where it lies",
+} | {kind.role: kind.label for kind in KINDS.values() if kind.role != "attachment"}  # fmt: skip
 
 
 def file_label(role: str, phase: str = "") -> str:
