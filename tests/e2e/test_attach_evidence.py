@@ -31,7 +31,7 @@ def test_a_film_goes_on_after_the_line_broke(web_shop: WebShop) -> None:
     page.get_by_label("What it is", exact=True).select_option("remote_recording")
     page.get_by_label("What it shows").fill("The RMM filmed the restart of the share service.")
     film = {"name": "rmm.mp4", "mimeType": "video/mp4", "buffer": mp4(9_000_000)}
-    page.get_by_label("File", exact=True).set_input_files(film)
+    page.locator("[name=file]").set_input_files(film)
     page.get_by_role("button", name="Attach", exact=True).click()
     page.wait_for_url(f"**/tickets/{number}/attached/")
     assert broken
@@ -59,7 +59,7 @@ def test_what_is_refused_is_said_on_the_page(web_shop: WebShop) -> None:
     page.goto(f"/tickets/{web_shop.seed['scheduled']}/attach/")
     page.get_by_label("What it is", exact=True).select_option("mail")
     page.get_by_label("What it shows").fill("What the vendor wrote.")
-    page.get_by_label("File", exact=True).set_input_files({"name": "a.eml", "mimeType": "", "buffer": png()})
+    page.locator("[name=file]").set_input_files({"name": "a.eml", "mimeType": "", "buffer": png()})
     page.get_by_role("button", name="Attach", exact=True).click()
     expect(page.get_by_text("It seems to be a PNG picture")).to_be_visible()
     page.get_by_label("What it is", exact=True).select_option("screenshot")

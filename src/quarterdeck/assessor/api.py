@@ -1,5 +1,6 @@
 """Packages, consents, samples, questions, objective status: the only module of this app that others import."""
 
+from quarterdeck.assessor.assessments import assessment, assessments, date_assessment, record_assessment
 from quarterdeck.assessor.consents import (
     ask_consent,
     consent_of,
@@ -42,6 +43,8 @@ from quarterdeck.assessor.slices import Slice, cut
 from quarterdeck.assessor.terms import (
     CONSENT_ROLES,
     AnswerView,
+    AssessmentKind,
+    AssessmentView,
     ConsentState,
     ConsentView,
     Contents,
@@ -62,6 +65,8 @@ __all__ = [
     "MOST_SAMPLED",
     "REASONS",
     "AnswerView",
+    "AssessmentKind",
+    "AssessmentView",
     "ConsentState",
     "ConsentView",
     "Contents",
@@ -79,6 +84,8 @@ __all__ = [
     "answer_question",
     "ask_consent",
     "ask_question",
+    "assessment",
+    "assessments",
     "cancel_order",
     "check_order",
     "consent_of",
@@ -86,6 +93,7 @@ __all__ = [
     "consents_asked",
     "contents",
     "cut",
+    "date_assessment",
     "derive_views",
     "fail_order",
     "finish_order",
@@ -104,6 +112,7 @@ __all__ = [
     "propose",
     "question",
     "questions",
+    "record_assessment",
     "record_sample",
     "refuse_consent",
     "repeat",

@@ -23,6 +23,7 @@ ORGANISATION_EVENTS = (
 )  # fmt: skip
 # In the slice when they are about something that a ticket of the package names.
 OBJECT_EVENTS = (
+    "artifact.cui_cleared", "artifact.cui_marked", "artifact.disposed", "artifact.redacted",
     "asset.added", "asset.changed", "asset.retired", "backup_source.set", "connection.changed", "connection.removed",
     "item.inspected", "item.listed", "item.reviewed", "item.withdrawn", "recording.consent_asked",
     "recording.consent_refused", "recording.consent_withdrawn", "recording.consented",
@@ -99,6 +100,7 @@ def _organisation(views: Sequence[TicketView], mine: Sequence[Entry], order: Ord
     named |= {place.connection_id for view in views for place in view.assets}
     named |= {item for view in views for item in view.content.items}
     named |= {view.number for view in views} | {view.template_id for view in views}
+    named |= {str(item["sha256"]) for entry in mine for item in entry.artifacts}
     for entry in evidence.entries(events=(*ORGANISATION_EVENTS, *OBJECT_EVENTS)):
         if entry.ticket is None and (entry.event in ORGANISATION_EVENTS or entry.object.id in named):
             yield entry

@@ -5,10 +5,11 @@ from quarterdeck.assessor.cui import cui_assets, handles_cui
 from quarterdeck.assessor.slices import Slice
 from quarterdeck.assessor.terms import CONSENT_ROLES
 from quarterdeck.evidence import api as evidence
-from quarterdeck.evidence.api import Entry, ObjectRef
+from quarterdeck.evidence.api import Entry
 
 # Artifacts of entries that are no ticket's: the import of a whole inventory is not the ticket's business.
 OF_THE_ORGANISATION = frozenset({"key_rotation", "key_replacement"})
+OF_THE_ORGANISATION = frozenset({"key_rotation", "redacted_copy"})
 # Only an entry says that a file was given up: the row's column alone would hide whatever somebody wants hidden.
 _GIVEN_UP = {"artifact.redacted": "redacted", "artifact.disposed": "disposed"}
 REASONS = {
@@ -48,7 +49,7 @@ def _reason(entry: Entry, sha256: str, role: str, *, consented: bool, cui: bool)
     found = evidence.artifact(sha256)
     if found is None:
         return "missing"
-    given_up = evidence.last_entry(list(_GIVEN_UP), object=ObjectRef("artifact", sha256))
+    given_up = evidence.given_up(sha256)
     if given_up is not None:
         return _GIVEN_UP[given_up.event]
     if not evidence.object_path(sha256).is_file():

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from quarterdeck.attachments.terms import KINDS, LINK_ROLE, Attached, Way
 from quarterdeck.evidence import api as evidence
-from quarterdeck.evidence.api import Entry, ObjectRef
+from quarterdeck.evidence.api import Entry
 from quarterdeck.kernel.decision import Refused
 
 ATTACHED = "evidence.attached"
@@ -59,5 +59,5 @@ def target_of(sha256: str) -> str:
 
 def given_up(sha256: str) -> str:
     """Return `redacted` or `disposed` where two people gave the file up, empty where it is to be there."""
-    last = evidence.last_entry(list(_GIVEN_UP), object=ObjectRef("artifact", sha256))
+    last = evidence.given_up(sha256)
     return "" if last is None else _GIVEN_UP[last.event]

@@ -22,7 +22,7 @@ from quarterdeck.evidence.checkpoints import (
 )
 from quarterdeck.evidence.facts import facts
 from quarterdeck.evidence.guard import UnrecordedWrite
-from quarterdeck.evidence.keeping import mark_cui
+from quarterdeck.evidence.keeping import destroy_file, extend_retention, give_up, given_up, mark_cui
 from quarterdeck.evidence.ledger import DuplicateEvent
 from quarterdeck.evidence.reading import (
     consistency_proof,
@@ -61,11 +61,13 @@ from quarterdeck.evidence.troubles import (
     sealing_trouble,
     sealing_troubles,
 )
+from quarterdeck.evidence.uses import ArtifactIndex, NamedUse, artifact_index
 from quarterdeck.evidence.verification import LedgerReport, verify_ledger
 
 __all__ = [
     "Act",
     "AnchorGrade",
+    "ArtifactIndex",
     "ArtifactRef",
     "ArtifactView",
     "CheckpointView",
@@ -77,6 +79,7 @@ __all__ = [
     "JsonValue",
     "LedgerHead",
     "LedgerReport",
+    "NamedUse",
     "NestedAct",
     "ObjectRef",
     "Outcome",
@@ -86,15 +89,20 @@ __all__ = [
     "act",
     "anchored_size",
     "artifact",
+    "artifact_index",
     "checkpoint",
     "checkpoints",
     "consistency_proof",
+    "destroy_file",
     "encode_fields",
     "end_sealing_trouble",
     "entries",
     "entries_of",
     "entry",
+    "extend_retention",
     "facts",
+    "give_up",
+    "given_up",
     "head",
     "inclusion_proof",
     "last_entry",

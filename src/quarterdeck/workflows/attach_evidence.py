@@ -7,11 +7,11 @@ from typing import BinaryIO
 
 from quarterdeck.attachments import api as attachments
 from quarterdeck.attachments.api import KINDS, LINK_ROLE, Told, UploadState, UploadView
-from quarterdeck.evidence.api import ArtifactRef, JsonValue, act, encode_fields, store_artifact
+from quarterdeck.evidence.api import ArtifactRef, JsonValue, act, destroy_file, encode_fields, given_up, store_artifact
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock, rfc3339
-from quarterdeck.kernel.decision import Refused, require_that
+from quarterdeck.kernel.decision import Refused, refuse, require_that
 from quarterdeck.tickets import api as tickets
 from quarterdeck.workflows.refusals import refusals_recorded
 
@@ -120,8 +120,24 @@ def _kept(
         "The file that arrived is not the one that was sent: its SHA-256 is another.",
         "Send it again; look at the disk and the line if it happens twice.",
     ).require()
+    _refuse_redacted(kept.sha256)
     _record(actor, clock, number, told, kept)
     return kept
+
+
+def _refuse_redacted(sha256: str) -> None:
+    """Refuse bytes that two people took out because they must not be kept, and let go of them once more."""
+    ended = given_up(sha256)
+    if ended is None or ended.event != "artifact.redacted":
+        return
+    destroy_file(sha256)
+    raise Refused(
+        refuse(
+            "attachment.redacted",
+            "These very bytes were redacted: two people decided that they must not be kept here.",
+            "Attach the redacted copy.",
+        )
+    )
 
 
 def _record(actor: Actor, clock: Clock, number: str, told: Told, kept: ArtifactRef) -> None:
