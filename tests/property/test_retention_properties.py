@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from quarterdeck.retention.rules import DEFAULT_RULES, kept_until, years_later
 from quarterdeck.retention.terms import KeptClass, Rule
 
-MOMENTS = st.integers(0, 40 * 365 * 86_400).map(lambda seconds: datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds))
+_SECONDS = st.integers(0, 40 * 365 * 86_400)
+MOMENTS = _SECONDS.map(lambda seconds: datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds))
 RULES = st.lists(
     st.builds(
         Rule, st.sampled_from(KeptClass), st.integers(0, 36_525), st.integers(6, 100),

@@ -18,6 +18,7 @@ from quarterdeck.entrypoints.api import (
     extending,
     host_certificates,
     inventory,
+    keeping,
     live_sessions,
     login,
     monitoring,
@@ -70,6 +71,7 @@ api.add_router("/break-glass", activity.break_glass_router)
 api.add_router("/tickets", activity.rules_router)
 api.add_router("/sessions", live_sessions.router)
 api.add_router("", packages.router)
+api.add_router("", keeping.router)
 api.add_router("/assessor", assessing.router)
 api.add_router("/sealing", sealing.router)
 

@@ -11,6 +11,7 @@ from quarterdeck.entrypoints.cli import (
     activity_verbs,
     attach_verbs,
     capture_verbs,
+    keeping_verbs,
     listing_verbs,
     login_verbs,
     monitoring_verbs,
@@ -48,6 +49,7 @@ _MODULES = (
     listing_verbs,
     package_verbs,
     sealing_verbs,
+    keeping_verbs,
     server_verbs,
 )
 
