@@ -11,6 +11,7 @@ from quarterdeck.adapters.elevation_channel import SshElevationChannel
 from quarterdeck.adapters.gate_health import GateHealth
 from quarterdeck.adapters.gate_readiness import GateReadiness
 from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorChannel
+from quarterdeck.adapters.passkey_ceremony import PasskeyCeremony
 from quarterdeck.adapters.recorder_room import room_for_recordings
 from quarterdeck.adapters.restic import Restic
 from quarterdeck.adapters.sealer_client import SealerClient
@@ -41,6 +42,11 @@ from quarterdeck_verify.cosignature import parse_key
 def clock() -> Clock:
     """Return the machine's clocks."""
     return SystemClock()
+
+
+def passkeys() -> PasskeyCeremony:
+    """Return what asks and checks passkeys."""
+    return PasskeyCeremony()
 
 
 def signer() -> SignerClient:

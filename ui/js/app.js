@@ -7,6 +7,7 @@ import { startKeys } from "./keys.js";
 import { startLists } from "./lists.js";
 import { startMenus } from "./menu.js";
 import { startPalette } from "./palette.js";
+import { startPasskeys } from "./passkey.js";
 import { startTimes } from "./times.js";
 import { startUploads } from "./upload.js";
 
@@ -18,5 +19,6 @@ startForms();
 startLists();
 startClipboard();
 startUploads();
+startPasskeys();
 const palette = startPalette();
 startKeys(palette);

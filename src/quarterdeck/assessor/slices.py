@@ -18,6 +18,7 @@ ORGANISATION_EVENTS = (
     "email.change_confirmed", "email.change_requested", "email.changed", "entry_point.added", "entry_point.changed",
     "entry_point.withdrawn", "factor.enrolled", "factor.removed", "factor.reset", "factor.reset_confirmed",
     "factor.reset_requested", "inventory.imported", "key.registered", "key.replaced", "key.rotated", "ledger.restored",
+    "passkey.registered", "passkey.removed",
     "person.added", "person.deactivated", "policy.adopted", "pool.changed", "role.granted", "role.requested",
     "role.revoked", "roster.founded", "sealer.key_acknowledged", "sealer.key_installed", "sealer.key_replaced",
 )  # fmt: skip

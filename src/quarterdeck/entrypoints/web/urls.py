@@ -30,6 +30,7 @@ from quarterdeck.entrypoints.web import (
     objectives,
     package_contents,
     palette,
+    passkeys,
     people,
     plans,
     questions,
@@ -210,4 +211,8 @@ urlpatterns = [
     path("you/key/", you.key, name="you_key"),
     path("you/step-up/", you.step_up, name="you_step_up"),
     path("you/codes/", you.codes, name="you_codes"),
+    path("you/passkeys/", passkeys.register, name="you_passkey"),
+    path("you/passkeys/begin/", passkeys.begin, name="you_passkey_begin"),
+    path("you/passkeys/<str:passkey>/remove/", passkeys.remove, name="you_passkey_remove"),
+    path(_TICKET + "decide/statement/", passkeys.statement, name="approval_statement"),
 ]

@@ -164,6 +164,7 @@ _FILES = {
     "sudo-rule": "sudo rules as the target listed them", "rotation": "Record of a changed credential",
     "transcript": "Transcript", "sample_population": "List that was drawn from",
     "attachment": "Attached document", "attached_link": "Link to where it lies", "redacted_copy": "Redacted copy",
+    "approval-signature": "Signature of an approval",
 } | {kind.role: kind.label for kind in KINDS.values() if kind.role != "attachment"}  # fmt: skip
 
 
@@ -281,6 +282,8 @@ _ACTS = {
     "retention.adopted": "Retention policy adopted",
     "assessment.recorded": "Assessment recorded",
     "assessment.dated": "CMMC status date recorded",
+    "passkey.registered": "Passkey registered",
+    "passkey.removed": "Passkey removed",
     "snapshot.kept": "Frozen content kept",
 }
 
