@@ -354,10 +354,8 @@ def _write(
         ApprovalKind.RATIFICATION: "emergency.ratified" if verdict is Verdict.APPROVED else "emergency.not_ratified",
         ApprovalKind.EMERGENCY: "emergency.authorised",
     }.get(kind, "approval.recorded")
-    kept = [] if signature is None else [signature]
-    entry = act.record(
-        event, evidence.ObjectRef("ticket", row.number), ticket=row.number, data=data, artifacts=kept
-    )
+    about, kept = evidence.ObjectRef("ticket", row.number), [] if signature is None else [signature]
+    entry = act.record(event, about, ticket=row.number, data=data, artifacts=kept)
     _row(
         act,
         row,
