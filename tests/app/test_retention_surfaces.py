@@ -127,10 +127,15 @@ def test_the_pages_show_hold_propose_and_confirm(yard: Yard) -> None:
     (proposal,) = retention.proposals(yard.clock.now())
     assert answer["Location"] == reverse("disposal", args=[proposal.id])
     assert "You proposed it" in text_of(iris.get(answer["Location"]))
+    assert "Decide on the redaction of 1 file" in text_of(casey.get("/"))
+    assert "Decide on the redaction" not in text_of(iris.get("/"))
     assert "A drawing is on it." in text_of(casey.get(reverse("disposals")))
     casey.post(reverse("disposal", args=[proposal.id]), {"verdict": "confirmed"})
     assert retention.proposal(proposal.id, yard.clock.now()).state is ProposalState.CONFIRMED
     assert not evidence.object_path(shot).exists()
+    with_file = iris.get(reverse("ticket_file", args=[number, shot]))
+    assert (with_file.status_code, "redacted by two people" in text_of(with_file)) == (409, True)
+    assert "Redacted" in text_of(iris.get(f"/tickets/{number}/?tab=files"))
     looked = text_of(iris.get(reverse("ticket_look", args=[number, shot])))
     assert "the file is gone, its hash stays in the ledger" in looked
     preview = text_of(iris.post(reverse("disposal_propose"), {"chosen": [shot]}))

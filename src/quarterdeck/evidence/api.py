@@ -22,7 +22,7 @@ from quarterdeck.evidence.checkpoints import (
 )
 from quarterdeck.evidence.facts import facts
 from quarterdeck.evidence.guard import UnrecordedWrite
-from quarterdeck.evidence.keeping import destroy_file, extend_retention, give_up, given_up, mark_cui
+from quarterdeck.evidence.keeping import destroy_file, extend_retention, give_up, given_up, mark_cui, require_kept
 from quarterdeck.evidence.ledger import DuplicateEvent
 from quarterdeck.evidence.reading import (
     consistency_proof,
@@ -121,6 +121,7 @@ __all__ = [
     "read_entry",
     "receipts",
     "record_refusal",
+    "require_kept",
     "row_digest",
     "save_checkpoint",
     "save_receipt",

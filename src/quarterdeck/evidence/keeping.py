@@ -11,7 +11,7 @@ from quarterdeck.evidence.reading import last_entry
 from quarterdeck.evidence.store import object_path
 from quarterdeck.evidence.terms import Entry, ObjectRef
 from quarterdeck.evidence.uses import artifact_index
-from quarterdeck.kernel.decision import require_that
+from quarterdeck.kernel.decision import Refused, refuse, require_that
 
 
 def mark_cui(act: Act, sha256: str, *, may_contain_cui: bool) -> None:
@@ -29,6 +29,21 @@ def given_up(sha256: str) -> Entry | None:
     if ended is None or any(use.seq > ended.seq for use in artifact_index().uses.get(sha256, ())):
         return None
     return ended
+
+
+def require_kept(sha256: str) -> None:
+    """Raise Refused(artifact.given_up), which says since when and how, for a file that two people gave up."""
+    ended = given_up(sha256)
+    if ended is None:
+        return
+    word = "redacted" if ended.event == "artifact.redacted" else "disposed of"
+    raise Refused(
+        refuse(
+            "artifact.given_up",
+            f"This file was {word} by two people on {ended.at:%Y-%m-%d}; its hash stays in the ledger.",
+            "See who and why under Evidence, Retention, Proposals.",
+        )
+    )
 
 
 def give_up(act: Act, sha256: str, state: str) -> None:

@@ -23,7 +23,7 @@ from quarterdeck.retention.reading import (
     rules_ever,
     rules_now,
 )
-from quarterdeck.retention.rules import DEFAULT_RULES, MOST_FILES, kept_until, may_end
+from quarterdeck.retention.rules import DEFAULT_RULES, MOST_FILES, PROPOSAL_LASTS, kept_until, may_end
 from quarterdeck.retention.terms import (
     CLASS_LABELS,
     REDACTED_ROLE,
@@ -44,6 +44,7 @@ __all__ = [
     "ENDED",
     "KEEPERS",
     "MOST_FILES",
+    "PROPOSAL_LASTS",
     "READERS",
     "REDACTED_ROLE",
     "EndKind",

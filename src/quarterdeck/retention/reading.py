@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from quarterdeck.assessor import api as assessor
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Entry, NamedUse
 from quarterdeck.kernel.decision import Refused, refuse
-from quarterdeck.retention.rules import DEFAULT_RULES, PROPOSAL_DAYS, kept_until, latest
+from quarterdeck.retention.rules import DEFAULT_RULES, PROPOSAL_LASTS, kept_until, latest
 from quarterdeck.retention.terms import (
     REDACTED_ROLE,
     EndKind,
@@ -97,7 +97,7 @@ def proposals(now: datetime) -> list[Proposal]:
 
 
 def _proposal(entry: Entry, reason: str, now: datetime) -> Proposal:
-    lapsed = now - entry.at > timedelta(days=PROPOSAL_DAYS)
+    lapsed = now - entry.at > PROPOSAL_LASTS
     copies = [str(item["sha256"]) for item in entry.artifacts]
     return Proposal(
         entry.object.id,

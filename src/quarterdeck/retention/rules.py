@@ -9,7 +9,7 @@ from quarterdeck.retention.terms import EndKind, Kept, KeptClass, Proposal, Prop
 ASSESSMENT_YEARS = 6
 LEAST_CLOSING_YEARS = 6
 MOST_FILES = 500
-PROPOSAL_DAYS = 30
+PROPOSAL_LASTS = timedelta(days=30)
 DEFAULT_RULES = tuple(Rule(kept, days=365 if kept is KeptClass.LOG else 0) for kept in KeptClass)
 
 

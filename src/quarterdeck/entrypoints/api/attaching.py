@@ -203,6 +203,7 @@ def download(request: HttpRequest, number: str, sha256: str) -> FileResponse:
     found = next((one for one in attachments.attached(number) if one.sha256 == sha256), None)
     if found is None:
         raise Refused(refuse("artifact.unknown", "Nothing of that hash was attached.", "Look at the ticket's list."))
+    evidence.require_kept(sha256)
     record_view(actor, wiring.clock(), ObjectRef("artifact", sha256), of=number)
     file = evidence.open_artifact(sha256)
     response = FileResponse(file, content_type="application/octet-stream", as_attachment=True, filename=found.name)

@@ -229,6 +229,27 @@ def disposal(request: HttpRequest, seen: Visitor, proposal_id: str) -> HttpRespo
     return render(request, "evidence/disposal.html", context)
 
 
+def waiting(seen: Visitor, names: Names) -> list[dict[str, Any]]:
+    """Return the proposals that wait for a second person, when the visitor can be the one."""
+    if not seen.has(*retention.KEEPERS):
+        return []
+    return [
+        {
+            "act": f"Decide on the {one.kind.value} of {len(one.files)} file{'' if len(one.files) == 1 else 's'}",
+            "about": f"Proposed by {names.person(one.by)}",
+            "url": reverse("disposal", args=[one.id]),
+            "button": "Decide",
+            "icon": "trash",
+            "due": one.at + retention.PROPOSAL_LASTS,
+            "late": False,
+            "due_word": "lapses in ",
+            "due_done": "lapses now",
+        }
+        for one in retention.proposals(seen.now)
+        if one.state is retention.ProposalState.WAITING and one.by != seen.person.id
+    ]
+
+
 class RuleForm(forms.Form):
     """How long one class is kept."""
 

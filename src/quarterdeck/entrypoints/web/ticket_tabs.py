@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from quarterdeck.attachments.api import SCREEN_ROLES
+from quarterdeck.attachments.api import SCREEN_ROLES, given_up
 from quarterdeck.baselines import api as baselines
 from quarterdeck.controls.api import fact_kind, is_fact_kind
 from quarterdeck.entrypoints.web import drifting, session_words, target_words, ticket_words, words, zones
@@ -153,6 +153,7 @@ def files(seen: Visitor, ticket: TicketView, entries: Sequence[Entry]) -> list[d
                 "size": named["size"],
                 "at": entry.at,
                 "cui": _may_contain_cui(sha256),
+                "gone": given_up(sha256),
                 "url": "" if hidden else reverse("ticket_file", args=[ticket.number, sha256]),
             }
     return list(found.values())
