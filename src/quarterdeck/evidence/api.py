@@ -22,7 +22,15 @@ from quarterdeck.evidence.checkpoints import (
 )
 from quarterdeck.evidence.facts import facts
 from quarterdeck.evidence.guard import UnrecordedWrite
-from quarterdeck.evidence.keeping import destroy_file, extend_retention, give_up, given_up, mark_cui, require_kept
+from quarterdeck.evidence.keeping import (
+    destroy_file,
+    extend_retention,
+    give_up,
+    given_up,
+    mark_cui,
+    require_kept,
+    stored_marks,
+)
 from quarterdeck.evidence.ledger import DuplicateEvent
 from quarterdeck.evidence.reading import (
     consistency_proof,
@@ -128,6 +136,7 @@ __all__ = [
     "sealing_trouble",
     "sealing_troubles",
     "store_artifact",
+    "stored_marks",
     "ticket_head",
     "verify_ledger",
 ]

@@ -20,6 +20,12 @@ def mark_cui(act: Act, sha256: str, *, may_contain_cui: bool) -> None:
     Artifact.objects.filter(sha256=sha256).update(may_contain_cui=may_contain_cui)
 
 
+def stored_marks() -> dict[str, tuple[bool, datetime | None]]:
+    """Return of every file whether it may contain CUI, and until when its row says that it is kept; one query."""
+    rows = Artifact.objects.values_list("sha256", "may_contain_cui", "retain_until")
+    return {sha256: (may_contain_cui, until) for sha256, may_contain_cui, until in rows.iterator()}
+
+
 def given_up(sha256: str) -> Entry | None:
     """Return the entry by which two people gave a file up; None where it is to be there, also because it came again.
 

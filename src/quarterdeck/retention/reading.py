@@ -156,6 +156,7 @@ class _Reckoning:
     def __init__(self, now: datetime, endings: Mapping[str, datetime]) -> None:
         self._now, self._endings = now, endings
         self._rules = rules_ever()
+        self._marks = evidence.stored_marks()
         self._holds = [one for one in holds() if one.stands]
         self._status: dict[str, list[datetime | None]] = defaultdict(list)
         for assessment in assessor.assessments():
@@ -181,7 +182,6 @@ class _Reckoning:
             for one in classes
         ])  # fmt: skip
         held = tuple(one.id for one in self._holds if one.holds(sha256, tickets))
-        known = evidence.artifact(sha256)
         first = uses[0]
         return Kept(
             sha256,
@@ -194,7 +194,7 @@ class _Reckoning:
             because,
             held,
             self._standing(sha256, until, held=bool(held)),
-            known is None or known.may_contain_cui,
+            self._marks.get(sha256, (True, None))[0],
         )
 
     def _standing(self, sha256: str, until: datetime | None, *, held: bool) -> Standing:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import BinaryIO
 
 from quarterdeck.assessor import api as assessor
@@ -18,6 +18,7 @@ from quarterdeck.workflows.attach_evidence import safe_name
 from quarterdeck.workflows.refusals import refusals_recorded
 
 MOST_COPY = 2 * 10**9
+_AT_ONCE = 500
 
 
 def adopt_policy(actor: Actor, clock: Clock, rules: Sequence[Rule]) -> None:
@@ -131,19 +132,15 @@ def finish_ends(actor: Actor, clock: Clock) -> int:
 
 
 def _extend(actor: Actor, clock: Clock) -> None:
-    until = {
-        one.sha256: one.until
-        for one in retention.kept_files(clock.now())
-        if one.until is not None and _is_earlier(one.sha256, one.until.isoformat())
-    }
-    if until:
+    stored, until = evidence.stored_marks(), dict[str, datetime]()
+    for one in retention.kept_files(clock.now()):
+        _cui, before = stored.get(one.sha256, (True, one.until))
+        if one.until is not None and (before is None or before < one.until):
+            until[one.sha256] = one.until
+    moving = sorted(until.items())
+    for first in range(0, len(moving), _AT_ONCE):
         with act(actor, clock) as current:
-            evidence.extend_retention(current, until)
-
-
-def _is_earlier(sha256: str, until: str) -> bool:
-    known = evidence.artifact(sha256)
-    return known is not None and (known.retain_until is None or known.retain_until.isoformat() < until)
+            evidence.extend_retention(current, dict(moving[first : first + _AT_ONCE]))
 
 
 def record_assessment(
