@@ -130,6 +130,21 @@ def test_what_nobody_goes_on_with_is_given_up(yard: Yard, clock) -> None:
         attachments.upload(left.id)
 
 
+def test_a_check_that_broke_off_can_be_finished_again(yard: Yard, clock) -> None:
+    number, data = yard.scheduled().number, mail()
+    told, max_ = Told("mail", "What was written."), yard.actor("max")
+    upload = attachments.start(max_, clock, number, told, name="a.eml", size=len(data))
+    attachments.take_chunk(max_, clock, upload.id, offset=0, length=len(data), sha256="", body=io.BytesIO(data))
+    attachments.begin_checking(max_, clock, upload.id)
+    with pytest.raises(Refused) as refused:
+        attach_evidence.finish_upload(max_, clock, upload.id)
+    assert refused.value.decision.codes == ("upload.over",)
+    clock.advance(hours=2)
+    attachments.clean_uploads(clock)
+    assert attachments.upload(upload.id).state is UploadState.ARRIVING
+    assert attach_evidence.finish_upload(max_, yard.clock, upload.id).state is UploadState.DONE
+
+
 def test_a_link_keeps_where_who_and_when(yard: Yard) -> None:
     number, max_ = yard.scheduled().number, Caller(yard.shop, "max")
     told = {"kind": "remote_recording", "reason": "Film of the RMM.", "target": "https://rmm.example.test/rec/7"}

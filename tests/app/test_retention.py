@@ -174,9 +174,7 @@ def test_a_refused_or_old_proposal_ends_nothing(shop: PackageShop) -> None:
     _number, sha256 = closed_with(shop, mail())
     clock.advance(days=6 * 366)
     first = keep_evidence.propose_disposal(actor("iris"), clock, [sha256], WHY)
-    refused(
-        lambda: keep_evidence.refuse_end(actor("iris"), clock, first.id, "Changed it."), "disposal.same_person"
-    )
+    refused(lambda: keep_evidence.refuse_end(actor("iris"), clock, first.id, "Changed it."), "disposal.same_person")
     assert keep_evidence.refuse_end(actor("casey"), clock, first.id, "We want it.").state is ProposalState.REFUSED
     refused(lambda: keep_evidence.confirm_end(actor("avery"), clock, first.id), "disposal.decided")
     second = keep_evidence.propose_disposal(actor("iris"), clock, [sha256], WHY)

@@ -94,9 +94,7 @@ def test_a_chunk_belongs_where_the_file_ends(clock) -> None:
     assert may_finish(upload(clock, offset=100), "pe_max").allowed
 
 
-@pytest.mark.parametrize(
-    "target", ["https://rmm.example.test/rec/7", r"\\nas\rec\7.mp4", "/srv/rec/7", r"D:\7.mp4"]
-)
+@pytest.mark.parametrize("target", ["https://rmm.example.test/rec/7", r"\\nas\rec\7.mp4", "/srv/rec/7", r"D:\7.mp4"])
 def test_where_a_link_may_lead(target: str) -> None:
     assert usable_target(target).allowed
 

@@ -23,6 +23,7 @@ from quarterdeck.kernel.ids import new_id
 
 _PART = 1024 * 1024
 MOST_AT_ONCE = 20
+LONGEST_CHECK = timedelta(hours=1)
 
 
 def start(actor: Actor, clock: Clock, number: str, told: Told, *, name: str, size: int) -> UploadView:
@@ -169,6 +170,9 @@ def clean_uploads(clock: Clock) -> int:
     """Give up what did not move for `QD_ATTACH_KEEP_HOURS`, and remove files that no upload knows; return how many."""
     now, gone = clock.now(), 0
     before = now - timedelta(hours=load().attach_keep_hours)
+    # A process that ended while it checked: the bytes are whole, their sender finishes again.
+    stuck = Upload.objects.filter(state=UploadState.CHECKING.value, touched_at__lt=now - LONGEST_CHECK)
+    stuck.update(state=UploadState.ARRIVING.value)
     still = (UploadState.ARRIVING.value, UploadState.CHECKING.value)
     for row in Upload.objects.filter(state__in=still, touched_at__lt=before):
         end(row.id, clock, UploadState.CANCELLED, message=f"Nothing came since {row.touched_at:%Y-%m-%d %H:%M} UTC.")

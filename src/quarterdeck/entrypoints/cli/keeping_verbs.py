@@ -111,9 +111,7 @@ def _whole(server: Server, begun: str) -> str:
     found = [text_of(row, "sha256") for row in as_rows(server.get("/retention"))]
     found = [sha256 for sha256 in found if len(begun) >= _LEAST and sha256.startswith(begun)]
     if len(found) != 1:
-        raise Failed(
-            f"{len(found)} files begin with {begun!r}; give a longer beginning."
-        )
+        raise Failed(f"{len(found)} files begin with {begun!r}; give a longer beginning.")
     return found[0]
 
 
