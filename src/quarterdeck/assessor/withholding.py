@@ -8,8 +8,7 @@ from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Entry
 
 # Artifacts of entries that are no ticket's: the import of a whole inventory is not the ticket's business.
-OF_THE_ORGANISATION = frozenset({"key_rotation", "key_replacement"})
-OF_THE_ORGANISATION = frozenset({"key_rotation", "redacted_copy"})
+OF_THE_ORGANISATION = frozenset({"key_rotation", "key_replacement", "redacted_copy"})
 # Only an entry says that a file was given up: the row's column alone would hide whatever somebody wants hidden.
 _GIVEN_UP = {"artifact.redacted": "redacted", "artifact.disposed": "disposed"}
 REASONS = {
