@@ -12,6 +12,7 @@ from quarterdeck.adapters.envelopes import Envelopes
 from quarterdeck.adapters.gate_health import GateHealth
 from quarterdeck.adapters.gate_readiness import GateReadiness
 from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorChannel
+from quarterdeck.adapters.passkey_ceremony import PasskeyCeremony
 from quarterdeck.adapters.recorder_room import room_for_recordings
 from quarterdeck.adapters.restic import Restic
 from quarterdeck.adapters.sealer_client import SealerClient
@@ -42,6 +43,11 @@ from quarterdeck_verify.cosignature import parse_key
 def clock() -> Clock:
     """Return the machine's clocks."""
     return SystemClock()
+
+
+def passkeys() -> PasskeyCeremony:
+    """Return what asks and checks passkeys."""
+    return PasskeyCeremony()
 
 
 def signer() -> SignerClient:

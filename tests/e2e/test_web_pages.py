@@ -23,7 +23,10 @@ PAGES = {
         "/tickets/{scheduled}/?tab=sessions", "/tickets/{scheduled}/?tab=checks", "/tickets/{scheduled}/?tab=files",
         "/tickets/{scheduled}/?tab=comments", "/tickets/{scheduled}/?tab=drift", "/tickets/{draft}/change/",
         "/assets/{portal}/", "/assets/{server}/monitoring/", "/monitoring/{plan}/", "/findings/",
-        "/findings/{finding}/",
+        "/findings/{finding}/", "/tickets/{scheduled}/attach/", "/tickets/{scheduled}/attached/",
+        "/evidence/retention/",
+        "/evidence/retention/policy/", "/evidence/retention/holds/", "/evidence/retention/proposals/",
+        "/evidence/assessments/",
     ),
     "avery": (
         "/", "/tickets/{waiting}/decide/", "/monitoring/{waiting_plan}/", "/tickets/{longer}/more-time/decide/",
@@ -59,6 +62,8 @@ ON_THE_PHONE = frozenset({
     "/calendar/", "/sessions/{files}/",
     "/objectives/", "/objectives/MA.L2-3.7.5.b/", "/first-run/", "/assets/{server}/", "/questions/", "/backups/",
     "/desk/samples/{sample}/", "/tickets/{scheduled}/consent/", "/tickets/{scheduled}/?tab=drift",
+    "/tickets/{scheduled}/attach/", "/tickets/{scheduled}/attached/", "/evidence/retention/",
+    "/evidence/retention/policy/", "/evidence/retention/holds/",
 })  # fmt: skip
 
 

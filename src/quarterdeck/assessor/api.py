@@ -1,5 +1,6 @@
 """Packages, consents, samples, questions, objective status: the only module of this app that others import."""
 
+from quarterdeck.assessor.assessments import assessment, assessments, date_assessment, record_assessment
 from quarterdeck.assessor.consents import (
     ask_consent,
     consent_of,
@@ -52,6 +53,8 @@ from quarterdeck.assessor.slices import Slice, cut
 from quarterdeck.assessor.terms import (
     CONSENT_ROLES,
     AnswerView,
+    AssessmentKind,
+    AssessmentView,
     ConsentState,
     ConsentView,
     Contents,
@@ -78,6 +81,8 @@ __all__ = [
     "MOST_SAMPLED",
     "REASONS",
     "AnswerView",
+    "AssessmentKind",
+    "AssessmentView",
     "Comparison",
     "ConsentState",
     "ConsentView",
@@ -101,6 +106,8 @@ __all__ = [
     "artifacts_log",
     "ask_consent",
     "ask_question",
+    "assessment",
+    "assessments",
     "cancel_order",
     "check_order",
     "compare_hashes",
@@ -109,6 +116,7 @@ __all__ = [
     "consents_asked",
     "contents",
     "cut",
+    "date_assessment",
     "derive_views",
     "fail_order",
     "finish_order",
@@ -129,6 +137,7 @@ __all__ = [
     "propose",
     "question",
     "questions",
+    "record_assessment",
     "record_sample",
     "refuse_consent",
     "repeat",

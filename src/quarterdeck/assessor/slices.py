@@ -19,11 +19,13 @@ ORGANISATION_EVENTS = (
     "email.change_confirmed", "email.change_requested", "email.changed", "entry_point.added", "entry_point.changed",
     "entry_point.withdrawn", "factor.enrolled", "factor.removed", "factor.reset", "factor.reset_confirmed",
     "factor.reset_requested", "inventory.imported", "key.registered", "key.replaced", "key.rotated", "ledger.restored",
+    "passkey.registered", "passkey.removed",
     "person.added", "person.deactivated", "policy.adopted", "pool.changed", "role.granted", "role.requested",
     "role.revoked", "roster.founded", "sealer.key_acknowledged", "sealer.key_installed", "sealer.key_replaced",
 )  # fmt: skip
 # In the slice when they are about something that a ticket of the package names.
 OBJECT_EVENTS = (
+    "artifact.cui_cleared", "artifact.cui_marked", "artifact.disposed", "artifact.redacted",
     "asset.added", "asset.changed", "asset.retired", "backup_source.set", "connection.changed", "connection.removed",
     "item.inspected", "item.listed", "item.reviewed", "item.withdrawn", "recording.consent_asked",
     "recording.consent_refused", "recording.consent_withdrawn", "recording.consented",
@@ -120,6 +122,7 @@ def _organisation(views: Sequence[TicketView], mine: Sequence[Entry], scope: Sco
     named |= {place.connection_id for view in views for place in view.assets}
     named |= {item for view in views for item in view.content.items}
     named |= {view.number for view in views} | {view.template_id for view in views}
+    named |= {str(item["sha256"]) for entry in mine for item in entry.artifacts}
     for entry in evidence.entries(events=(*ORGANISATION_EVENTS, *OBJECT_EVENTS)):
         bears = entry.event in ORGANISATION_EVENTS or entry.object.id in named or scope.kind is ScopeKind.ASSESSMENT
         if entry.ticket is None and bears:

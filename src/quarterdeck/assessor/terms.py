@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from quarterdeck.attachments.terms import SCREEN_ROLES
+
 
 class ScopeKind(StrEnum):
     """What a package is about."""
@@ -51,7 +53,35 @@ class Population(StrEnum):
 
 
 # Roles of artifacts that show what a person saw and typed: they leave only with consent where CUI may be on them.
-CONSENT_ROLES = frozenset({"recording", "transcript", "session_log", "commands", "target-log"})
+CONSENT_ROLES = SCREEN_ROLES | {
+    "recording", "transcript", "session_log", "commands", "target-log", "redacted_copy",
+}  # fmt: skip
+
+
+class AssessmentKind(StrEnum):
+    """Who assessed (32 CFR 170.15 to 170.18)."""
+
+    SELF = "self"
+    C3PAO = "c3pao"
+    DIBCAC = "dibcac"
+
+
+@dataclass(frozen=True, slots=True)
+class AssessmentView:
+    """An assessment: the packages that the assessor got, the tickets it used, every CMMC status date told, by whom."""
+
+    id: str
+    kind: AssessmentKind
+    packages: tuple[str, ...]
+    tickets: tuple[str, ...]
+    status_dates: tuple[datetime, ...]
+    by: str
+    at: datetime
+
+    @property
+    def status_at(self) -> datetime | None:
+        """The newest told status date, None before there is one."""
+        return self.status_dates[-1] if self.status_dates else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from quarterdeck.assessor.cui import cui_assets, handles_cui
 from quarterdeck.assessor.slices import Slice
 from quarterdeck.assessor.terms import CONSENT_ROLES, Envelope, Recipient
 from quarterdeck.evidence import api as evidence
-from quarterdeck.evidence.api import Entry, ObjectRef
+from quarterdeck.evidence.api import Entry
 
 # Artifacts of entries that are no ticket's: the import of a whole inventory is not the ticket's business.
-OF_THE_ORGANISATION = frozenset({"key_rotation", "key_replacement"})
+OF_THE_ORGANISATION = frozenset({"key_rotation", "key_replacement", "redacted_copy"})
 # Only an entry says that a file was given up: the row's column alone would hide whatever somebody wants hidden.
 _GIVEN_UP = {"artifact.redacted": "redacted", "artifact.disposed": "disposed"}
 ENCRYPTED = "encrypted"
@@ -60,7 +60,7 @@ def _reason(
     found = evidence.artifact(sha256)
     if found is None:
         return "missing"
-    given_up = evidence.last_entry(list(_GIVEN_UP), object=ObjectRef("artifact", sha256))
+    given_up = evidence.given_up(sha256)
     if given_up is not None:
         return _GIVEN_UP[given_up.event]
     if not evidence.object_path(sha256).is_file():

@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     gate_profile: Literal["fips", "modern"] = "fips"
     gate_verified_keys: Literal["none", "cui", "all"] = "none"
     gate_floor_gb: float = Field(default=1.0, ge=0.1, le=10_000.0)
+    attach_limit_gb: float = Field(default=10.0, gt=0, le=1_000.0)
+    attach_floor_gb: float = Field(default=1.0, ge=0.0, le=10_000.0)
+    attach_keep_hours: int = Field(default=72, ge=1, le=24 * 90)
     url: str = "http://127.0.0.1:8600"
     smtp_host: str = ""
     smtp_port: int = Field(default=25, ge=1, le=65535)
@@ -192,6 +195,11 @@ class Settings(BaseSettings):
     def recordings_dir(self) -> Path:
         """Recordings of sessions in progress; sealed ones are artifacts."""
         return self.data_dir / "recordings"
+
+    @property
+    def incoming_dir(self) -> Path:
+        """Attached evidence that is still arriving; on the disk of the data folder, mode 0700."""
+        return self.data_dir / "incoming"
 
     @property
     def logs_dir(self) -> Path:

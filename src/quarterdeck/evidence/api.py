@@ -22,6 +22,15 @@ from quarterdeck.evidence.checkpoints import (
 )
 from quarterdeck.evidence.facts import facts
 from quarterdeck.evidence.guard import UnrecordedWrite
+from quarterdeck.evidence.keeping import (
+    destroy_file,
+    extend_retention,
+    give_up,
+    given_up,
+    mark_cui,
+    require_kept,
+    stored_marks,
+)
 from quarterdeck.evidence.ledger import DuplicateEvent
 from quarterdeck.evidence.reading import (
     consistency_proof,
@@ -67,11 +76,13 @@ from quarterdeck.evidence.troubles import (
     sealing_trouble,
     sealing_troubles,
 )
+from quarterdeck.evidence.uses import ArtifactIndex, NamedUse, artifact_index
 from quarterdeck.evidence.verification import LedgerReport, verify_ledger
 
 __all__ = [
     "Act",
     "AnchorGrade",
+    "ArtifactIndex",
     "ArtifactRef",
     "ArtifactView",
     "CheckpointView",
@@ -83,6 +94,7 @@ __all__ = [
     "JsonValue",
     "LedgerHead",
     "LedgerReport",
+    "NamedUse",
     "NestedAct",
     "ObjectRef",
     "Outcome",
@@ -92,20 +104,26 @@ __all__ = [
     "act",
     "anchored_size",
     "artifact",
+    "artifact_index",
     "checkpoint",
     "checkpoints",
     "consistency_proof",
+    "destroy_file",
     "encode_fields",
     "end_sealing_trouble",
     "entries",
     "entries_of",
     "entry",
+    "extend_retention",
     "facts",
+    "give_up",
+    "given_up",
     "head",
     "inclusion_proof",
     "last_entry",
     "latest_checkpoint",
     "leaf",
+    "mark_cui",
     "mark_sealing_trouble_told",
     "node_reader",
     "note_sealing_trouble",
@@ -118,12 +136,14 @@ __all__ = [
     "read_entry",
     "receipts",
     "record_refusal",
+    "require_kept",
     "row_digest",
     "save_checkpoint",
     "save_receipt",
     "sealing_trouble",
     "sealing_troubles",
     "store_artifact",
+    "stored_marks",
     "stream_artifact",
     "ticket_head",
     "verify_ledger",

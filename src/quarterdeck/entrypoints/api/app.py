@@ -12,11 +12,13 @@ from quarterdeck import __version__
 from quarterdeck.entrypoints.api import (
     activity,
     assessing,
+    attaching,
     captures,
     controls,
     extending,
     host_certificates,
     inventory,
+    keeping,
     live_sessions,
     login,
     monitoring,
@@ -62,6 +64,7 @@ api.add_router("/tickets", extending.router)
 api.add_router("/revocations", revoking.router)
 api.add_router("/templates", templates.router)
 api.add_router("", captures.router)
+api.add_router("", attaching.router)
 api.add_router("/monitoring-plans", monitoring.router)
 api.add_router("/findings", monitoring.findings_router)
 api.add_router("/sessions", sessions.router)
@@ -72,6 +75,7 @@ api.add_router("/sessions", live_sessions.router)
 api.add_router("", packages.router)
 api.add_router("/packages", package_hashes.router)
 api.add_router("/policy", policy.router)
+api.add_router("", keeping.router)
 api.add_router("/assessor", assessing.router)
 api.add_router("/sealing", sealing.router)
 

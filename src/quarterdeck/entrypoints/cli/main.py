@@ -9,7 +9,9 @@ from quarterdeck import __version__
 from quarterdeck.entrypoints.cli import (
     access_verbs,
     activity_verbs,
+    attach_verbs,
     capture_verbs,
+    keeping_verbs,
     listing_verbs,
     login_verbs,
     monitoring_verbs,
@@ -40,6 +42,7 @@ _MODULES = (
     time_verbs,
     access_verbs,
     revoke_verbs,
+    attach_verbs,
     capture_verbs,
     monitoring_verbs,
     activity_verbs,
@@ -48,6 +51,7 @@ _MODULES = (
     package_verbs,
     sealing_verbs,
     policy_verbs,
+    keeping_verbs,
     server_verbs,
 )
 

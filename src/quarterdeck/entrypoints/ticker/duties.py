@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from quarterdeck import wiring
+from quarterdeck.attachments import api as attachments
 from quarterdeck.baselines.api import MeasureChannel
 from quarterdeck.config.api import load
 from quarterdeck.entrypoints.ticker.loop import Duty
@@ -16,6 +17,7 @@ from quarterdeck.workflows import (
     do_captures,
     export_package,
     keep_elevation,
+    keep_evidence,
     keep_plans,
     look_after_sessions,
     run_plans,
@@ -42,6 +44,8 @@ def duties(clock: Clock) -> list[Duty]:
         Duty("notices", 5, lambda: send_notices.send_notices(wiring.mailer(), clock, load().base_url)),
         Duty("seal", 1, partial(watch_sealer.seal_due, sealer, actor=TICKER, clock=clock)),
         Duty("sealer", 30, partial(_look_after_sealer, clock)),
+        Duty("keeping", 3600, partial(keep_evidence.finish_ends, TICKER, clock)),
+        Duty("uploads", 600, partial(attachments.clean_uploads, clock)),
         Duty("anchor", 1, _anchoring(lambda: sealer.status().allowed_signers, clock)),
     ]
 

@@ -21,6 +21,7 @@ from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.tags import bytes_words
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.decision import Refused
+from quarterdeck.retention import api as retention
 from quarterdeck.tickets import api as tickets
 from quarterdeck.workflows import export_package
 
@@ -47,6 +48,7 @@ def evidence_page(request: HttpRequest, seen: Visitor) -> HttpResponse:
         "more_checkpoints": max(0, len(kept) - SHOWN_CHECKPOINTS),
         "origin": load().ledger_origin,
         "may_package": may_package,
+        "may_keep": seen.has(*retention.READERS),
         "orders": made,
         "live": any(one["live"] for one in made),
         "form": PeriodForm(zone=zones.zone_of(request), now=seen.now),
