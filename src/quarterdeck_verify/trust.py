@@ -28,9 +28,14 @@ class Anchor:
 
 @dataclass(slots=True)
 class Anchoring:
-    """How far outside anchors reach: entries below `covered` are theirs; `notes` say why an anchor did not help."""
+    """How far outside anchors reach: entries below `covered` are theirs; `notes` say why an anchor did not help.
+
+    `unproven` is the largest size that somebody outside saw and that this package does not show to be its own: a ledger
+    that was set back, or rewritten since, looks the same as one that merely went on.
+    """
 
     covered: int = 0
+    unproven: int = 0
     notes: list[str] = field(default_factory=list)
 
 
@@ -49,6 +54,20 @@ class Rotations:
 
     predecessor: dict[PublicKey, PublicKey] = field(default_factory=dict)
     retired: dict[PublicKey, int] = field(default_factory=dict)
+
+    def add(self, seq: int, old: PublicKey, new: PublicKey) -> None:
+        """Note that entry `seq` let `new` follow `old`."""
+        self.predecessor[new] = old
+        self.retired[old] = seq
+        self.retired.pop(new, None)
+
+    def pinned(self, key: PublicKey, pins: Sequence[Signer]) -> tuple[list[Signer], int]:
+        """Return the pinned lines of `key` or of the nearest key before it, and how many changes lie between."""
+        steps, lines = 0, matching(pins, key)
+        while not lines and key in self.predecessor and steps <= len(self.predecessor):
+            key, steps = self.predecessor[key], steps + 1
+            lines = matching(pins, key)
+        return lines, steps
 
 
 def read_checkpoint(members: Members) -> Checkpoint | None:
@@ -96,13 +115,9 @@ def read_rotations(members: Members, found: Slice, origin: str) -> Rotations:
     for seq, sha256 in found.rotations:
         use = found.artifacts[sha256]
         try:
-            old, new = _parse_rotation(members.read(use.path, MAX_TINY), origin)
+            rotations.add(seq, *parse_rotation(members.read(use.path, MAX_TINY), origin))
         except ValueError as problem:
             members.findings.add("rotation.wrong", f"entry {seq}", f"The change of keys does not hold: {problem}.")
-            continue
-        rotations.predecessor[new] = old
-        rotations.retired[old] = seq
-        rotations.retired.pop(new, None)
     return rotations
 
 
@@ -112,11 +127,7 @@ def check_pins(
     """Hold the signatures' keys against the pinned signers at the claimed time; returns who signed, in words."""
     names = []
     for item in signed:
-        trusted, steps = item.key, 0
-        lines = matching(pins, trusted)
-        while not lines and trusted in rotations.predecessor and steps <= len(rotations.predecessor):
-            trusted, steps = rotations.predecessor[trusted], steps + 1
-            lines = matching(pins, trusted)
+        lines, steps = rotations.pinned(item.key, pins)
         if not lines:
             sentence = f"It is by {item.key.fingerprint}, a key that is not among the pinned signers."
             members.findings.add("signer.unpinned", item.member, sentence)
@@ -180,7 +191,8 @@ def rotation_statement(log: str, at: str, old_key: str, new_key: str, signatures
     )
 
 
-def _parse_rotation(data: bytes, origin: str) -> tuple[PublicKey, PublicKey]:
+def parse_rotation(data: bytes, origin: str) -> tuple[PublicKey, PublicKey]:
+    """Return old and new key of the artifact of a `key.rotated` entry; ValueError unless both keys signed it."""
     value = entry.parse_canonical(data)
     if not isinstance(value, dict) or set(value) != _ROTATION_FIELDS:
         raise ValueError("the statement is not one of a change of keys")
@@ -224,10 +236,12 @@ def _check_anchor(
         result.notes.append(f"{place} is of another log ({kept.origin}).")
     elif kept.size > head.size:
         result.notes.append(f"{place} is newer than the package; ask for a package exported after it.")
+        result.unproven = max(result.unproven, kept.size)
     elif kept.size == 0:
         result.notes.append(f"{place} covers nothing.")
     elif kept.size < head.size and kept.size not in steps:
         result.notes.append(f"{place}: the package has no proof from that size; ask for one that names it.")
+        result.unproven = max(result.unproven, kept.size)
     elif _continues(head, kept, steps):
         result.covered = max(result.covered, kept.size)
     else:

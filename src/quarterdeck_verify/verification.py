@@ -179,6 +179,9 @@ def _anchored(report: Report, outside: _Outside) -> Check:
     if not any(seq < anchoring.covered for seq in relevant):
         told = " ".join(anchoring.notes) or "The anchors are older than every ticket entry of this package."
         return Check(State.NOT_CHECKED, told)
+    if anchoring.unproven > anchoring.covered and any(seq >= anchoring.covered for seq in relevant):
+        sentence = f"Entries from {anchoring.covered} on were seen by an anchor that this package does not answer:"
+        return Check(State.NOT_CHECKED, " ".join([sentence, *anchoring.notes]))
     older = sum(seq < anchoring.covered for seq in found.seqs)
     sentence = f"It covers {older} of {found.count} entries and agrees with them (checkpoint of {anchoring.covered})."
     if older < found.count:

@@ -4,24 +4,34 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from quarterdeck.evidence.comparing import Outside, check_files, check_kept, check_signatures
 from quarterdeck.evidence.models import Checkpoint, LedgerHead
 from quarterdeck.evidence.rows import StoredRow, rows_from, stored_tile, told_by
 from quarterdeck_verify import checkpoint as checkpoint_format
 from quarterdeck_verify.entry import NO_HASH, decode, leaf_hash
 from quarterdeck_verify.merkle import TILE_WIDTH, Frontier
+from quarterdeck_verify.package import KEY_ROTATED, ROTATION_ROLE
 
 MOST_PROBLEMS = 50
 _PROGRESS = 1000
 _NO_END = 2**62
+# Entries that say that a file was destroyed by two people: the tombstone stays, the file is gone on purpose.
+GIVEN_UP = frozenset({"artifact.disposed", "artifact.redacted"})
 
 
 @dataclass(slots=True)
 class LedgerReport:
-    """What was read and what is wrong with it; no problem means the log is whole."""
+    """What was read and what is wrong with it; no problem means the log is whole.
+
+    `covered` is how many entries a checkpoint from outside confirms; `notes` say what was brought and was of no use.
+    """
 
     size: int = 0
     root: str = ""
     checkpoints: int = 0
+    files: int = 0
+    covered: int = 0
+    notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def add(self, problem: str) -> None:
@@ -30,21 +40,31 @@ class LedgerReport:
             self.problems.append(problem)
 
 
-def verify_ledger(progress: Callable[[int], None] = lambda done: None) -> LedgerReport:
-    """Check every entry's bytes, chain, ticket chain, columns, time and tree, every tile and every kept checkpoint."""
-    roots = dict(Checkpoint.objects.values_list("size", "root"))
-    reading = _Reading()
+def verify_ledger(progress: Callable[[int], None] = lambda done: None, outside: Outside | None = None) -> LedgerReport:
+    """Check every entry's bytes, chain, ticket chain, columns, time and tree, every tile and every kept checkpoint.
+
+    With `outside` also what is held elsewhere: checkpoints, the pinned signers, and every file that an entry names.
+    """
+    outside = outside or Outside()
+    roots, found = dict(Checkpoint.objects.values_list("size", "root")), dict[int, str]()
+    reading, sizes = _Reading(), outside.sizes.union(roots)
     report = reading.report
     for row in _all_rows():
         reading.read(row)
-        if report.size in roots and reading.tree.root().hex() != roots[report.size]:
-            report.add(f"checkpoint {report.size} does not fit the entries before it")
+        if report.size in sizes:
+            found[report.size] = reading.tree.root().hex()
         if report.size % _PROGRESS == 0:
             progress(report.size)
     report.root = reading.tree.root().hex()
+    for size in sorted(roots):
+        if found.get(size, roots[size]) != roots[size]:
+            report.add(f"checkpoint {size} does not fit the entries before it")
     for level, number in reading.tree.broken:
         report.add(f"tile {level}/{number} is missing, or not that of the entries")
     _check_heads(report, reading.tip, roots)
+    check_signatures(report.add, outside, reading.rotations)
+    report.covered = check_kept(report.add, report.notes, outside, report.size, found)
+    report.files = check_files(report.add, outside, reading.files, reading.given_up)
     return report
 
 
@@ -63,6 +83,9 @@ class _Reading:
         self.tree = _Tree()
         self.tip, self._ts = NO_HASH, ""
         self._tickets: dict[str, tuple[int, str]] = {}
+        self.files: dict[str, tuple[int, str]] = {}
+        self.given_up: set[str] = set()
+        self.rotations: list[tuple[int, str]] = []
 
     def read(self, row: StoredRow) -> None:
         """Take the next row."""
@@ -75,6 +98,7 @@ class _Reading:
             leaf, told = self._explained(row)
         if told is not None:
             self._follow(seq, told, leaf)
+            self._remember(seq, told)
         self.tree.append(leaf)
         report.size, self.tip = report.size + 1, leaf.hex()
 
@@ -91,6 +115,14 @@ class _Reading:
             if place != count + 1 or told["ticket_prev"] != last:
                 self.report.add(f"entry {seq}: {ticket} has a hole before its entry {place}")
             self._tickets[ticket] = (place, leaf.hex())
+
+    def _remember(self, seq: int, told: dict[str, Any]) -> None:
+        for item in told["artifacts"]:
+            self.files.setdefault(item["sha256"], (seq, item["name"]))
+            if told["event"] == KEY_ROTATED and item["role"] == ROTATION_ROLE:
+                self.rotations.append((seq, item["sha256"]))
+        if told["event"] in GIVEN_UP:
+            self.given_up.add(str(told["data"].get("sha256")))
 
     def _explained(self, row: StoredRow) -> tuple[bytes, dict[str, Any] | None]:
         where, body = f"entry {row[0]}", _octets(row[9])
