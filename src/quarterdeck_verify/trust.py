@@ -20,10 +20,18 @@ _ROTATION_FIELDS = {"at", "log", "new_key", "old_key", "signature_new", "signatu
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A file that the verifying person kept, and the checkpoints in it."""
+    """A file that the verifying person kept, the checkpoints in it, and the keys whose signatures over them hold."""
 
     source: str
     checkpoints: tuple[Checkpoint, ...]
+    signers: tuple[PublicKey, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """Whether the anchor itself is signed, in words: who plants a wrong one makes a good package look forged."""
+        if not self.signers:
+            return "The anchor carries no signature: make sure that it is the one that was sent."
+        return f"The anchor is signed by {', '.join(sorted({key.fingerprint for key in self.signers}))}."
 
 
 @dataclass(slots=True)
@@ -164,6 +172,8 @@ def check_consistency(members: Members, head: Checkpoint) -> dict[int, package.C
     for name in members.measured:
         if name.startswith(package.ANCHORS) and name.endswith(".checkpoint"):
             _check_own_anchor(members, name, head, known)
+        elif name.startswith(package.ANCHORS) and name.endswith(".checkpoint.sig"):
+            _check_own_signature(members, name)
     return known
 
 
@@ -174,8 +184,22 @@ def check_anchors(
     result = Anchoring()
     for anchor in anchors:
         for kept in anchor.checkpoints:
-            _check_anchor(members, head, anchor.source, kept, steps, result)
+            _check_anchor(members, head, anchor, kept, steps, result)
     return result
+
+
+def read_anchor(source: str, data: bytes) -> Anchor:
+    """Return the checkpoints in a kept file or mail, and who signed them; ValueError when it holds none."""
+    found = checkpoint.find(data)
+    if not found:
+        raise ValueError(f"{source} holds no checkpoint: three lines of origin, size and root, one after the other")
+    texts = [checkpoint.body(kept.origin, kept.size, kept.root) for kept in found]
+    signers = [
+        signature.key
+        for signature in sshsig.find(b"\n".join(checkpoint.texts(data)))
+        if any(sshsig.verify(signature, text, package.CHECKPOINT_NAMESPACE) for text in texts)
+    ]
+    return Anchor(source, tuple(found), tuple(signers))
 
 
 def rotation_message(log: str, at: str, old_key: str, new_key: str) -> bytes:
@@ -223,15 +247,25 @@ def _check_own_anchor(members: Members, name: str, head: Checkpoint, known: dict
         members.findings.add("anchor.inside", name, "The ledger of this package does not continue this checkpoint.")
 
 
+def _check_own_signature(members: Members, name: str) -> None:
+    signed = members.read(name.removesuffix(".sig"), MAX_TINY)
+    try:
+        holds = sshsig.verify(sshsig.parse(members.read(name, MAX_TINY)), signed, package.CHECKPOINT_NAMESPACE)
+    except ValueError:
+        holds = False
+    if not holds:
+        members.findings.add("anchor.signature", name, "It does not sign the checkpoint beside it.")
+
+
 def _check_anchor(
     members: Members,
     head: Checkpoint,
-    source: str,
+    anchor: Anchor,
     kept: Checkpoint,
     steps: dict[int, package.ConsistencyStep],
     result: Anchoring,
 ) -> None:
-    place = f"{source}: checkpoint of {kept.size} entries"
+    place = f"{anchor.source}: checkpoint of {kept.size} entries"
     if kept.origin != head.origin:
         result.notes.append(f"{place} is of another log ({kept.origin}).")
     elif kept.size > head.size:
@@ -246,6 +280,7 @@ def _check_anchor(
         result.covered = max(result.covered, kept.size)
     else:
         sentence = "The ledger of this package does not continue the one that this anchor saw: it was rewritten."
+        sentence = f"{sentence} {anchor.origin}"
         members.findings.add("anchor.contradicts", place, sentence)
 
 

@@ -1,8 +1,9 @@
 """The detection matrix of evidence.md section 2.5 on the package, every cell: the verifier against three attackers.
 
-`Y` is caught: ALTERED, or, where anchors were brought, anything but INTACT. `-` is not. The columns: what the package
-says of itself without its signatures; its signatures by whatever key they carry; the pinned signer; checkpoints that others
-hold of 64, 128 and 192 entries; and one of the newest entry. What is not caught is explained in THREAT_MODEL.md.
+`Y` is caught: ALTERED, or, where anchors were brought, anything but INTACT. `-` is not. The columns: what the
+package says of itself without its signatures; its signatures by whatever key they carry; the pinned signer;
+checkpoints that others hold of 64, 128 and 192 entries; and one of the newest entry. What is not caught is explained
+in THREAT_MODEL.md.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,9 @@
 """The detection matrix of evidence.md section 2.5 on the live store, every cell, as `qd ledger verify` fills it.
 
 `Y` is caught, `-` is not. The columns, each with what stands left of it: the log alone; the signatures of the
-checkpoints in the store, by whatever key they carry; the signer pinned from elsewhere; the sealer's memory; checkpoints that
-others hold of 64, 128 and 192 entries; and one of the newest entry. What no column catches is explained in THREAT_MODEL.md.
+checkpoints in the store, by whatever key they carry; the signer pinned from elsewhere; the sealer's memory;
+checkpoints that others hold of 64, 128 and 192 entries; and one of the newest entry. What no column catches is
+explained in THREAT_MODEL.md.
 """
 
 from collections.abc import Callable
