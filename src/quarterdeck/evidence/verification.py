@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quarterdeck.evidence.comparing import Outside, check_files, check_kept, check_signatures
+from quarterdeck.evidence.growing import GrowingTree
 from quarterdeck.evidence.models import Checkpoint, LedgerHead
-from quarterdeck.evidence.rows import StoredRow, rows_from, stored_tile, told_by
+from quarterdeck.evidence.rows import StoredRow, rows_from, told_by
 from quarterdeck_verify import checkpoint as checkpoint_format
 from quarterdeck_verify.entry import NO_HASH, decode, leaf_hash
-from quarterdeck_verify.merkle import TILE_WIDTH, Frontier
+from quarterdeck_verify.merkle import Frontier
 from quarterdeck_verify.package import KEY_ROTATED, ROTATION_ROLE
 
 MOST_PROBLEMS = 50
@@ -80,7 +81,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self.report = LedgerReport()
-        self.tree = _Tree()
+        self.tree = GrowingTree()
         self.tip, self._ts = NO_HASH, ""
         self._tickets: dict[str, tuple[int, str]] = {}
         self.files: dict[str, tuple[int, str]] = {}
@@ -137,44 +138,6 @@ class _Reading:
         if told_by((*row[:8], leaf, body)) is None:
             self.report.add(f"{where}: its columns say something else than its bytes")
         return leaf, told
-
-
-class _Tree:
-    """The tree as it grows, tile by tile: `broken` are the full tiles that are not stored as they should be."""
-
-    def __init__(self) -> None:
-        self.broken: list[tuple[int, int]] = []
-        self._size = 0
-        self._rows: list[list[bytes]] = [[]]
-        self._edges = [Frontier()]
-
-    def append(self, leaf: bytes) -> None:
-        """Add a leaf hash."""
-        self._size += 1
-        self._add(0, leaf)
-
-    def _add(self, level: int, value: bytes) -> None:
-        row = self._rows[level]
-        row.append(value)
-        self._edges[level].append(value)
-        if len(row) == TILE_WIDTH:
-            self._fill(level)
-
-    def _fill(self, level: int) -> None:
-        row, edge = self._rows[level], self._edges[level]
-        number = (self._size >> 8 * (level + 1)) - 1
-        if stored_tile(level, number) != b"".join(row):
-            self.broken.append((level, number))
-        if level + 1 == len(self._rows):
-            self._rows.append([])
-            self._edges.append(Frontier())
-        self._rows[level], self._edges[level] = [], Frontier()
-        self._add(level + 1, edge.root())
-
-    def root(self) -> bytes:
-        """Return the root: the peaks of all levels are those of the whole."""
-        peaks = b"".join(edge.serialise()[8:] for edge in reversed(self._edges))
-        return Frontier.deserialise(self._size.to_bytes(8, "big") + peaks).root()
 
 
 def _octets(stored: object) -> bytes:
