@@ -40,6 +40,8 @@ def _of_session(name: str, session: Session) -> list[Gap]:
     found = []
     if not session.recording:
         sentence = f"The session that began with entry {session.seq} has no recording."
+        if session.by_hand:
+            sentence = f"The session that entry {session.seq} writes down has no file with it."
         found.append(Gap("session.unrecorded", where, sentence))
     if session.interrupted and not session.explained:
         found.append(Gap("session.unexplained", where, "The session was interrupted, and nobody explained it."))

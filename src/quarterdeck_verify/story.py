@@ -28,7 +28,7 @@ class Approval:
 
 @dataclass(slots=True)
 class Session:
-    """One gate session as far as the slice tells of it."""
+    """One session as far as the slice tells of it; `by_hand` was written down by a person, not seen by the gate."""
 
     ticket: str
     seq: int = -1
@@ -37,6 +37,7 @@ class Session:
     recording: str = ""
     interrupted: bool = False
     explained: bool = False
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,5 +97,8 @@ class Story:
             told.ended, told.interrupted = True, event == "session.interrupted"
             named = [item["sha256"] for item in fields["artifacts"] if item["role"] == RECORDING]
             told.recording = named[0] if named else ""
+        elif event == "session.written_down":
+            named = [item["sha256"] for item in fields["artifacts"]]
+            self.sessions[thing] = Session(ticket, fields["seq"], None, True, named[0] if named else "", by_hand=True)
         elif event == "session.explained" and thing in self.sessions:
             self.sessions[thing].explained = True

@@ -45,11 +45,14 @@ def test_sessions_without_recording_end_or_explanation(tmp_path) -> None:
     told(ledger, "session.interrupted", "se_3", {}, CAST)
     told(ledger, "session.explained", "se_3", {})
     told(ledger, "session.ended", "se_0", {}, CAST)
+    told(ledger, "session.written_down", "se_5", {})
+    told(ledger, "session.written_down", "se_6", {}, [("attachment", "rmm.mp4", b"x")])
     assert gaps(ledger, tmp_path) == [
         ("session.beginning", f"{TICKET} se_0"),
         ("session.unrecorded", f"{TICKET} se_1"),
         ("session.unexplained", f"{TICKET} se_2"),
         ("session.open", f"{TICKET} se_4"),
+        ("session.unrecorded", f"{TICKET} se_5"),
     ]
 
 
