@@ -2,7 +2,7 @@
 
 The file of role `approval-signature` is canonical JSON with the exact statement, its SHA-256, and either a passkey's
 assertion (WebAuthn level 2, 7.2; challenge = that hash) or an SSHSIG in the namespace `quarterdeck-approval`. The
-statement must name the ticket and the content's hash that its entry names.
+statement is JSON that names ticket, content's hash, role and person as its entry does.
 """
 
 import base64
@@ -17,7 +17,7 @@ from quarterdeck_verify.ledgerslice import Slice
 from quarterdeck_verify.members import MAX_TINY, Members
 from quarterdeck_verify.passkeys import PasskeyError, read_public_key
 from quarterdeck_verify.signers import parse_public_key
-from quarterdeck_verify.story import Approval
+from quarterdeck_verify.story import Approval, passkey_name
 
 APPROVAL_NAMESPACE = "quarterdeck-approval"
 USER_PRESENT, USER_VERIFIED = 1, 4
@@ -68,17 +68,26 @@ def check_statement(data: bytes, approval: Approval, keys: dict[str, set[str]]) 
     statement = told["statement"].encode("utf-8")
     if hashlib.sha256(statement).hexdigest() != told["approval"]:
         raise ValueError("its hash is not that of the statement")
-    for name, word in (("ticket", approval.ticket), ("content", approval.content)):
-        if word and word not in told["statement"]:
-            raise ValueError(f"its statement does not name the {name} of its entry")
+    _check_said(told["statement"], approval)
     if told["kind"] == "webauthn":
-        return _check_assertion(told, statement)
+        return _check_assertion(told, statement, approval, keys)
     if told["kind"] == "sshsig":
         return _check_sshsig(told, statement, approval, keys)
     raise ValueError("its kind is neither webauthn nor sshsig")
 
 
-def _check_assertion(told: dict[str, Any], statement: bytes) -> str:
+def _check_said(statement: str, approval: Approval) -> None:
+    """Raise ValueError unless the statement is this person's, in this role, on this content of this ticket."""
+    try:
+        said = json.loads(statement)
+    except (ValueError, RecursionError):
+        said = None
+    for name in ("ticket", "content", "role", "person"):
+        if not isinstance(said, dict) or said.get(name) != getattr(approval, name):
+            raise ValueError(f"its statement does not name the {name} of its entry")
+
+
+def _check_assertion(told: dict[str, Any], statement: bytes, approval: Approval, keys: dict[str, set[str]]) -> str:
     """WebAuthn level 2, 7.2, steps that a stranger can take: type, challenge, rpIdHash, flags, signature."""
     client = _bytes(told["client_data_json"])
     try:
@@ -101,7 +110,8 @@ def _check_assertion(told: dict[str, Any], statement: bytes) -> str:
         raise ValueError(str(problem)) from None
     if not key.verify(authenticator + hashlib.sha256(client).digest(), _bytes(told["signature"])):
         raise ValueError("the signature is not the passkey's")
-    return f"a passkey of {told['rp_id']}, its owner verified ({key.kind})"
+    by = f"a passkey of {told['rp_id']}, its owner verified ({key.kind})"
+    return _whose(by, approval, keys.get(passkey_name(told["public_key"]), set()))
 
 
 def _check_sshsig(told: dict[str, Any], statement: bytes, approval: Approval, keys: dict[str, set[str]]) -> str:
@@ -116,11 +126,16 @@ def _check_sshsig(told: dict[str, Any], statement: bytes, approval: Approval, ke
     holders = keys.get(shown.removeprefix("SHA256:").replace("/", "_").replace("+", "-"), set()) | keys.get(
         shown.replace("/", "_").replace("+", "-"), set()
     )
+    return _whose(f"the key {shown}", approval, holders)
+
+
+def _whose(by: str, approval: Approval, holders: set[str]) -> str:
+    """Return by what it was signed and whether the ledger knows whose that is; ValueError when it is another's."""
     if approval.person in holders:
-        return f"the key {shown}, which {approval.person} registered"
+        return f"{by}, which {approval.person} registered"
     if holders:
-        raise ValueError(f"the key {shown} is another person's")
-    return f"the key {shown}; the slice does not say whose it is"
+        raise ValueError(f"{by} is another person's")
+    return f"{by}; the slice does not say whose it is"
 
 
 def _bytes(text: str) -> bytes:

@@ -13,6 +13,11 @@ _BOUND, _USED = "access.certificate_bound", "access.certificate_used"
 _ENDINGS = ("session.ended", "session.interrupted")
 
 
+def passkey_name(public_key: str) -> str:
+    """Return under what a passkey's public key is remembered, whichever alphabet of base64 spells it."""
+    return "passkey " + public_key.strip().rstrip("=").replace("-", "+").replace("_", "/")
+
+
 @dataclass(frozen=True, slots=True)
 class Approval:
     """One decision: who, in which role, on which content; `signature` is the SHA-256 of its file, or empty."""
@@ -76,6 +81,8 @@ class Story:
             session = str(data.get("session") or "")
             purpose = "target" if event == _USED else self.purposes.get(thing, "")
             self.certificates.append(Certificate(fields["seq"], ticket, thing, data["serial"], session, purpose))
+        elif event == "passkey.registered":
+            self.keys.setdefault(passkey_name(str(data.get("public_key", ""))), set()).add(fields["actor"]["id"])
         elif event in ("key.registered", "key.replaced"):
             holders = self.keys.setdefault(str(data.get("fingerprint", "")), set())
             (holders.add if event == "key.registered" else holders.discard)(str(data.get("person", "")))

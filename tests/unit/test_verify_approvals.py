@@ -9,13 +9,28 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.attack.approval_files import APPROVAL, CONTENT, RP, STATEMENT, TICKET, Passkey, b64, ssh_file
 from tests.attack.package_fixture import Key, Ledger, codes, judge_world, make_world
 
-from quarterdeck_verify import approvals, curves, passkeys, report
+from quarterdeck_verify import approvals, curves, entry, passkeys, report
+from quarterdeck_verify.story import Approval, Story
+
+
+def registered(public_key: str, person: str) -> bytes:
+    ledger = Ledger()
+    ledger.add("passkey.registered", data={"public_key": public_key, "credential": "AA", "rp_id": RP})
+    return ledger.bodies[0].replace(b"pe_iris", person.encode())
 
 
 @pytest.mark.parametrize("kind", ["ES256", "Ed25519"])
 def test_a_passkeys_assertion_holds(kind: str) -> None:
-    by = approvals.check_statement(Passkey(kind).file(), APPROVAL, {})
-    assert by == f"a passkey of {RP}, its owner verified ({kind})"
+    key = Passkey(kind)
+    by = approvals.check_statement(key.file(), APPROVAL, {})
+    assert by == f"a passkey of {RP}, its owner verified ({kind}); the slice does not say whose it is"
+    story = Story()
+    word = base64.urlsafe_b64encode(key.cose).decode().rstrip("=")
+    story.add(entry.decode(registered(word, "pe_iris")))
+    assert approvals.check_statement(key.file(), APPROVAL, story.keys).endswith(", which pe_iris registered")
+    other = Approval(3, TICKET, "pe_max", "approver", "approved", CONTENT, "")
+    with pytest.raises(ValueError, match="another person's"):
+        approvals.check_statement(key.file(STATEMENT.replace("pe_iris", "pe_max")), other, story.keys)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +51,10 @@ def test_a_passkeys_assertion_holds(kind: str) -> None:
         (lambda key: key.file(change=lambda told: {"rp_id": 5}), "no text"),
         (lambda key: key.file(STATEMENT.replace(CONTENT, "d" * 64)), "does not name the content"),
         (lambda key: key.file(STATEMENT.replace(TICKET, "MT-2026-00002")), "does not name the ticket"),
+        (lambda key: key.file(STATEMENT.replace("pe_iris", "pe_max")), "does not name the person"),
+        (lambda key: key.file(STATEMENT.replace("approver", "cui_owner")), "does not name the role"),
+        (lambda key: key.file("[]"), "does not name the ticket"),
+        (lambda key: key.file(f"{TICKET} {CONTENT}"), "does not name the ticket"),
         (lambda key: key.file()[:-1], "not JSON"),
     ],
 )

@@ -19,6 +19,8 @@ _PLAIN = (str, int, bool, type(None))
 _VALUE = r'(?:"[^"\\\x00-\x1f]*"|0|-?[1-9][0-9]{0,14}|true|false|null)'
 _WORD = r"[A-Za-z0-9._:+=@-]{1,200}"
 _MOST_EVENTS = 2_000
+_is_word = re.compile(_WORD, re.ASCII).fullmatch
+_is_rest = re.compile(r":[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z", re.ASCII).fullmatch
 
 
 class ShortWay:
@@ -52,7 +54,9 @@ class ShortWay:
         if place != moved or ts < self.ts or not text.endswith(tail):
             return False
         found = shape.fullmatch(text, 0, len(text) - len(tail))
-        if found is None or found[1] != actor or not is_token(event_id) or not _is_moment(ts):
+        if found is None or found[1] != actor or type(event_id) is not str or _is_word(event_id) is None:
+            return False
+        if not _hour(ts[:13]) or _is_rest(ts, 13) is None:
             return False
         if not (_known(object_id) and _known(kind) and (ticket is None or moved != 1)):
             return False
@@ -78,13 +82,6 @@ class ShortWay:
 @lru_cache(maxsize=4_096)
 def _known(text: str) -> bool:
     return is_token(text)
-
-
-def _is_moment(ts: str) -> bool:
-    return _hour(ts[:13]) and _REST.fullmatch(ts, 13) is not None
-
-
-_REST = re.compile(r":[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z", re.ASCII)
 
 
 @lru_cache(maxsize=4_096)
