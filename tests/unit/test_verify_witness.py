@@ -7,7 +7,7 @@ import pytest
 from tests.attack.package_fixture import LOG, Key, codes, make_world, with_members
 from tests.attack.witness_fixture import AT, NAME, Witness
 
-from quarterdeck_verify import checkpoint, package, report, signers, sshsig, trust, verification, witness
+from quarterdeck_verify import checkpoint, package, receipts, report, signers, sshsig, trust, verification, witness
 from quarterdeck_verify.checkpoint import NOTE_ED25519, NoteSignature
 from quarterdeck_verify.verification import State, Verdict
 
@@ -46,8 +46,9 @@ def test_a_cosignature_in_the_note_and_in_the_receipts(tmp_path):
     wrong = checkpoint.make_note(body, [NoteSignature(LOG, own.key_id, log.private.sign(b"other")), own])
     assert codes(judge(tmp_path, extra | {package.CHECKPOINT_NOTE: wrong})) == {"note.wrong"}
     line = one.line(WORLD.kept).decode().strip()
-    receipt = b'{"receipt":"%s","size":%d}\n' % (line.encode(), SIZE)
-    assert judge(tmp_path, {package.RECEIPTS: receipt}, one.key).exit_code == 0
+    sent = "2026-11-22T10:00:00.000000Z"
+    receipt = receipts.Receipt(SIZE, "witness", NAME, "witness", "independent", sent, line)
+    assert judge(tmp_path, {package.RECEIPTS: receipts.make_receipts([receipt])}, one.key).exit_code == 0
 
 
 def test_a_cosignature_by_a_key_inside_the_package_does_not_count(tmp_path):

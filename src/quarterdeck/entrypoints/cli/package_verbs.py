@@ -52,6 +52,10 @@ def add(verbs: Group) -> None:
     made.add_argument("id", help="id of the package, see `qd packages`")
     made.add_argument("log", metavar="LOG", help="the CMMCAssessmentArtifacts.log that the script wrote")
     flag(made, "--json", "print JSON")
+    _add_verify(verbs)
+
+
+def _add_verify(verbs: Group) -> None:
     made = verbs.verb("verify", "verify a package, offline: INTACT 0, ALTERED 1, UNANCHORED 3", verify)
     made.add_argument("package", nargs="?", default="", help="package.zip or the unpacked folder")
     option(made, "--write", "write the verifier as one file for others instead, such as verify.pyz", metavar="FILE")
