@@ -12,12 +12,12 @@ import pytest
 from tests.append_only import database_in_hand
 from tests.attack import forged_ledger as forged
 from tests.attack.forged_ledger import FILED, HELD, NEWEST, OLD, SIZE, Store, forge
-from tests.attack.package_fixture import Key
+from tests.attack.package_fixture import Key, Ledger
 
 from quarterdeck.config.api import load
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import LedgerReport, Outside
-from quarterdeck.evidence.models import Checkpoint, LedgerHead, LedgerTile
+from quarterdeck.evidence.models import Checkpoint, LedgerEntry, LedgerHead, LedgerTile
 from quarterdeck.evidence.rows import insert_rows
 from quarterdeck.kernel.clock import SystemClock
 from quarterdeck_verify import checkpoint, entry, merkle, signers
@@ -141,3 +141,22 @@ def test_what_is_caught_is_named(attack: str, level: int, said: str) -> None:
     install(store)
     problems = evidence.verify_ledger(outside=Outside(PINS, held(*HELD, SIZE), files=True)).problems
     assert any(said in problem for problem in problems), problems
+
+
+def test_a_file_that_an_entry_says_was_destroyed_is_not_missing() -> None:
+    """Who removes the file without such an entry is found; the entry itself names the file as its object."""
+    ledger = Ledger()
+    ledger.add("session.ended", files=[("recording", "a.cast", b"x")])
+    [sha256] = ledger.files
+    gone = forged.seal(ledger.bodies, {}, KEY)
+    ledger.add("artifact.disposed", thing=sha256)
+    told = forged.seal(ledger.bodies, {}, KEY)
+    install(gone)
+    assert evidence.verify_ledger(outside=Outside(files=True)).problems == [
+        f"entry 0: its file a.cast ({sha256}) is missing"
+    ]
+    with database_in_hand():
+        for model in (LedgerEntry, LedgerHead, Checkpoint):
+            model.objects.all().delete()
+    install(told)
+    assert evidence.verify_ledger(outside=Outside(files=True)).problems == []

@@ -139,7 +139,7 @@ class _Reading:
         if told["event"] not in _READ_WHOLE:
             self._way.learn(told)
         if told["event"] in GIVEN_UP:
-            self.given_up.add(str(told["data"].get("sha256")))
+            self.given_up.add(told["object"]["id"])
 
     def _explained(self, row: StoredRow) -> tuple[bytes, dict[str, Any] | None]:
         where, body = f"entry {row[0]}", _octets(row[9])
