@@ -12,6 +12,7 @@ from quarterdeck_verify.checkpoint import Checkpoint
 from quarterdeck_verify.container import CHUNK, Readable
 from quarterdeck_verify.findings import Findings
 from quarterdeck_verify.members import Members
+from quarterdeck_verify.story import Story
 
 MAX_PROOF_LINE = 8_192
 _CLOSING = ("ticket.closed", "ticket.rejected", "ticket.withdrawn", "ticket.rolled_back", "ticket.expired")
@@ -41,6 +42,8 @@ class Slice:
 
     count: int = 0
     seqs: list[int] = field(default_factory=list)
+    times: list[str] = field(default_factory=list)
+    story: Story = field(default_factory=Story)
     tickets: dict[str, dict[int, bytes]] = field(default_factory=dict)
     ticket_seqs: list[int] = field(default_factory=list)
     heads: list[tuple[int, str, int, str]] = field(default_factory=list)
@@ -156,6 +159,8 @@ class _SliceReader:
         found.count += 1
         found.last = fields
         found.seqs.append(fields["seq"])
+        found.times.append(fields["ts"])
+        found.story.add(fields)
         for position, item in enumerate(fields["artifacts"]):
             use = ArtifactUse(**item, seq=fields["seq"], ticket=fields["ticket"], position=position)
             first = found.artifacts.setdefault(use.sha256, use)

@@ -25,7 +25,9 @@ SIGNATURE = "tagmanifest-sha256.txt.sig"
 SIGNERS = "keys/allowed_signers"
 INSTRUCTIONS = "VERIFY.txt"
 VERIFIER = "verify.pyz"
+WITNESSES = "keys/witnesses.txt"
 TSA_ROOT = "keys/tsa-root.pem"
+STAMP = "tagmanifest-sha256.txt.tsr"
 
 PAYLOAD = "data/"
 LEDGER = "data/ledger/"
@@ -34,6 +36,7 @@ PROOFS = "data/ledger/proofs.jsonl"
 CHECKPOINT = "data/ledger/checkpoint"
 CHECKPOINT_SIGNATURE = "data/ledger/checkpoint.sig"
 CHECKPOINT_NOTE = "data/ledger/checkpoint.note"
+CHECKPOINT_STAMP = "data/ledger/checkpoint.tsr"
 CONSISTENCY = "data/ledger/consistency.json"
 ANCHORS = "data/ledger/anchors/"
 RECEIPTS = "data/ledger/anchors/receipts.jsonl"
@@ -47,8 +50,10 @@ REQUIRED = frozenset(
     (BAGIT, BAG_INFO, MANIFEST, TAG_MANIFEST, SIGNATURE, SIGNERS, ENTRIES, PROOFS, CHECKPOINT, CHECKPOINT_SIGNATURE,
      CONSISTENCY, VIEWS, REPORT, SCOPE, WITHHELD)
 )  # fmt: skip
-OPTIONAL = frozenset((INSTRUCTIONS, VERIFIER, TSA_ROOT, CHECKPOINT_NOTE, RECEIPTS))
-UNLISTED = frozenset((TAG_MANIFEST, SIGNATURE))
+OPTIONAL = frozenset(
+    (INSTRUCTIONS, VERIFIER, CHECKPOINT_NOTE, WITNESSES, TSA_ROOT, STAMP, CHECKPOINT_STAMP, RECEIPTS)
+)  # fmt: skip
+UNLISTED = frozenset((TAG_MANIFEST, SIGNATURE, STAMP))
 
 BAGIT_TEXT = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 EXPORTED = "package.exported"

@@ -20,6 +20,7 @@ from quarterdeck.evidence.checkpoints import (
     save_checkpoint,
     save_receipt,
 )
+from quarterdeck.evidence.comparing import Outside
 from quarterdeck.evidence.facts import facts
 from quarterdeck.evidence.guard import UnrecordedWrite
 from quarterdeck.evidence.keeping import (
@@ -98,6 +99,7 @@ __all__ = [
     "NestedAct",
     "ObjectRef",
     "Outcome",
+    "Outside",
     "ReceiptView",
     "SealingTroubleView",
     "UnrecordedWrite",

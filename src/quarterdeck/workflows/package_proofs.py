@@ -1,17 +1,14 @@
 """What stands beside the entries of a package: audit paths, consistency with every checkpoint that left, receipts."""
 
 import base64
-import tempfile
 from collections.abc import Callable, Container
-from pathlib import Path
 
 from quarterdeck.assessor.api import Slice
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import CheckpointView, ReceiptView
 from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.workflows.seal_checkpoint import SealerStatus
-from quarterdeck_verify import merkle, package
-from quarterdeck_verify.bundle import build_zipapp
+from quarterdeck_verify import bundle, merkle, package
 from quarterdeck_verify.receipts import Receipt, make_receipts
 from quarterdeck_verify.writer import Sealed
 
@@ -35,8 +32,8 @@ def sealed(cut: Slice, exported: bytes, signed: CheckpointView, status: SealerSt
         allowed_signers=status.allowed_signers.encode(),
         consistency=[_step(node, size, signed.size) for size in kept],
         anchors=_anchors(frozenset(kept)),
-        instructions=_INSTRUCTIONS.encode(),
-        verifier=_verifier(),
+        instructions=_INSTRUCTIONS.replace("DIGEST", bundle.digest()).encode(),
+        verifier=bundle.zipapp(),
         tsa_root=tsa_root,
     )
 
@@ -110,13 +107,6 @@ def _decoded(text: str) -> bytes:
         return b""
 
 
-def _verifier() -> bytes:
-    with tempfile.TemporaryDirectory(prefix="quarterdeck-verify-") as folder:
-        target = Path(folder) / "verify.pyz"
-        build_zipapp(target)
-        return target.read_bytes()
-
-
 _INSTRUCTIONS = """How to check this package without us and without an account.
 
 You need two things that did not come with the package: the line of allowed signers that pins the organisation's
@@ -126,7 +116,11 @@ sealing key, and a checkpoint that somebody outside kept (a mail to the approver
 
 Exit 0: INTACT. Exit 3: UNANCHORED, whole in itself but not compared with anything held outside. Exit 1: ALTERED.
 Take verify.pyz from the project's release or from the organisation's anchor mail, not from this package: whoever
-could forge the package could forge its verifier too. By hand, in the unpacked folder:
+could forge the package could forge its verifier too. `qd verify --digest` of the project's source prints what its
+SHA-256 must be; this package was made with one of DIGEST.
+
+Further things from elsewhere count too: `--witness FILE`, keys of witnesses, and `--tsa-root FILE`, the root of a
+time-stamping authority (this one needs openssl). By hand, in the unpacked folder:
 
     sha256sum -c manifest-sha256.txt && sha256sum -c tagmanifest-sha256.txt
     ssh-keygen -Y verify -f allowed_signers -I SIGNER -n quarterdeck-package \\

@@ -11,8 +11,8 @@ from quarterdeck.entrypoints.cli.server import Failed, Server
 from quarterdeck.entrypoints.cli.showing import JsonValue, clean, show_rows
 from quarterdeck.entrypoints.cli.ticket_verbs import ticket_path
 from quarterdeck.entrypoints.cli.verbs import Group, as_row, as_rows, flag, option, text_of
+from quarterdeck_verify import bundle
 from quarterdeck_verify.__main__ import main as verify_main
-from quarterdeck_verify.bundle import build_zipapp
 
 COLUMNS = {"Id": "id", "State": "state", "Name": "base", "Ordered": "ordered_at", "Size": "size", "SHA-256": "sha256"}
 HASH_FILES = ("CMMCAssessmentArtifacts.log", "CMMCAssessmentLogHash.log", "HashedArtifacts.zip")
@@ -52,11 +52,18 @@ def add(verbs: Group) -> None:
     made.add_argument("id", help="id of the package, see `qd packages`")
     made.add_argument("log", metavar="LOG", help="the CMMCAssessmentArtifacts.log that the script wrote")
     flag(made, "--json", "print JSON")
+    _add_verify(verbs)
+
+
+def _add_verify(verbs: Group) -> None:
     made = verbs.verb("verify", "verify a package, offline: INTACT 0, ALTERED 1, UNANCHORED 3", verify)
     made.add_argument("package", nargs="?", default="", help="package.zip or the unpacked folder")
     option(made, "--write", "write the verifier as one file for others instead, such as verify.pyz", metavar="FILE")
+    flag(made, "--digest", "print the SHA-256 of that one file instead, to compare with one that you got")
     made.add_argument("--signers", action="append", default=[], metavar="FILE", help="allowed_signers from outside it")
     made.add_argument("--anchor", action="append", default=[], metavar="FILE", help="a checkpoint kept outside")
+    made.add_argument("--witness", action="append", default=[], metavar="FILE", help="witnesses' keys from outside it")
+    made.add_argument("--tsa-root", action="append", default=[], metavar="FILE", help="root of a stamping authority")
     flag(made, "--json", "print the report as JSON")
 
 
@@ -147,11 +154,14 @@ def verify(arguments: argparse.Namespace) -> int:
     """Run the verifier that is shipped with every package, with the same arguments."""
     if arguments.write:
         return write_verifier(Path(arguments.write))
+    if arguments.digest:
+        print(f"{bundle.digest()}  verify.pyz")
+        return 0
     if not arguments.package:
         raise Failed("Name the package, or write the verifier itself with --write verify.pyz.")
     words = [arguments.package]
-    for name in ("signers", "anchor"):
-        for file in getattr(arguments, name):
+    for name in ("signers", "anchor", "witness", "tsa-root"):
+        for file in getattr(arguments, name.replace("-", "_")):
             words += [f"--{name}", file]
     return verify_main([*words, *(["--json"] if arguments.json else [])])
 
@@ -161,7 +171,7 @@ def write_verifier(target: Path) -> int:
     if target.exists():
         raise Failed(f"{target} is there already.")
     try:
-        build_zipapp(target)
+        bundle.build_zipapp(target)
     except OSError as error:
         raise Failed(f"{target} cannot be written ({error.strerror}).") from error
     print(f"{target}  sha256 {hashlib.sha256(target.read_bytes()).hexdigest()}")

@@ -13,6 +13,7 @@ from quarterdeck.config.api import Settings, load
 from quarterdeck.entrypoints.supervisor.children import identity_for
 from quarterdeck.entrypoints.supervisor.folders import SEALING_KEY, Unusable, prepare
 from quarterdeck.entrypoints.supervisor.roster_file import MalformedRoster, parse_roster, read_file
+from quarterdeck_verify.bundle import digest
 
 EXAMPLE = """\
 [[person]]
@@ -57,6 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(*(f"made {line}" for line in made), sep="\n", file=sys.stderr)
     print("The key that seals this ledger has the fingerprint", file=sys.stderr)
     print(f"  {signer.shown_fingerprint()}\nWrite it down on paper: it is what an assessor pins.", file=sys.stderr)
+    print(f"The verifier of this version, verify.pyz, has the SHA-256\n  {digest()}", file=sys.stderr)
     return go_on(config, roster, signer.fingerprint(), as_json=chosen.json)
 
 
