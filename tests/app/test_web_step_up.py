@@ -173,8 +173,8 @@ def test_the_own_login_asks_in_each_of_its_forms(yard, monkeypatch, form):
     technician = sign_in(yard.shop, "max")
     age_what_was_shown(monkeypatch, yard)
     page = technician.get("/you/").content.decode()
-    assert page.count(FIELD) == 4
-    assert all(f'id="{name}_code"' in page for name in ("step_up", "key", "password", "codes"))
+    assert page.count(FIELD) == 5
+    assert all(f'id="{name}_code"' in page for name in ("step_up", "key", "passkey", "password", "codes"))
     typed = {
         "key": {"public_key": HOST_KEY},
         "password": {"old": "max walks the quarterdeck", "new": "max now walks elsewhere",
