@@ -10,6 +10,7 @@ from quarterdeck.evidence.acting import (
     record_refusal,
     row_digest,
 )
+from quarterdeck.evidence.cached import CachedStore
 from quarterdeck.evidence.checkpoints import (
     anchored_size,
     checkpoint,
@@ -21,6 +22,7 @@ from quarterdeck.evidence.checkpoints import (
     save_receipt,
 )
 from quarterdeck.evidence.comparing import Outside
+from quarterdeck.evidence.directory import DirectoryStore
 from quarterdeck.evidence.facts import facts
 from quarterdeck.evidence.guard import UnrecordedWrite
 from quarterdeck.evidence.keeping import (
@@ -48,6 +50,8 @@ from quarterdeck.evidence.reading import (
 )
 from quarterdeck.evidence.store import (
     artifact,
+    artifact_is_there,
+    artifact_store,
     object_path,
     open_artifact,
     read_artifact,
@@ -86,7 +90,9 @@ __all__ = [
     "ArtifactIndex",
     "ArtifactRef",
     "ArtifactView",
+    "CachedStore",
     "CheckpointView",
+    "DirectoryStore",
     "DuplicateEvent",
     "Entry",
     "Fact",
@@ -107,6 +113,8 @@ __all__ = [
     "anchored_size",
     "artifact",
     "artifact_index",
+    "artifact_is_there",
+    "artifact_store",
     "checkpoint",
     "checkpoints",
     "consistency_proof",
