@@ -6,7 +6,7 @@ the one that was written down; so every read names its version, and where none w
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +32,6 @@ from quarterdeck.kernel.clock import Clock
 OBJECTS = "objects"
 WHOLE_UP_TO = 64 * 1024 * 1024
 READ_TRIES = 4
-_LATEST_FIRST = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,9 @@ class S3Store:
             try:
                 return self._upload(file, sha256, size, only_new=True)
             except Taken:
-                known = self._found(sha256, size)
-                return known or self._upload(file, sha256, size, only_new=False)
+                known = self._found(sha256, size) if has_lock(self.s3) else None
+                # Without a lock what lies there may be swept away as garbage a moment before an entry names it.
+                return self._kept(known) if known else self._upload(file, sha256, size, only_new=False)
 
     def _upload(self, file: BinaryIO, sha256: str, size: int, *, only_new: bool) -> StoredCopy:
         lock, headers = self._first_lock()
@@ -94,6 +94,11 @@ class S3Store:
                 lock = s3_locks.read_lock(self.s3, self._key(sha256), one.version)
                 return StoredCopy(sha256, size, one.version, checksum, lock)
         return None
+
+    def _kept(self, known: StoredCopy) -> StoredCopy:
+        """Lock bytes that lay there already as if they came now."""
+        until = self.clock.now() + self.first_lock
+        return replace(known, lock=self.retain(known.sha256, known.version, until, LockMode.GOVERNANCE))
 
     def open(self, sha256: str, version: str = "") -> BinaryIO:
         """Bring the bytes into a nameless file here and return it."""

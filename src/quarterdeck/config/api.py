@@ -175,6 +175,11 @@ class Settings(BaseSettings):
             return Path(self.evidence_url.removeprefix("file:"))
         return self.data_dir / "objects"
 
+    @property
+    def store_name(self) -> str:
+        """What tells the artifact store from others: `file:/path` or `s3://bucket/prefix`."""
+        return self.evidence_url.rstrip("/") if self.evidence_url.startswith("s3:") else f"file:{self.objects_dir}"
+
     def s3_place(self, url: str) -> S3Place:
         """Return where an s3: URL of evidence points to, with the settings of the evidence store."""
         return S3Place(*split_s3_url(url), self.s3_endpoint, self.s3_region, self.s3_credentials_file, self.s3_ca_file)

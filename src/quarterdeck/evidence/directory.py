@@ -1,10 +1,11 @@
 """The artifact store on a directory: content-addressed files, fsynced before any row names them, mode 0400."""
 
+import fcntl
 import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,11 +64,22 @@ class DirectoryStore:
             temporary.chmod(0o400)
             final = self.path(digest.hexdigest())
             final.parent.mkdir(exist_ok=True, mode=0o700)
-            temporary.rename(final)
+            with self._swept_by(fcntl.LOCK_SH):
+                temporary.rename(final)
             _sync_folder(final.parent)
         finally:
             temporary.unlink(missing_ok=True)
         return StoredCopy(digest.hexdigest(), size)
+
+    @contextmanager
+    def _swept_by(self, how: int) -> Iterator[None]:
+        """Keep sweeping apart from storing: what was listed as old may be stored anew before it is removed."""
+        descriptor = os.open(self.folder / ".sweeping", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, how)
+            yield
+        finally:
+            os.close(descriptor)
 
     def open(self, sha256: str, version: str = "") -> BinaryIO:
         """Open the file."""
@@ -121,9 +133,10 @@ class DirectoryStore:
 
     def remove(self, one: StoredObject) -> None:
         """Remove a file, or what a killed writer left behind."""
-        with _told():
-            path = self.path(one.sha256) if one.sha256 else self.folder / one.version
-            path.unlink(missing_ok=True)
+        path = self.path(one.sha256) if one.sha256 else self.folder / one.version
+        with _told(), self._swept_by(fcntl.LOCK_EX), suppress(FileNotFoundError):
+            if datetime.fromtimestamp(path.stat().st_mtime, UTC) == one.stored_at:
+                path.unlink()
 
     def look(self) -> list[StoreFact]:
         """Say what a directory cannot promise."""
