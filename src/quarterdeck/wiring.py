@@ -15,6 +15,7 @@ from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorCh
 from quarterdeck.adapters.passkey_ceremony import PasskeyCeremony
 from quarterdeck.adapters.recorder_room import room_for_recordings
 from quarterdeck.adapters.restic import Restic
+from quarterdeck.adapters.s3_anchor import S3Anchor
 from quarterdeck.adapters.s3_client import connect
 from quarterdeck.adapters.s3_store import S3Store
 from quarterdeck.adapters.sealer_client import SealerClient
@@ -184,6 +185,8 @@ def anchor_queue(allowed_signers: str) -> AnchorQueue:
 def anchor_routes(at: datetime) -> list[Route]:
     """Return every configured way out at `at`: mail to the approvers and CUI owners of then, syslog, witnesses."""
     return [*_mail_routes(at), *_syslog_routes(), *_witness_routes()]
+    """Return every configured way out at `at`: mail to the approvers and CUI owners of that moment, syslog, S3."""
+    return [*_mail_routes(at), *_syslog_routes(), *_s3_routes()]
 
 
 def mailer() -> NoticeMail | None:
@@ -236,3 +239,10 @@ def _witness_routes() -> list[Route]:
     return [
         Route(WitnessAnchor(url, parse_key(key), AnchorGrade(grade), prove), Reach.EVERY) for grade, url, key in wanted
     ]
+
+def _s3_routes() -> list[Route]:
+    config = load()
+    if config.checkpoints_place is None:
+        return []
+    grade, keep = AnchorGrade(config.checkpoints_grade), timedelta(days=config.checkpoints_keep_days)
+    return [Route(S3Anchor(config.checkpoints_place, grade, keep, clock()), Reach.EVERY)]

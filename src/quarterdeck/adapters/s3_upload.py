@@ -60,9 +60,10 @@ def _copied(source: BinaryIO, file: BinaryIO) -> BinaryIO:
     return file
 
 
-def put_whole(s3: S3, key: str, file: BinaryIO, sha256: str, **extra: object) -> dict[str, Any]:
+def put_whole(s3: S3, key: str, file: BinaryIO | bytes, sha256: str, **extra: object) -> dict[str, Any]:
     """Upload a file in one request; the server refuses it when its bytes have another SHA-256."""
-    file.seek(0)
+    if not isinstance(file, bytes):
+        file.seek(0)
     return asked(s3, "store it", s3.client.put_object, Key=key, Body=file, ChecksumSHA256=to_base64(sha256), **extra)
 
 

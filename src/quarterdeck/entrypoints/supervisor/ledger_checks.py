@@ -117,6 +117,7 @@ def key_place(status: SealerStatus) -> Finding:
 def anchors(config: Settings, clock: Clock) -> list[Finding]:
     """Somebody else must hold the newest checkpoint soon; without a channel the log is self-attested only."""
     if not config.smtp_host and not config.syslog_address and not config.witness_list:
+    if not config.smtp_host and not config.syslog_address and not config.checkpoints_url:
         return [
             wrong(
                 "anchors",
@@ -127,6 +128,11 @@ def anchors(config: Settings, clock: Clock) -> list[Finding]:
     found = []
     witnessed = {grade for grade, _, _ in config.witness_list}
     if "independent" not in {config.mail_grade, config.syslog_grade} | witnessed:
+                "Set QD_SMTP_HOST, QD_SYSLOG_ADDRESS or QD_CHECKPOINTS_URL.",
+            )
+        ]
+    found = []
+    if "independent" not in {config.mail_grade, config.syslog_grade, config.checkpoints_grade}:
         found.append(
             note("anchors", "Every anchor is held by the same administrator.", "Add one that somebody else holds.")
         )
