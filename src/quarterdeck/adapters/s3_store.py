@@ -105,9 +105,13 @@ class S3Store:
         chosen = version or self._chosen(sha256)
         try:
             file = new_spool(self.spool)
-            for piece in self._pieces(sha256, chosen):
-                file.write(piece)
-            file.seek(0)
+            try:
+                for piece in self._pieces(sha256, chosen):
+                    file.write(piece)
+                file.seek(0)
+            except BaseException:
+                file.close()
+                raise
         except OSError as error:
             raise StoreFailed(
                 f"A file of the evidence store does not fit on this machine's disk ({error.strerror}).",

@@ -11,7 +11,7 @@ from quarterdeck.evidence.acting import (
     row_digest,
 )
 from quarterdeck.evidence.cached import CachedStore
-from quarterdeck.evidence.caretaking import Cancelled, missing_in, move, scrub, sweep
+from quarterdeck.evidence.caretaking import Cancelled, MoveReport, missing_in, move, scrub, sweep
 from quarterdeck.evidence.checkpoints import (
     anchored_size,
     checkpoint,
@@ -136,6 +136,7 @@ __all__ = [
     "LockCounts",
     "LockMode",
     "LockView",
+    "MoveReport",
     "NestedAct",
     "ObjectRef",
     "Outcome",

@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection
 from quarterdeck import wiring
 from quarterdeck.config.api import Settings
 from quarterdeck.entrypoints.supervisor.findings import Finding, fine, note, wrong
+from quarterdeck.entrypoints.supervisor.store_checks import store_findings
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Refused
@@ -34,6 +35,7 @@ def running_findings(config: Settings, clock: Clock) -> list[Finding]:
             ledger_time(clock),
             *sealer(),
             *anchors(config, clock),
+            *store_findings(config, clock),
         ]
     except Refused as refused:
         return [wrong("ledger", one.sentence, one.next_step) for one in refused.decision.reasons]
