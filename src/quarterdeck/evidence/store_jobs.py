@@ -56,11 +56,14 @@ class JobView:
     cancel_asked: bool
 
 
-def order_job(kind: JobKind, scope: str, asked_by: str, at: datetime) -> JobView:
-    """Order work; Refused(store.job_runs) while one of its kind waits or runs."""
+def order_job(kind: JobKind, scope: str, asked_by: str, at: datetime, *, alone: bool = False) -> JobView:
+    """Order work; Refused(store.job_runs) while one of its kind waits or runs.
+
+    Who knows that no other process does it says `alone`: what is written down as running was broken off.
+    """
     with transaction.atomic():
         alive = StoreJob.objects.select_for_update().filter(kind=kind.value, state__in=LIVE)
-        if alive.exclude(state=JobState.RUNNING.value, lease_until__lt=at).exists():
+        if not alone and alive.exclude(state=JobState.RUNNING.value, lease_until__lt=at).exists():
             raise Refused(
                 refuse("store.job_runs", "The same work is under way already.", "See how far it is, or cancel it.")
             )

@@ -16,9 +16,9 @@ STORE = ObjectRef("store", "artifacts")
 
 
 def order_move(actor: Actor, clock: Clock, target: EvidenceStore) -> evidence.JobView:
-    """Order the move; Refused: store.it_lead, store.job_runs."""
+    """Order the move, by a process that knows itself to be the only one; Refused(store.it_lead)."""
     may_tend(actor, clock.now()).require()
-    job = evidence.order_job(JobKind.MIGRATE, target.name, actor.id, clock.now())
+    job = evidence.order_job(JobKind.MIGRATE, target.name, actor.id, clock.now(), alone=True)
     taken = evidence.take_job([JobKind.MIGRATE], clock.now(), job.id)
     if taken is None:
         raise Refused(refuse("store.job_runs", "The move was taken up by another process.", "See how far it is."))

@@ -1,8 +1,11 @@
 """`qd evidence migrate --to URL`: copies every artifact to another store and reads each back where it arrived."""
 
 import argparse
+import fcntl
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import django
 
@@ -48,9 +51,10 @@ def main() -> int:
         if source.name == target.name:
             print("qd evidence migrate: both are the same store; name the old one by --from.", file=sys.stderr)
             return 2
-        job = move_store.order_move(OPERATOR, clock, target)
-        reports: list[evidence.MoveReport] = []
-        code = follow(job, lambda: reports.append(move_store.move(OPERATOR, clock, source, target, job)))
+        with alone(load()):
+            job = move_store.order_move(OPERATOR, clock, target)
+            reports: list[evidence.MoveReport] = []
+            code = follow(job, lambda: reports.append(move_store.move(OPERATOR, clock, source, target, job)))
     except (Refused, StoreFailed, ValidationError) as failed:
         print(f"qd evidence migrate: {failed}", file=sys.stderr)
         return 1
@@ -61,6 +65,17 @@ def main() -> int:
     if code == 0:
         print(f"Stop Quarterdeck, set QD_EVIDENCE_URL={chosen.to} and start it: it checks that nothing is missing.")
     return code
+
+
+@contextmanager
+def alone(config: Settings) -> Iterator[None]:
+    """Hold a lock that the kernel lets go when this process dies, however it dies; StoreFailed while another has it."""
+    with (config.run_dir / "migrate.lock").open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreFailed("Another process moves the store already.", "See `qd evidence status`.") from error
+        yield
 
 
 def _store(url: str) -> EvidenceStore:
