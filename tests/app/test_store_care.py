@@ -13,7 +13,8 @@ from quarterdeck import wiring
 from quarterdeck.config.api import load
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import DirectoryStore, JobKind, JobState, ObjectRef
-from quarterdeck.evidence.models import ArtifactCopy
+from quarterdeck.evidence.guard import open_guard
+from quarterdeck.evidence.models import Artifact, ArtifactCopy, ArtifactUse
 from quarterdeck.kernel.actors import OPERATOR, system
 from quarterdeck.kernel.clock import SystemClock
 from quarterdeck.kernel.decision import Refused
@@ -209,13 +210,60 @@ def test_a_wish_for_a_directory_is_settled_without_a_lock(clock, store):
 def test_disposal_removes_the_file_and_a_hold_outranks_it(clock, store):
     (one,) = keep(clock, b"note")
     evidence.hold(one, on=True)
-    evidence.destroy(one)
+    dispose(clock, one)
     assert evidence.settle(store, clock) == 0
     assert store.size(one) == 4
     assert "hold outranks disposal" in evidence.lock_of(one).message
     evidence.hold(one, on=False)
     assert evidence.settle(store, clock) == 1
     assert (store.size(one), evidence.lock_of(one).gone) == (None, True)
+
+
+def dispose(clock, sha256):
+    with evidence.act(TICKER, clock) as act:
+        act.record("artifact.disposed", ObjectRef("artifact", sha256))
+        evidence.destroy(sha256)
+
+
+def test_a_row_that_somebody_wrote_destroys_nothing(clock, store):
+    (one,) = keep(clock, b"note")
+    evidence.destroy(one)
+    assert evidence.settle(store, clock) == 0
+    assert store.size(one) == 4
+    assert "No entry of the ledger says" in evidence.lock_of(one).message
+
+
+def test_rows_that_are_gone_or_say_otherwise_take_nothing_out_of_care(clock, store, tmp_path):
+    one, two, three = many(clock, 3)
+    with open_guard():
+        ArtifactUse.objects.all().delete()
+        Artifact.objects.filter(sha256=one).delete()
+        Artifact.objects.filter(sha256=two).update(state="disposed")
+    for sha256 in (one, two, three):
+        aged(store, sha256, 1000)
+    assert swept(store).message.startswith("0 files removed")
+    spoil(store, one)
+    store.destroy(two)
+    assert scrubbed(clock, store).found == 2
+    target = wiring.artifact_store_at(f"file:{tmp_path / 'other'}")
+    assert sorted(evidence.move(store, target, clock, progress=go_on).lost) == sorted([one, two])
+
+
+def test_what_an_entry_gave_up_is_not_missed(clock, store):
+    one, two = many(clock, 2)
+    dispose(clock, one)
+    evidence.settle(store, clock)
+    assert scrubbed(clock, store).message == "1 files read, 0 altered, 0 missing."
+    assert list(evidence.standing_artifacts()) == [two]
+
+
+def test_near_copies_are_bounded(tmp_path):
+    near = DirectoryStore(tmp_path)
+    for number in range(5):
+        sha256 = near.put(bytes([number]) * 10).sha256
+        aged(near, sha256, 10 - number)
+    assert evidence.tidy(near, 25) == 3
+    assert {one.sha256 for one in near.objects()} == {near.put(bytes([n]) * 10).sha256 for n in (3, 4)}
 
 
 def test_a_retention_far_off_is_not_brought_to_the_store(clock, store):

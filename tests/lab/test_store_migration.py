@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from tests.app.test_cli_installation import Installation
@@ -97,6 +98,12 @@ def test_there_and_back_again(tmp_path, seaweed, s3):
     status = json.loads(installation.qd("evidence", "status", "--json", expect=1).stdout)
     assert status["wrong"] == []
     assert {fact["code"]: fact["answer"] for fact in status["facts"]}["lock"] == "good"
+
+    lean = installation.qd("backup", tmp_path / "backups").stdout.strip()
+    assert json.loads((Path(lean) / "backup.json").read_text())["store"] == there
+    assert not (tmp_path / "backups" / "objects").exists()
+    installation.qd("backup", tmp_path / "full", "--objects")
+    assert len(list((tmp_path / "full" / "objects").glob("??/*"))) >= FILES + 2
 
     back = f"file:{tmp_path / 'elsewhere'}"
     installation.qd("evidence", "migrate", "--to", back)

@@ -163,7 +163,9 @@ def test_holds_are_mirrored_and_read_back(on_s3):
 
 def test_what_is_locked_is_not_destroyed_and_says_so(on_s3):
     sha256, store = keep(BIG), evidence.artifact_store()
-    evidence.destroy(sha256)
+    with evidence.act(TICKER, SystemClock()) as act:
+        act.record("artifact.disposed", ObjectRef("artifact", sha256))
+        evidence.destroy(sha256)
     assert evidence.settle(store, SystemClock()) == 0
     found = evidence.lock_of(sha256)
     assert (found.gone, found.settled) == (False, False)

@@ -10,7 +10,7 @@ from quarterdeck.evidence.acting import (
     record_refusal,
     row_digest,
 )
-from quarterdeck.evidence.cached import CachedStore
+from quarterdeck.evidence.cached import CachedStore, tidy
 from quarterdeck.evidence.caretaking import Cancelled, MoveReport, missing_in, move, scrub, sweep
 from quarterdeck.evidence.checkpoints import (
     anchored_size,
@@ -47,6 +47,7 @@ from quarterdeck.evidence.locking import (
     retain,
     settle,
 )
+from quarterdeck.evidence.named import given_up, standing_artifacts
 from quarterdeck.evidence.ports import LockMode
 from quarterdeck.evidence.reading import (
     consistency_proof,
@@ -205,6 +206,7 @@ __all__ = [
     "sealing_troubles",
     "scrub",
     "settle",
+    "standing_artifacts",
     "store_artifact",
     "stored_marks",
     "stream_artifact",
@@ -212,5 +214,6 @@ __all__ = [
     "take_job",
     "tell_job",
     "ticket_head",
+    "tidy",
     "verify_ledger",
 ]

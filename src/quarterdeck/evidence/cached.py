@@ -24,6 +24,7 @@ from quarterdeck.evidence.ports import (
 from quarterdeck.kernel.chunks import Source
 
 SMALL = 1024 * 1024
+MOST_NEAR = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +107,14 @@ class CachedStore:
     def look(self) -> list[StoreFact]:
         """Ask the store itself."""
         return self.far.look()
+
+
+def tidy(near: DirectoryStore, octets: int = MOST_NEAR) -> int:
+    """Remove the oldest near copies beyond this size; returns how many. They come again when they are asked for."""
+    kept, removed = 0, 0
+    for one in sorted(near.objects(), key=lambda one: one.stored_at, reverse=True):
+        kept += one.size
+        if kept > octets:
+            near.remove(one)
+            removed += 1
+    return removed

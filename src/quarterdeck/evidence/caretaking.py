@@ -13,11 +13,10 @@ from quarterdeck.evidence.copies import (
     longest_unread,
     note_condition,
     note_copy,
-    present_after,
-    present_count,
     version_of,
 )
-from quarterdeck.evidence.models import Artifact, ArtifactCopy
+from quarterdeck.evidence.models import ArtifactCopy
+from quarterdeck.evidence.named import given_up, standing_artifacts
 from quarterdeck.evidence.ports import EvidenceStore, NotInStore, StillLocked, StoredObject, StoreFailed
 from quarterdeck.kernel.clock import Clock
 
@@ -83,11 +82,12 @@ def scrub(
 
     `tell` gets the hash and condition of each as it is read. Raises Cancelled, and StoreFailed when the store is away.
     """
-    total = present_count()
+    standing = standing_artifacts()
+    total = len(standing)
     if not everything:
         total = min(total, max(LEAST_SHARE, -(-total // ROLLING)))
     report = ScrubReport()
-    for sha256 in list(longest_unread(store.name, total)):
+    for sha256 in longest_unread(store.name, standing, total):
         condition = condition_of(store, sha256)
         note_condition(store.name, sha256, condition, clock.now())
         tell(sha256, condition)
@@ -104,19 +104,22 @@ def scrub(
 def sweep(store: EvidenceStore, clock: Clock, *, progress: Progress) -> SweepReport:
     """Remove objects that no entry has named for a day. What the store still keeps is counted, not fought.
 
-    A writer stores the file first and names it within seconds; the day is for whoever is slow. Strange versions are
+    A writer stores the file first and names it within seconds; the day is for whoever is slow. What was given up is
+    left to its own way of disposal. Strange versions are
     those under the hash of a named artifact that are not the one written down: left alone, they are evidence.
     """
     report, done, border = SweepReport(), 0, clock.now() - ORPHAN_AGE
+    named: dict[str, int] | None = None
     for batch in _batches(store.objects()):
+        # Asked after the listing began: what is named later was stored later, or stored anew, and is young again.
+        named = standing_artifacts() if named is None else named
         hashes = [one.sha256 for one in batch]
-        named = set(Artifact.objects.filter(sha256__in=hashes).values_list("sha256", flat=True))
         rows = ArtifactCopy.objects.filter(store=store.name, sha256__in=hashes)
         pinned = dict(rows.values_list("sha256", "version"))
         for one in batch:
             if one.sha256 in named:
                 report.strange += bool(pinned.get(one.sha256)) and one.version != pinned[one.sha256]
-            elif one.stored_at < border:
+            elif one.stored_at < border and not given_up(one.sha256):
                 _sweep_one(store, one, report)
         done += len(batch)
         if not progress(done, done, report.removed):
@@ -145,18 +148,14 @@ def move(source: EvidenceStore, target: EvidenceStore, clock: Clock, *, progress
 
     Raises Cancelled, and StoreFailed when one of the stores is away. The source is left as it is.
     """
-    report, done = MoveReport(), 0
-    last, total = "", present_count()
-    while batch := present_after(last, BATCH):
-        for sha256, size in batch:
-            if is_moved(target, sha256, size):
-                report.there += 1
-            else:
-                _move_one(source, target, clock, sha256, report)
-            done += 1
-            if not progress(done, max(total, done), len(report.lost)):
-                raise Cancelled
-        last = batch[-1][0]
+    report, standing = MoveReport(), standing_artifacts()
+    for done, (sha256, size) in enumerate(standing.items(), 1):
+        if is_moved(target, sha256, size):
+            report.there += 1
+        else:
+            _move_one(source, target, clock, sha256, report)
+        if not progress(done, len(standing), len(report.lost)):
+            raise Cancelled
     return report
 
 
@@ -203,8 +202,5 @@ def missing_in(store: EvidenceStore, known_lost: frozenset[str]) -> int:
     listed: dict[str, set[int]] = {}
     for one in store.objects():
         listed.setdefault(one.sha256, set()).add(one.size)
-    last, missing = "", 0
-    while batch := present_after(last, BATCH):
-        missing += sum(size not in listed.get(sha256, ()) for sha256, size in batch if sha256 not in known_lost)
-        last = batch[-1][0]
-    return missing
+    wanted = standing_artifacts().items()
+    return sum(size not in listed.get(sha256, ()) for sha256, size in wanted if sha256 not in known_lost)

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from quarterdeck.config.api import load
-from quarterdeck.evidence.models import Artifact, ArtifactCopy
+from quarterdeck.evidence.models import ArtifactCopy
+from quarterdeck.evidence.named import given_up, standing_artifacts
 from quarterdeck.evidence.ports import EvidenceStore, LockMode, StoreFailed
 from quarterdeck.kernel.clock import Clock
 
@@ -69,7 +70,10 @@ def hold(sha256: str, *, on: bool) -> None:
 
 
 def destroy(sha256: str) -> None:
-    """Have the store remove these bytes; what it promised to keep stays, and says so."""
+    """Have the store remove these bytes; what it promised to keep stays, and says so.
+
+    Done only where an entry says that the artifact was given up (`artifact.disposed`, `artifact.redacted`).
+    """
     row = _row(sha256)
     if not row.wanted_gone:
         row.wanted_gone = True
@@ -92,12 +96,13 @@ def renew_first_locks(store: EvidenceStore, clock: Clock, first_lock: timedelta)
         return 0
     soon = clock.now() + first_lock / 2
     rows = ArtifactCopy.objects.filter(
-        store=store.name, mode=LockMode.GOVERNANCE.value, until__lt=soon, gone=False, wanted_gone=False,
-        sha256__in=Artifact.objects.filter(state="present").values("sha256"),
-    ).exclude(wanted_mode=LockMode.COMPLIANCE.value)  # fmt: skip
-    renewed = 0
-    for row in rows[:1000]:
-        if row.wanted_until is None or row.wanted_until < soon:
+        store=store.name, mode=LockMode.GOVERNANCE.value, until__lt=soon, gone=False
+    ).exclude(wanted_mode=LockMode.COMPLIANCE.value)
+    if not rows.exists():
+        return 0
+    renewed, standing = 0, standing_artifacts()
+    for row in rows:
+        if row.sha256 in standing and (row.wanted_until is None or row.wanted_until < soon):
             row.wanted_mode, row.wanted_until = LockMode.GOVERNANCE.value, clock.now() + first_lock
             _ask(row)
             renewed += 1
@@ -132,6 +137,8 @@ def _settle_one(store: EvidenceStore, row: ArtifactCopy, now: datetime) -> bool:
 
 def _apply(store: EvidenceStore, row: ArtifactCopy, now: datetime) -> None:
     if row.wanted_gone:
+        if not given_up(row.sha256):
+            raise StoreFailed("No entry of the ledger says that it was given up.", "Ask who wrote into the database.")
         if row.wanted_hold:
             raise StoreFailed("A legal hold is on it; a hold outranks disposal.", "Release the hold first.")
         store.destroy(row.sha256)

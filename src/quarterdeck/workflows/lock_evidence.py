@@ -40,9 +40,10 @@ def ask_for_locks(clock: Clock, store: EvidenceStore) -> int:
     asked = 0
     for entry in walked:
         for sha256, closed_at in _to_lock(entry):
-            known = evidence.artifact(sha256)
-            if known is not None and known.state == "present":
-                evidence.retain(sha256, keep_until(closed_at, known.retain_until), LockMode.COMPLIANCE)
+            if not evidence.given_up(sha256):
+                known = evidence.artifact(sha256)
+                decided = None if known is None else known.retain_until
+                evidence.retain(sha256, keep_until(closed_at, decided), LockMode.COMPLIANCE)
                 asked += 1
     evidence.note(PLACE, store.name, {"seq": walked[-1].seq + 1}, clock.now())
     return asked

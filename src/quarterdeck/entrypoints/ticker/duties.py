@@ -82,6 +82,7 @@ def store_duties(clock: Clock) -> list[Duty]:
         Duty("closed", 5, lambda: lock_evidence.ask_for_locks(clock, wiring.artifact_store())),
         Duty("first locks", 3600, lambda: evidence.renew_first_locks(wiring.artifact_store(), clock, first_lock)),
         Duty("store facts", 300, lambda: keep_store.read_facts_back(clock, wiring.artifact_store())),
+        Duty("near", 3600, lambda: evidence.tidy(evidence.DirectoryStore(load().cache_dir))),
         Duty("night", 60, partial(keep_store.order_nightly, TICKER, clock)),
         Duty("store", 1, lambda: keep_store.do_next_job(TICKER, clock, wiring.artifact_store())),
     ]
