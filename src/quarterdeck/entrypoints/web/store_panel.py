@@ -37,6 +37,7 @@ def panel(seen: Visitor, state: StoreState, names: Names) -> dict[str, Any]:
         "facts": [{**fact, "look": _ANSWERS[fact["answer"]]} for fact in state.facts],
         "facts_at": state.facts_at,
         "locks": state.locks,
+        "locking": state.name.startswith("s3:"),
         "altered": sum(event == keep_store.ALTERED for event in state.wrong.values()),
         "missing": sum(event == keep_store.MISSING for event in state.wrong.values()),
         "wrong": [(sha256, event) for sha256, event in sorted(state.wrong.items())][:20],
