@@ -55,7 +55,9 @@ def test_a_finding_stands_on_the_page_with_its_hash(shop, store):
     keep_store.order_scrub(TICKER, shop.clock, everything=True)
     keep_store.do_next_job(TICKER, shop.clock, store)
     keep_store.read_facts_back(shop.clock, store)
-    page = text_of(sign_in(shop.yard.shop, "iris").get("/evidence/"))
+    iris = sign_in(shop.yard.shop, "iris")
+    assert "Files of evidence are wrong" in text_of(iris.get("/"))
+    page = text_of(iris.get("/evidence/"))
     assert "1 file altered." in page
     assert one in page
     assert "A directory keeps nobody" in page

@@ -99,6 +99,11 @@ def test_there_and_back_again(tmp_path, seaweed, s3):
     assert status["wrong"] == []
     assert {fact["code"]: fact["answer"] for fact in status["facts"]}["lock"] == "good"
 
+    findings = json.loads(installation.qd("doctor", "--json", expect=1).stdout)
+    told = {one["sentence"]: one["grade"] for one in findings if one["topic"] == "evidence store"}
+    assert told["Object Lock is enabled."] == "ok"
+    assert told["MFA Delete is not reported, so it is not enabled."] == "note"
+    assert told["The bucket reports no encryption of its own."] == "wrong"
     lean = installation.qd("backup", tmp_path / "backups").stdout.strip()
     assert json.loads((Path(lean) / "backup.json").read_text())["store"] == there
     assert not (tmp_path / "backups" / "objects").exists()
@@ -112,6 +117,31 @@ def test_there_and_back_again(tmp_path, seaweed, s3):
     assert int(run(installation, READ_ALL)) >= FILES + 2
     assert (tmp_path / "data" / "store").read_text().strip() == back
     installation.qd("ledger", "verify", expect=3)
+
+
+def test_the_running_product_reads_its_store_through_by_itself(tmp_path, seaweed, s3):
+    installation = Installation(
+        tmp_path, QD_S3_ENDPOINT=seaweed.endpoint, QD_S3_CREDENTIALS_FILE=seaweed.credentials(),
+        QD_EVIDENCE_URL=s3.place.name,
+    )  # fmt: skip
+    installation.init()
+    run(installation, STORE_SOME, "note", 3)
+    running = installation.up()
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            status = json.loads(installation.qd("evidence", "status", "--json", expect=1).stdout)
+            done = {job["kind"] for job in status["jobs"] if job["state"] == "done"}
+            if done == {"scrub", "gc"}:
+                break
+            assert time.monotonic() < deadline, status
+            time.sleep(0.5)
+        assert status["wrong"] == []
+        assert status["locks"]["governance"] >= 3
+    finally:
+        running.terminate()
+        running.wait(30)
+    assert "WARNING" not in (tmp_path / "data" / "logs" / "ticker.log").read_text()
 
 
 def test_qd_up_does_not_start_without_what_the_settings_demand(tmp_path, seaweed):

@@ -123,6 +123,13 @@ class StoreJob(models.Model):
     lease_until = models.DateTimeField(null=True)
     cancel_asked = models.BooleanField(default=False)
 
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind"], condition=models.Q(state__in=["waiting", "running"]), name="one_live_store_job"
+            )
+        ]
+
 
 class StoreNote(models.Model):
     """What a process wrote down about the store for others to show: its properties as read back, how far a walk is."""

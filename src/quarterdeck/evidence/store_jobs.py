@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from quarterdeck.evidence.models import StoreJob, StoreNote
@@ -34,6 +34,7 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+_RUNS = refuse("store.job_runs", "The same work is under way already.", "See how far it is, or cancel it.")
 LIVE = (JobState.WAITING.value, JobState.RUNNING.value)
 
 
@@ -61,12 +62,17 @@ def order_job(kind: JobKind, scope: str, asked_by: str, at: datetime, *, alone: 
 
     Who knows that no other process does it says `alone`: what is written down as running was broken off.
     """
+    try:
+        return _ordered(kind, scope, asked_by, at, alone=alone)
+    except IntegrityError as error:
+        raise Refused(_RUNS) from error
+
+
+def _ordered(kind: JobKind, scope: str, asked_by: str, at: datetime, *, alone: bool) -> JobView:
     with transaction.atomic():
         alive = StoreJob.objects.select_for_update().filter(kind=kind.value, state__in=LIVE)
         if not alone and alive.exclude(state=JobState.RUNNING.value, lease_until__lt=at).exists():
-            raise Refused(
-                refuse("store.job_runs", "The same work is under way already.", "See how far it is, or cancel it.")
-            )
+            raise Refused(_RUNS)
         alive.update(state=JobState.FAILED.value, finished_at=at, message="Broke off; it was begun anew.")
         row = StoreJob.objects.create(
             id=new_id("sj"), kind=kind.value, scope=scope, asked_by=asked_by, asked_at=at, lease_until=None

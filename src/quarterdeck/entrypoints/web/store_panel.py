@@ -6,12 +6,14 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.package_contents import PACKAGERS
 from quarterdeck.entrypoints.web.pages import Visitor, page
 from quarterdeck.entrypoints.web.people_in import CLOCK
+from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import JobKind, JobState, JobView
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel.api import Role
@@ -112,3 +114,17 @@ def _told(request: HttpRequest, order: Any, words: str = "It goes on when you le
     else:
         messages.success(request, words)
     return redirect("evidence")
+
+
+def risks(seen: Visitor) -> list[dict[str, str]]:
+    """Return what is at risk in the store, for those who see to it."""
+    if not seen.has(Role.IT_LEAD):
+        return []
+    found, wrong, locks = [], keep_store.found_wrong(), evidence.lock_counts()
+    if wrong:
+        why = f"{len(wrong)} are altered or missing since they were last read."
+        found.append({"what": "Files of evidence are wrong", "why": why, "url": reverse("evidence")})
+    if locks.failing:
+        why = f"{locks.failing} could not be set and are tried again."
+        found.append({"what": "Locks on evidence fail", "why": why, "url": reverse("evidence")})
+    return found

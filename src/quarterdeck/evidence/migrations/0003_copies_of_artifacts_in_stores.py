@@ -27,6 +27,15 @@ class Migration(migrations.Migration):
                 ("lease_until", models.DateTimeField(null=True)),
                 ("cancel_asked", models.BooleanField(default=False)),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state__in", ["waiting", "running"])),
+                        fields=("kind",),
+                        name="one_live_store_job",
+                    )
+                ],
+            },
         ),
         migrations.CreateModel(
             name="StoreNote",
