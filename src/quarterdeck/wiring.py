@@ -183,10 +183,8 @@ def anchor_queue(allowed_signers: str) -> AnchorQueue:
 
 
 def anchor_routes(at: datetime) -> list[Route]:
-    """Return every configured way out at `at`: mail to the approvers and CUI owners of then, syslog, witnesses."""
-    return [*_mail_routes(at), *_syslog_routes(), *_witness_routes()]
-    """Return every configured way out at `at`: mail to the approvers and CUI owners of that moment, syslog, S3."""
-    return [*_mail_routes(at), *_syslog_routes(), *_s3_routes()]
+    """Return every configured way out at `at`: mail to the approvers and CUI owners of then, syslog, S3, witnesses."""
+    return [*_mail_routes(at), *_syslog_routes(), *_s3_routes(), *_witness_routes()]
 
 
 def mailer() -> NoticeMail | None:
@@ -239,6 +237,7 @@ def _witness_routes() -> list[Route]:
     return [
         Route(WitnessAnchor(url, parse_key(key), AnchorGrade(grade), prove), Reach.EVERY) for grade, url, key in wanted
     ]
+
 
 def _s3_routes() -> list[Route]:
     config = load()

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -20,12 +19,12 @@ from quarterdeck.adapters.own_ports import port_trouble
 from quarterdeck.config.api import Settings, load
 from quarterdeck.entrypoints.supervisor.children import Child
 from quarterdeck.entrypoints.supervisor.owned import run_with_data
-from quarterdeck.entrypoints.supervisor.children import Child, identity_for
 from quarterdeck.entrypoints.supervisor.recipes import beat_file, recipes
 from quarterdeck_verify.merkle import EMPTY_ROOT
 
 LOG = logging.getLogger("quarterdeck.up")
 START_CHECK = "quarterdeck.entrypoints.supervisor.start_check"
+STORE_CHECK = "quarterdeck.entrypoints.supervisor.store_start"
 LOOK_SECONDS = 0.2
 GRACE_SECONDS = 10.0
 
@@ -128,6 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"qd up: {trouble}", file=sys.stderr)
         return 1
     if run_with_data(config, START_CHECK, [sealed_last(config)]) != 0:
+        return 1
     if not store_may_be_used(config):
         return 1
     beat_file(config).unlink(missing_ok=True)
@@ -147,21 +147,14 @@ def sealed_last(config: Settings) -> str:
     except (OSError, ValueError, KeyError):
         return json.dumps({"size": 0, "root": EMPTY_ROOT.hex()})
 
+
 def store_may_be_used(config: Settings) -> bool:
     """Look at the evidence store in a process of its own, unless it is the directory that was found good before."""
     mark = config.data_dir / "store"
     known = mark.read_text().strip() if mark.is_file() else f"file:{config.data_dir / 'objects'}"
     if config.store_name == known and known.startswith("file:"):
         return True
-    owner = identity_for(config.data_dir)
-    return not subprocess.run(
-        [sys.executable, "-m", "quarterdeck.entrypoints.supervisor.store_start"],
-        check=False,
-        user=None if owner is None else owner.uid,
-        group=None if owner is None else owner.gid,
-        extra_groups=None if owner is None else owner.groups,
-        env={**os.environ, **({} if owner is None else owner.environment)},
-    ).returncode
+    return run_with_data(config, STORE_CHECK, []) == 0
 
 
 def _children(config: Settings, *, logs: bool) -> list[Child]:

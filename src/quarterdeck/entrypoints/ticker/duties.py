@@ -74,6 +74,7 @@ def capture_duties(clock: Clock) -> list[Duty]:
 def _look_after_sealer(clock: Clock) -> None:
     watch_sealer.look_after(wiring.sealer(), wiring.mailer, actor=TICKER, clock=clock, url=load().base_url)
 
+
 def store_duties(clock: Clock) -> list[Duty]:
     """Return the duties of the third loop: reading the store through takes hours and must hold up nothing else."""
     first_lock = timedelta(days=load().s3_first_lock_days)
