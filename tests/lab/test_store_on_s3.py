@@ -21,7 +21,8 @@ from quarterdeck.evidence.api import LockMode, ObjectRef
 from quarterdeck.evidence.models import ArtifactCopy
 from quarterdeck.kernel.actors import OPERATOR, system
 from quarterdeck.kernel.clock import SystemClock
-from quarterdeck.workflows import keep_store, lock_evidence, store_state
+from quarterdeck.retention.api import HoldScope
+from quarterdeck.workflows import keep_evidence, keep_store, lock_evidence, store_state
 from quarterdeck_verify.verification import Verdict
 
 pytestmark = pytest.mark.django_db
@@ -129,6 +130,20 @@ def test_what_comes_after_the_closing_is_locked_too(shop, on_s3):
     while lock_evidence.ask_for_locks(shop.clock, evidence.artifact_store()):
         pass
     assert evidence.lock_of(ref.sha256).wanted_mode is LockMode.COMPLIANCE
+
+
+def test_a_legal_hold_that_people_place_is_mirrored_and_lifted(shop, on_s3):
+    number, store, iris = shop.closed(), evidence.artifact_store(), shop.yard.actor("iris")
+    hold = keep_evidence.place_hold(iris, shop.clock, HoldScope.TICKET, number, "Letter of counsel.")
+    assert lock_evidence.mirror_keeping(shop.clock, store) > 0
+    assert lock_evidence.mirror_keeping(shop.clock, store) == 0
+    evidence.settle(store, shop.clock, 500)
+    held = evidence.lock_counts().held
+    assert held
+    keep_evidence.release_hold(iris, shop.clock, hold.id, "Counsel let go.")
+    assert lock_evidence.mirror_keeping(shop.clock, store) == held
+    evidence.settle(store, shop.clock, 500)
+    assert evidence.lock_counts().held == 0
 
 
 def test_a_package_made_from_s3_is_intact(shop):

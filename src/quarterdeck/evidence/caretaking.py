@@ -119,7 +119,7 @@ def sweep(store: EvidenceStore, clock: Clock, *, progress: Progress) -> SweepRep
         for one in batch:
             if one.sha256 in named:
                 report.strange += bool(pinned.get(one.sha256)) and one.version != pinned[one.sha256]
-            elif one.stored_at < border and not given_up(one.sha256):
+            elif one.stored_at < border and given_up(one.sha256) is None:
                 _sweep_one(store, one, report)
         done += len(batch)
         if not progress(done, done, report.removed):

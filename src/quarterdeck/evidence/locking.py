@@ -75,9 +75,8 @@ def destroy(sha256: str) -> None:
     Done only where an entry says that the artifact was given up (`artifact.disposed`, `artifact.redacted`).
     """
     row = _row(sha256)
-    if not row.wanted_gone:
-        row.wanted_gone = True
-        _ask(row)
+    row.wanted_gone, row.gone = True, False
+    _ask(row)
 
 
 def _row(sha256: str) -> ArtifactCopy:
@@ -116,6 +115,28 @@ def settle(store: EvidenceStore, clock: Clock, limit: int = 50) -> int:
     return sum(_settle_one(store, row, now) for row in due.order_by("next_try", "sha256")[:limit])
 
 
+def destroy_now(store: EvidenceStore, sha256: str) -> bool:
+    """Have the store remove these bytes at once; False when it did not, and it is tried again by `settle`."""
+    destroy(sha256)
+    row = _row(sha256)
+    try:
+        _remove(store, row)
+    except StoreFailed:
+        return False
+    row.settled = True
+    row.save()
+    return True
+
+
+def _remove(store: EvidenceStore, row: ArtifactCopy) -> None:
+    if given_up(row.sha256) is None:
+        raise StoreFailed("No entry of the ledger says that it was given up.", "Ask who wrote into the database.")
+    if row.wanted_hold:
+        raise StoreFailed("A legal hold is on it; a hold outranks disposal.", "Release the hold first.")
+    store.destroy(row.sha256)
+    row.gone, row.mode, row.until, row.held = True, "", None, False
+
+
 def _settle_one(store: EvidenceStore, row: ArtifactCopy, now: datetime) -> bool:
     asked = (row.wanted_mode, row.wanted_until, row.wanted_hold, row.wanted_gone)
     try:
@@ -137,12 +158,7 @@ def _settle_one(store: EvidenceStore, row: ArtifactCopy, now: datetime) -> bool:
 
 def _apply(store: EvidenceStore, row: ArtifactCopy, now: datetime) -> None:
     if row.wanted_gone:
-        if not given_up(row.sha256):
-            raise StoreFailed("No entry of the ledger says that it was given up.", "Ask who wrote into the database.")
-        if row.wanted_hold:
-            raise StoreFailed("A legal hold is on it; a hold outranks disposal.", "Release the hold first.")
-        store.destroy(row.sha256)
-        row.gone, row.mode, row.until, row.held = True, "", None, False
+        _remove(store, row)
         return
     lock = store.lock(row.sha256, row.version)
     if row.wanted_hold != lock.held:

@@ -13,6 +13,7 @@ from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Entry
 from quarterdeck.evidence.ports import EvidenceStore, LockMode
 from quarterdeck.kernel.clock import Clock
+from quarterdeck.retention import api as retention
 from quarterdeck.tickets.api import CLOSING_EVENTS
 
 YEARS = 6
@@ -40,13 +41,39 @@ def ask_for_locks(clock: Clock, store: EvidenceStore) -> int:
     asked = 0
     for entry in walked:
         for sha256, closed_at in _to_lock(entry):
-            if not evidence.given_up(sha256):
+            if evidence.given_up(sha256) is None:
                 known = evidence.artifact(sha256)
                 decided = None if known is None else known.retain_until
                 evidence.retain(sha256, keep_until(closed_at, decided), LockMode.COMPLIANCE)
                 asked += 1
     evidence.note(PLACE, store.name, {"seq": walked[-1].seq + 1}, clock.now())
     return asked
+
+
+def mirror_keeping(clock: Clock, store: EvidenceStore) -> int:
+    """Tell the store which files are on legal hold and what retention has moved later; returns how many changed."""
+    if not store.pins:
+        return 0
+    changed = 0
+    for one in retention.kept_files(clock.now()):
+        known = evidence.lock_of(one.sha256)
+        if known is None or evidence.given_up(one.sha256) is not None:
+            continue
+        if known.wanted_hold != bool(one.holds):
+            evidence.hold(one.sha256, on=bool(one.holds))
+            changed += 1
+        if (
+            known.wanted_mode is LockMode.COMPLIANCE
+            and one.until is not None
+            and _is_later(one.until, known.wanted_until)
+        ):
+            evidence.retain(one.sha256, one.until, LockMode.COMPLIANCE)
+            changed += 1
+    return changed
+
+
+def _is_later(moment: datetime, than: datetime | None) -> bool:
+    return than is None or moment > than
 
 
 def _to_lock(entry: Entry) -> Iterator[tuple[str, datetime]]:

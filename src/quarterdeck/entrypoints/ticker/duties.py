@@ -81,6 +81,7 @@ def store_duties(clock: Clock) -> list[Duty]:
     return [
         Duty("locks", 5, lambda: evidence.settle(wiring.artifact_store(), clock)),
         Duty("closed", 5, lambda: lock_evidence.ask_for_locks(clock, wiring.artifact_store())),
+        Duty("holds", 60, lambda: lock_evidence.mirror_keeping(clock, wiring.artifact_store())),
         Duty("first locks", 3600, lambda: evidence.renew_first_locks(wiring.artifact_store(), clock, first_lock)),
         Duty("store facts", 300, lambda: keep_store.read_facts_back(clock, wiring.artifact_store())),
         Duty("near", 3600, lambda: evidence.tidy(evidence.DirectoryStore(load().cache_dir))),

@@ -16,8 +16,6 @@ from quarterdeck.entrypoints.web import (
     keeping,
     live_sessions,
     questions,
-    live_sessions,
-    questions,
     store_panel,
     target_words,
     watching,
