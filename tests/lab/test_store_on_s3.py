@@ -140,7 +140,7 @@ def test_a_legal_hold_that_people_place_is_mirrored_and_lifted(shop, on_s3):
     evidence.settle(store, shop.clock, 500)
     held = evidence.lock_counts().held
     assert held
-    keep_evidence.release_hold(iris, shop.clock, hold.id, "Counsel let go.")
+    keep_evidence.release_hold(shop.yard.actor("avery"), shop.clock, hold.id, "Counsel let go.")
     assert lock_evidence.mirror_keeping(shop.clock, store) == held
     evidence.settle(store, shop.clock, 500)
     assert evidence.lock_counts().held == 0
