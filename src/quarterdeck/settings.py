@@ -169,6 +169,8 @@ CSRF_COOKIE_SAMESITE = "Strict"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 FILE_UPLOAD_PERMISSIONS = 0o600
 
+# Evidence lies below wiring, which chooses adapters: like a database backend, its store is named here.
+EVIDENCE_STORE = "quarterdeck.wiring.artifact_store"
 AUTH_USER_MODEL = "personnel.Account"
 # PBKDF2 goes through the host's OpenSSL, which a FIPS host has validated (facts.md section 6).
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]

@@ -1,6 +1,6 @@
 """The only place that chooses adapters: what the configuration names becomes an object that fulfils a port."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -15,6 +15,9 @@ from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorCh
 from quarterdeck.adapters.passkey_ceremony import PasskeyCeremony
 from quarterdeck.adapters.recorder_room import room_for_recordings
 from quarterdeck.adapters.restic import Restic
+from quarterdeck.adapters.s3_anchor import S3Anchor
+from quarterdeck.adapters.s3_client import connect
+from quarterdeck.adapters.s3_store import S3Store
 from quarterdeck.adapters.sealer_client import SealerClient
 from quarterdeck.adapters.sealer_heads import SealerHeads
 from quarterdeck.adapters.signer_client import SignerClient
@@ -23,7 +26,8 @@ from quarterdeck.adapters.syslog_line import SyslogAnchor
 from quarterdeck.adapters.witness import WitnessAnchor
 from quarterdeck.backups.api import Product
 from quarterdeck.config.api import load
-from quarterdeck.evidence.api import AnchorGrade
+from quarterdeck.evidence.api import AnchorGrade, CachedStore, DirectoryStore
+from quarterdeck.evidence.ports import EvidenceStore
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock, SystemClock
 from quarterdeck.kernel.decision import Refused, refuse
@@ -69,6 +73,26 @@ def gate_desk(entry_ca: str) -> GateDesk:
 def running_recording(session: str) -> Path:
     """Return where the gate writes the recording of a running session."""
     return load().recordings_dir / f"{session}.cast"
+
+
+def artifact_store() -> EvidenceStore:
+    """Return the store that QD_EVIDENCE_URL names; StoreFailed when it cannot be used."""
+    return artifact_store_at(load().evidence_url)
+
+
+def artifact_store_at(url: str) -> EvidenceStore:
+    """Return the store at a `file:` or `s3:` URL, by default the folder of objects; StoreFailed."""
+    config = load()
+    if not url.startswith("s3:"):
+        return DirectoryStore(Path(url.removeprefix("file:")) if url else config.data_dir / "objects")
+    far = S3Store(
+        connect(config.s3_place(url)),
+        clock(),
+        config.cache_dir,
+        timedelta(days=config.s3_first_lock_days),
+        config.s3_demand_lock,
+    )
+    return CachedStore(far, DirectoryStore(config.cache_dir))
 
 
 def head_keeper() -> SealerHeads:
@@ -159,8 +183,8 @@ def anchor_queue(allowed_signers: str) -> AnchorQueue:
 
 
 def anchor_routes(at: datetime) -> list[Route]:
-    """Return every configured way out at `at`: mail to the approvers and CUI owners of then, syslog, witnesses."""
-    return [*_mail_routes(at), *_syslog_routes(), *_witness_routes()]
+    """Return every configured way out at `at`: mail to the approvers and CUI owners of then, syslog, S3, witnesses."""
+    return [*_mail_routes(at), *_syslog_routes(), *_s3_routes(), *_witness_routes()]
 
 
 def mailer() -> NoticeMail | None:
@@ -213,3 +237,11 @@ def _witness_routes() -> list[Route]:
     return [
         Route(WitnessAnchor(url, parse_key(key), AnchorGrade(grade), prove), Reach.EVERY) for grade, url, key in wanted
     ]
+
+
+def _s3_routes() -> list[Route]:
+    config = load()
+    if config.checkpoints_place is None:
+        return []
+    grade, keep = AnchorGrade(config.checkpoints_grade), timedelta(days=config.checkpoints_keep_days)
+    return [Route(S3Anchor(config.checkpoints_place, grade, keep, clock()), Reach.EVERY)]

@@ -13,6 +13,10 @@ from quarterdeck.entrypoints.cli import main, server_verbs
 from quarterdeck.entrypoints.supervisor import (
     backup,
     doctor,
+    evidence_gc,
+    evidence_migrate,
+    evidence_scrub,
+    evidence_status,
     init,
     kept_checkpoint,
     restore,
@@ -32,6 +36,10 @@ OPERATOR = {
     "ledger verify": verify_ledger,
     "ledger key": signing_key,
     "ledger checkpoint": kept_checkpoint,
+    "evidence status": evidence_status,
+    "evidence scrub": evidence_scrub,
+    "evidence gc": evidence_gc,
+    "evidence migrate": evidence_migrate,
     "gate target-setup": target_setup,
 }
 HEAD = """\
@@ -39,8 +47,8 @@ HEAD = """\
 
 This page is made by `script/docs` from the help texts of `qd` itself, and a test compares them. `qd` and `quarterdeck`
 are the same command. A person's verbs speak to the server that `QD_URL` names, with the token of `qd login`. The
-operator's verbs (init, up, doctor, backup, restore, ledger, gate, demo) run on the server and open its data folder
-and can never request, approve, grant, open or close.
+operator's verbs (init, up, doctor, backup, restore, ledger, evidence, gate, demo) run on the server and open its data
+folder and can never request, approve, grant, open or close.
 """
 
 

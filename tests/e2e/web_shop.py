@@ -26,6 +26,7 @@ from quarterdeck.asgi import application  # noqa: E402
 from quarterdeck.assessor.api import Population  # noqa: E402
 from quarterdeck.evidence import api as evidence  # noqa: E402
 from quarterdeck.inventory import api as inventory  # noqa: E402
+from quarterdeck.kernel.actors import OPERATOR  # noqa: E402
 from quarterdeck.kernel.clock import SystemClock  # noqa: E402
 from quarterdeck.kernel.windows import Window  # noqa: E402
 from quarterdeck.sessions import api as sessions  # noqa: E402
@@ -50,7 +51,7 @@ from quarterdeck.sessions.terms import (  # noqa: E402
 )  # fmt: skip
 from quarterdeck.tickets import api as tickets  # noqa: E402
 from quarterdeck.tickets.api import Method, TicketAsset  # noqa: E402
-from quarterdeck.workflows import attend_assessor, request  # noqa: E402
+from quarterdeck.workflows import attend_assessor, keep_store, request  # noqa: E402
 
 CLOCK = SystemClock()
 TOLD = (
@@ -180,6 +181,14 @@ def _recorded(yard: Yard, number: str, state: SessionState, work: Work = Work.TE
     return begun.id
 
 
+def _store_looked_after() -> None:
+    """Let the night pass over the store: its properties read back, its files read through."""
+    store = evidence.artifact_store()
+    keep_store.read_facts_back(CLOCK, store)
+    keep_store.order_scrub(OPERATOR, CLOCK, everything=True)
+    keep_store.do_next_job(OPERATOR, CLOCK, store)
+
+
 def main() -> None:
     """Migrate, fill, serve."""
     port, seed = int(sys.argv[1]), Path(sys.argv[2])
@@ -187,6 +196,7 @@ def main() -> None:
     call_command("createcachetable", verbosity=0)
     told = seeded()
     assert tickets.ticket(told["waiting"]).state is tickets.State.SUBMITTED
+    _store_looked_after()
     seed.write_text(json.dumps(told))
     uvicorn.run(application, host="127.0.0.1", port=port, log_level="warning")
 

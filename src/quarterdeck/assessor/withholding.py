@@ -63,7 +63,7 @@ def _reason(
     given_up = evidence.given_up(sha256)
     if given_up is not None:
         return _GIVEN_UP[given_up.event]
-    if not evidence.object_path(sha256).is_file():
+    if not evidence.artifact_is_there(sha256):
         return "lost"
     if entry.ticket is None and role not in OF_THE_ORGANISATION and not supporting:
         return "not_in_scope"

@@ -11,7 +11,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,9 +19,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from quarterdeck.config.s3_place import S3Place, check_endpoint, split_s3_url
 from quarterdeck_verify.checkpoint import NOTE_ED25519
 from quarterdeck_verify.cosignature import COSIGNATURE, parse_key
 
+__all__ = ["S3Place", "Settings", "load", "split_s3_url"]
 GRADES = ("independent", "same_administrator")
 
 
@@ -82,6 +84,19 @@ class Settings(BaseSettings):
     witness_name: str = ""
     witnessed_logs: str = ""
     witnesses: str = ""
+    s3_endpoint: str = ""
+    s3_region: str = "us-east-1"
+    s3_credentials_file: Path | None = None
+    s3_ca_file: Path | None = None
+    s3_demand_lock: bool = True
+    s3_first_lock_days: int = Field(default=30, ge=1, le=3_650)
+    checkpoints_url: str = ""
+    checkpoints_endpoint: str = ""
+    checkpoints_region: str = "us-east-1"
+    checkpoints_credentials_file: Path | None = None
+    checkpoints_ca_file: Path | None = None
+    checkpoints_keep_days: int = Field(default=2_192, ge=1, le=4_383)
+    checkpoints_grade: Literal["independent", "same_administrator"] = "same_administrator"
     debug: bool = False
 
     @classmethod
@@ -136,6 +151,18 @@ class Settings(BaseSettings):
         """The verifier keys of the logs that we cosign."""
         return self.witnessed_logs.replace(";", " ").split()
 
+    @field_validator("evidence_url", "checkpoints_url")
+    @classmethod
+    def _known_place(cls, value: str, about: ValidationInfo) -> str:
+        if value and not (about.field_name == "evidence_url" and value.startswith("file:")):
+            split_s3_url(value)
+        return value
+
+    @field_validator("s3_endpoint", "checkpoints_endpoint")
+    @classmethod
+    def _safe_endpoint(cls, value: str) -> str:
+        return check_endpoint(value) if value else value
+
     @property
     def database(self) -> str:
         """URL of the database; SQLite in the data folder unless one is set."""
@@ -147,6 +174,33 @@ class Settings(BaseSettings):
         if self.evidence_url.startswith("file:"):
             return Path(self.evidence_url.removeprefix("file:"))
         return self.data_dir / "objects"
+
+    @property
+    def store_name(self) -> str:
+        """What tells the artifact store from others: `file:/path` or `s3://bucket/prefix`."""
+        return self.evidence_url.rstrip("/") if self.evidence_url.startswith("s3:") else f"file:{self.objects_dir}"
+
+    def s3_place(self, url: str) -> S3Place:
+        """Return where an s3: URL of evidence points to, with the settings of the evidence store."""
+        return S3Place(*split_s3_url(url), self.s3_endpoint, self.s3_region, self.s3_credentials_file, self.s3_ca_file)
+
+    @property
+    def checkpoints_place(self) -> S3Place | None:
+        """Where copies of checkpoints are kept on S3, None where no such place is set."""
+        if not self.checkpoints_url:
+            return None
+        return S3Place(
+            *split_s3_url(self.checkpoints_url),
+            self.checkpoints_endpoint,
+            self.checkpoints_region,
+            self.checkpoints_credentials_file,
+            self.checkpoints_ca_file,
+        )
+
+    @property
+    def cache_dir(self) -> Path:
+        """Small documents of a store that is not on this machine; may be emptied at any time."""
+        return self.data_dir / "cache"
 
     @property
     def sealer_folder(self) -> Path:

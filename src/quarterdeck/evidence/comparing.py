@@ -77,6 +77,14 @@ def check_kept(say: Say, notes: list[str], outside: Outside, size: int, roots: M
     return covered
 
 
+_OTHER = "is not the one it names"
+_TROUBLES = {
+    "artifact.missing": "is missing",
+    "store.unreachable": "cannot be read now: the store does not answer",
+    "store.unusable": "cannot be read now: the store cannot be used",
+}
+
+
 def check_files(say: Say, outside: Outside, files: Mapping[str, tuple[int, str]], given_up: set[str]) -> int:
     """Read every file that an entry names and that no entry says was destroyed; returns how many were whole."""
     if not outside.files:
@@ -88,7 +96,7 @@ def check_files(say: Say, outside: Outside, files: Mapping[str, tuple[int, str]]
             whole += 1
         except Refused as refused:
             if sha256 not in given_up:
-                what = "is missing" if "artifact.missing" in refused.decision.codes else "is not the one it names"
+                what = next((_TROUBLES[code] for code in refused.decision.codes if code in _TROUBLES), _OTHER)
                 say(f"entry {seq}: its file {name} ({sha256}) {what}")
     return whole
 

@@ -6,11 +6,10 @@ from datetime import datetime
 from django.db.models import Q
 
 from quarterdeck.evidence.acting import Act
+from quarterdeck.evidence.locking import destroy_now
 from quarterdeck.evidence.models import Artifact
-from quarterdeck.evidence.reading import last_entry
-from quarterdeck.evidence.store import object_path
-from quarterdeck.evidence.terms import Entry, ObjectRef
-from quarterdeck.evidence.uses import artifact_index
+from quarterdeck.evidence.named import given_up
+from quarterdeck.evidence.store import artifact_store
 from quarterdeck.kernel.decision import Refused, refuse, require_that
 
 
@@ -24,17 +23,6 @@ def stored_marks() -> dict[str, tuple[bool, datetime | None]]:
     """Return of every file whether it may contain CUI, and until when its row says that it is kept; one query."""
     rows = Artifact.objects.values_list("sha256", "may_contain_cui", "retain_until")
     return {sha256: (may_contain_cui, until) for sha256, may_contain_cui, until in rows.iterator()}
-
-
-def given_up(sha256: str) -> Entry | None:
-    """Return the entry by which two people gave a file up; None where it is to be there, also because it came again.
-
-    Only an entry says so: the row's column alone would hide whatever somebody wants hidden.
-    """
-    ended = last_entry(["artifact.disposed", "artifact.redacted"], object=ObjectRef("artifact", sha256))
-    if ended is None or any(use.seq > ended.seq for use in artifact_index().uses.get(sha256, ())):
-        return None
-    return ended
 
 
 def require_kept(sha256: str) -> None:
@@ -71,7 +59,8 @@ def extend_retention(act: Act, until: Mapping[str, datetime]) -> int:
 def destroy_file(sha256: str) -> None:
     """Remove the bytes of a file that two people gave up; Refused(artifact.stands) unless an entry says so.
 
-    Runs after the act that recorded it, and again when that broke off in between: there is nothing to undo.
+    Runs after the act that recorded it, and again when that broke off in between: there is nothing to undo. What the
+    store has promised to keep, or cannot remove now, stays visible and is tried again (`locking`).
     """
     require_that(
         given_up(sha256) is not None,
@@ -79,4 +68,4 @@ def destroy_file(sha256: str) -> None:
         "No entry says that this file was given up.",
         "Two people dispose of evidence under Retention.",
     ).require()
-    object_path(sha256).unlink(missing_ok=True)
+    destroy_now(artifact_store(), sha256)

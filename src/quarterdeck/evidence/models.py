@@ -67,6 +67,81 @@ class Artifact(models.Model):
     retain_until = models.DateTimeField(null=True)
 
 
+class ArtifactCopy(models.Model):
+    """Where one store keeps an artifact, how it was when last read, and the lock that was asked for and is set.
+
+    A row per artifact and store: while a store is being moved there are two. Believed by nobody who reads: bytes are
+    hashed. `wanted_*` is what was decided, the columns without are what the store answered.
+    """
+
+    unguarded_reason = "state of an outside effect; what was decided of retention, holds and disposal are entries"
+
+    sha256 = models.CharField(max_length=64)
+    store = models.CharField(max_length=300)
+    version = models.CharField(max_length=200, blank=True)
+    checksum = models.CharField(max_length=120, blank=True)
+    checked_at = models.DateTimeField(null=True)
+    condition = models.CharField(max_length=10, blank=True)
+    wanted_mode = models.CharField(max_length=12, blank=True)
+    wanted_until = models.DateTimeField(null=True)
+    wanted_hold = models.BooleanField(default=False)
+    wanted_gone = models.BooleanField(default=False)
+    mode = models.CharField(max_length=12, blank=True)
+    until = models.DateTimeField(null=True)
+    held = models.BooleanField(default=False)
+    gone = models.BooleanField(default=False)
+    settled = models.BooleanField(default=True)
+    failures = models.PositiveIntegerField(default=0)
+    next_try = models.DateTimeField(null=True)
+    message = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["sha256", "store"], name="one_copy_per_store")]
+        indexes = [
+            models.Index(fields=["settled", "next_try"], name="copy_by_settled"),
+            models.Index(fields=["store", "checked_at"], name="copy_by_check"),
+        ]
+
+
+class StoreJob(models.Model):
+    """Long work on the store: reading it through, collecting garbage, moving it; progress, cancel, what was found."""
+
+    unguarded_reason = "progress of work under way; what it found and did are entries"
+
+    id = models.CharField(primary_key=True, max_length=24)
+    kind = models.CharField(max_length=10)
+    scope = models.CharField(max_length=300, blank=True)
+    asked_by = models.CharField(max_length=64)
+    asked_at = models.DateTimeField()
+    state = models.CharField(max_length=10, default="waiting")
+    done = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(default=0)
+    found = models.PositiveIntegerField(default=0)
+    message = models.CharField(max_length=500, blank=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    cancel_asked = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind"], condition=models.Q(state__in=["waiting", "running"]), name="one_live_store_job"
+            )
+        ]
+
+
+class StoreNote(models.Model):
+    """What a process wrote down about the store for others to show: its properties as read back, how far a walk is."""
+
+    unguarded_reason = "what was read back from outside, and places in the ledger up to which work is done"
+
+    name = models.CharField(primary_key=True, max_length=40)
+    store = models.CharField(max_length=300, blank=True)
+    value = models.JSONField(default=dict)
+    at = models.DateTimeField()
+
+
 class ArtifactUse(models.Model):
     """Which entry names which artifact, in which role."""
 

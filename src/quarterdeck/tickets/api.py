@@ -63,6 +63,7 @@ from quarterdeck.tickets.requesting import (
     withdraw,
 )
 from quarterdeck.tickets.rules import TRANSITIONS, diagram, lead_time, may_move, readable
+from quarterdeck.tickets.sealing import CLOSING_EVENTS
 from quarterdeck.tickets.snapshot import content_hash, differences, snapshot_bytes
 from quarterdeck.tickets.standing import has_role, person_acts, stepped_up
 from quarterdeck.tickets.templates import (
@@ -121,6 +122,7 @@ from quarterdeck.tickets.working import (
 
 __all__ = [
     "CERTIFICATE",
+    "CLOSING_EVENTS",
     "DEFAULT_ROWS",
     "DEFAULT_SETTINGS",
     "FINAL_STATES",

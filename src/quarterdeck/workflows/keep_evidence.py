@@ -124,7 +124,7 @@ def finish_ends(actor: Actor, clock: Clock) -> int:
         if proposal.state is not ProposalState.CONFIRMED:
             continue
         for sha256 in proposal.files:
-            if evidence.given_up(sha256) is not None and evidence.object_path(sha256).is_file():
+            if evidence.given_up(sha256) is not None and evidence.artifact_is_there(sha256):
                 evidence.destroy_file(sha256)
                 gone += 1
     _extend(actor, clock)

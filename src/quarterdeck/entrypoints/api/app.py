@@ -15,6 +15,7 @@ from quarterdeck.entrypoints.api import (
     attaching,
     captures,
     controls,
+    evidence_store,
     extending,
     host_certificates,
     inventory,
@@ -39,7 +40,7 @@ from quarterdeck.entrypoints.api.plain_errors import ReadableJson, said
 from quarterdeck.kernel.decision import Reason, Refused
 
 _log = logging.getLogger(__name__)
-_FORBIDDEN = frozenset({"reading.denied", "role.missing", "actor.not_a_person", "token.scope"})
+_FORBIDDEN = frozenset({"reading.denied", "store.it_lead", "role.missing", "actor.not_a_person", "token.scope"})
 
 api = NinjaAPI(
     title="Quarterdeck",
@@ -78,6 +79,7 @@ api.add_router("/policy", policy.router)
 api.add_router("", keeping.router)
 api.add_router("/assessor", assessing.router)
 api.add_router("/sealing", sealing.router)
+api.add_router("/evidence/store", evidence_store.router)
 
 
 def _answer(request: HttpRequest, status: int, *reasons: Reason) -> HttpResponse:

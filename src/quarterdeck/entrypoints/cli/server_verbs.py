@@ -30,6 +30,10 @@ MODULES = {
         "quarterdeck.entrypoints.supervisor.witness_forget",
         "let another log that we witness begin anew",
     ),
+    ("evidence", "status"): ("quarterdeck.entrypoints.supervisor.evidence_status", "show the evidence store as it is"),
+    ("evidence", "scrub"): ("quarterdeck.entrypoints.supervisor.evidence_scrub", "read stored files through"),
+    ("evidence", "gc"): ("quarterdeck.entrypoints.supervisor.evidence_gc", "remove files that no entry names"),
+    ("evidence", "migrate"): ("quarterdeck.entrypoints.supervisor.evidence_migrate", "bring files to another store"),
     ("gate", "target-setup"): (
         "quarterdeck.entrypoints.supervisor.target_setup",
         "print the script that shuts a target's old doors",
@@ -50,6 +54,7 @@ def add(verbs: Group) -> None:
     """Add the operator's verbs; their own arguments are parsed by their own process."""
     groups = {
         "ledger": verbs.group("ledger", "the ledger, on this server"),
+        "evidence": verbs.group("evidence", "the evidence store, on this server"),
         "gate": verbs.group("gate", "the gate and its targets"),
     }
     for words, (module, help_text) in MODULES.items():

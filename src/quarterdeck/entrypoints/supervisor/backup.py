@@ -24,6 +24,7 @@ from quarterdeck.evidence import api as evidence  # noqa: E402
 from quarterdeck.evidence.api import JsonMap, ObjectRef  # noqa: E402
 from quarterdeck.kernel.actors import OPERATOR  # noqa: E402
 from quarterdeck.kernel.clock import SystemClock  # noqa: E402
+from quarterdeck.kernel.decision import Refused  # noqa: E402
 
 DESCRIPTION = "Copy the running installation: database first, then objects. Objects that DIR has are not copied again."
 
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="qd backup", description=DESCRIPTION)
     made.add_argument("dir", type=Path, help="folder of the backups; each one gets a folder of its own in it")
     made.add_argument("--keys", action="store_true", help="add all keys, encrypted under a passphrase")
+    made.add_argument("--objects", action="store_true", help="copy the objects here too when they lie on S3")
     made.add_argument("--passphrase-file", type=Path, metavar="FILE", help="file with the passphrase, 20 characters up")
     return made
 
@@ -49,16 +51,19 @@ def main() -> int:
         return 2
     try:
         passphrase = chosen.passphrase_file.read_text().strip() if chosen.keys else None
-        folder = back_up(load(), chosen.dir, passphrase)
-    except (OSError, sqlite3.Error, BackupFailed, CannotCopy, sealed_keys.WrongPassphrase) as error:
+        folder = back_up(load(), chosen.dir, passphrase, objects=chosen.objects)
+    except (OSError, sqlite3.Error, BackupFailed, CannotCopy, sealed_keys.WrongPassphrase, Refused) as error:
         print(f"qd backup: {error}", file=sys.stderr)
         return 1
     print(folder)
     return 0
 
 
-def back_up(config: Settings, base: Path, passphrase: str | None) -> Path:
-    """Return the folder of the finished backup; it gets its name only when it is whole."""
+def back_up(config: Settings, base: Path, passphrase: str | None, *, objects: bool = False) -> Path:
+    """Return the folder of the finished backup; it gets its name only when it is whole.
+
+    Objects on S3 stay there, versioned and locked, unless `objects` asks for a copy here.
+    """
     if passphrase is not None:
         sealed_keys.require_long(passphrase)
     now = SystemClock().now()
@@ -66,15 +71,19 @@ def back_up(config: Settings, base: Path, passphrase: str | None) -> Path:
     unfinished = base / f"unfinished-{name}"
     unfinished.mkdir(parents=True, mode=0o700)
     copy_database(database_file(config), unfinished / "db.sqlite3")
-    copied, wrong = copy_objects(config.objects_dir, base / "objects")
-    if wrong:
-        raise BackupFailed(f"{len(wrong)} objects do not have the bytes that their names say, {wrong[0]} for one.")
+    if config.evidence_url.startswith("s3:"):
+        copied = fetch_objects(base / "objects") if objects else 0
+    else:
+        copied, wrong = copy_objects(config.objects_dir, base / "objects")
+        if wrong:
+            raise BackupFailed(f"{len(wrong)} objects do not have the bytes that their names say, {wrong[0]} for one.")
     told = {
         "origin": config.ledger_origin,
         "at": now.isoformat(),
         "entries": entries_in(unfinished / "db.sqlite3"),
         "database_sha256": sha256_of(unfinished / "db.sqlite3"),
         "keys": passphrase is not None,
+        "store": config.store_name,
     }
     if passphrase is not None:
         (unfinished / "keys.enc").write_bytes(sealed_keys.seal(key_places(config), passphrase))
@@ -88,6 +97,17 @@ def back_up(config: Settings, base: Path, passphrase: str | None) -> Path:
         data: JsonMap = {"objects_copied": copied, "keys": passphrase is not None}
         act.record("backup.taken", ObjectRef("backup", name), data={**data, "sha256": str(told["database_sha256"])})
     return folder
+
+
+def fetch_objects(folder: Path) -> int:
+    """Bring every artifact of the store into a folder that does not have it yet; Refused when one is not whole."""
+    target, copied = evidence.DirectoryStore(folder), 0
+    for sha256, size in evidence.standing_artifacts().items():
+        if target.size(sha256) != size:
+            with evidence.open_artifact(sha256) as file:
+                target.put(file)
+            copied += 1
+    return copied
 
 
 def sync_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection
 from quarterdeck import wiring
 from quarterdeck.config.api import Settings
 from quarterdeck.entrypoints.supervisor.findings import Finding, fine, note, wrong
+from quarterdeck.entrypoints.supervisor.store_checks import store_findings
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Refused
@@ -34,6 +35,7 @@ def running_findings(config: Settings, clock: Clock) -> list[Finding]:
             ledger_time(clock),
             *sealer(),
             *anchors(config, clock),
+            *store_findings(config, clock),
         ]
     except Refused as refused:
         return [wrong("ledger", one.sentence, one.next_step) for one in refused.decision.reasons]
@@ -116,17 +118,17 @@ def key_place(status: SealerStatus) -> Finding:
 
 def anchors(config: Settings, clock: Clock) -> list[Finding]:
     """Somebody else must hold the newest checkpoint soon; without a channel the log is self-attested only."""
-    if not config.smtp_host and not config.syslog_address and not config.witness_list:
+    if not (config.smtp_host or config.syslog_address or config.witness_list or config.checkpoints_url):
         return [
             wrong(
                 "anchors",
                 "Self-attested only: no checkpoint leaves this server, so whoever administers it can rewrite the log.",
-                "Set QD_SMTP_HOST, QD_SYSLOG_ADDRESS or QD_WITNESSES.",
+                "Set QD_SMTP_HOST, QD_SYSLOG_ADDRESS, QD_CHECKPOINTS_URL or QD_WITNESSES.",
             )
         ]
     found = []
     witnessed = {grade for grade, _, _ in config.witness_list}
-    if "independent" not in {config.mail_grade, config.syslog_grade} | witnessed:
+    if "independent" not in {config.mail_grade, config.syslog_grade, config.checkpoints_grade} | witnessed:
         found.append(
             note("anchors", "Every anchor is held by the same administrator.", "Add one that somebody else holds.")
         )
@@ -135,6 +137,6 @@ def anchors(config: Settings, clock: Clock) -> list[Finding]:
         return [*found, fine("anchors", "Every entry is covered by a checkpoint outside this server.")]
     age = clock.now() - oldest.at
     words = f"The oldest unanchored entry ({oldest.seq}) is {age.total_seconds() / 60:.0f} min old."
-    if age > ANCHOR_TARGET and (config.syslog_address or witnessed):
-        return [*found, wrong("anchors", words, "Look whether mail, syslog and witnesses are reached from here.")]
+    if age > ANCHOR_TARGET and (config.syslog_address or config.checkpoints_url or witnessed):
+        return [*found, wrong("anchors", words, "Look whether mail, syslog, S3 and witnesses are reached from here.")]
     return [*found, note("anchors", words)]

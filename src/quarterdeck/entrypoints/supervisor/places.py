@@ -15,8 +15,8 @@ def database_file(config: Settings) -> Path:
     parts = urlsplit(config.database)
     if parts.scheme != "sqlite":
         raise CannotCopy(
-            "The database is a PostgreSQL server: use pg_dump or its own backups first, and copy the objects folder "
-            f"{config.objects_dir} after that."
+            "The database is a PostgreSQL server: use pg_dump or its own backups first, and copy the objects of "
+            f"{config.store_name} after that."
         )
     return Path("/" + unquote(parts.path).lstrip("/"))
 

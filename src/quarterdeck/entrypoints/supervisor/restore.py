@@ -74,8 +74,11 @@ def put_back(config: Settings, folder: Path, passphrase_file: Path | None, *, re
     incoming.chmod(0o600)
     sync(incoming)
     incoming.replace(target)
-    copied, wrong = copy_objects(folder.parent / "objects", config.objects_dir)
-    print(f"{copied} objects put back, {len(wrong)} of the backup are damaged and were left out", file=sys.stderr)
+    if config.evidence_url.startswith("s3:"):
+        print(f"Objects are read from {config.store_name}; none are put back from the backup.", file=sys.stderr)
+    else:
+        copied, wrong = copy_objects(folder.parent / "objects", config.objects_dir)
+        print(f"{copied} objects put back, {len(wrong)} of the backup are damaged and were left out", file=sys.stderr)
     prepare(config)
 
 

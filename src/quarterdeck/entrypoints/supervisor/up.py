@@ -24,6 +24,7 @@ from quarterdeck_verify.merkle import EMPTY_ROOT
 
 LOG = logging.getLogger("quarterdeck.up")
 START_CHECK = "quarterdeck.entrypoints.supervisor.start_check"
+STORE_CHECK = "quarterdeck.entrypoints.supervisor.store_start"
 LOOK_SECONDS = 0.2
 GRACE_SECONDS = 10.0
 
@@ -127,6 +128,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     if run_with_data(config, START_CHECK, [sealed_last(config)]) != 0:
         return 1
+    if not store_may_be_used(config):
+        return 1
     beat_file(config).unlink(missing_ok=True)
     supervisor = Supervisor(_children(config, logs=chosen.logs), config.run_dir / "supervisor.json")
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -143,6 +146,15 @@ def sealed_last(config: Settings) -> str:
         return json.dumps({"size": told["size"], "root": told["root"]})
     except (OSError, ValueError, KeyError):
         return json.dumps({"size": 0, "root": EMPTY_ROOT.hex()})
+
+
+def store_may_be_used(config: Settings) -> bool:
+    """Look at the evidence store in a process of its own, unless it is the directory that was found good before."""
+    mark = config.data_dir / "store"
+    known = mark.read_text().strip() if mark.is_file() else f"file:{config.data_dir / 'objects'}"
+    if config.store_name == known and known.startswith("file:"):
+        return True
+    return run_with_data(config, STORE_CHECK, []) == 0
 
 
 def _children(config: Settings, *, logs: bool) -> list[Child]:

@@ -1,6 +1,7 @@
 """What the ticker does, and how often it looks: each duty first asks cheaply whether there is work."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 from quarterdeck import wiring
@@ -8,6 +9,7 @@ from quarterdeck.attachments import api as attachments
 from quarterdeck.baselines.api import MeasureChannel
 from quarterdeck.config.api import load
 from quarterdeck.entrypoints.ticker.loop import Duty
+from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.actors import system
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.personnel import api as personnel
@@ -19,6 +21,8 @@ from quarterdeck.workflows import (
     keep_elevation,
     keep_evidence,
     keep_plans,
+    keep_store,
+    lock_evidence,
     look_after_sessions,
     run_plans,
     seal_checkpoint,
@@ -69,6 +73,21 @@ def capture_duties(clock: Clock) -> list[Duty]:
 
 def _look_after_sealer(clock: Clock) -> None:
     watch_sealer.look_after(wiring.sealer(), wiring.mailer, actor=TICKER, clock=clock, url=load().base_url)
+
+
+def store_duties(clock: Clock) -> list[Duty]:
+    """Return the duties of the third loop: reading the store through takes hours and must hold up nothing else."""
+    first_lock = timedelta(days=load().s3_first_lock_days)
+    return [
+        Duty("locks", 5, lambda: evidence.settle(wiring.artifact_store(), clock)),
+        Duty("closed", 5, lambda: lock_evidence.ask_for_locks(clock, wiring.artifact_store())),
+        Duty("holds", 60, lambda: lock_evidence.mirror_keeping(clock, wiring.artifact_store())),
+        Duty("first locks", 3600, lambda: evidence.renew_first_locks(wiring.artifact_store(), clock, first_lock)),
+        Duty("store facts", 300, lambda: keep_store.read_facts_back(clock, wiring.artifact_store())),
+        Duty("near", 3600, lambda: evidence.tidy(evidence.DirectoryStore(load().cache_dir))),
+        Duty("night", 60, partial(keep_store.order_nightly, TICKER, clock)),
+        Duty("store", 1, lambda: keep_store.do_next_job(TICKER, clock, wiring.artifact_store())),
+    ]
 
 
 def _anchoring(allowed_signers: Callable[[], str], clock: Clock) -> Callable[[], object]:

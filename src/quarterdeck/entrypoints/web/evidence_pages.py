@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from quarterdeck.assessor import api as assessor
 from quarterdeck.assessor.api import OrderState, OrderView
 from quarterdeck.config.api import load
-from quarterdeck.entrypoints.web import checkpoints, lists, zones
+from quarterdeck.entrypoints.web import checkpoints, lists, store_panel, zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.package_contents import PACKAGERS, PeriodForm, kept_back
 from quarterdeck.entrypoints.web.package_orders import AssessmentForm, RecipientForm, kind_words
@@ -24,6 +24,7 @@ from quarterdeck.kernel.decision import Refused
 from quarterdeck.retention import api as retention
 from quarterdeck.tickets import api as tickets
 from quarterdeck.workflows import export_package
+from quarterdeck.workflows.store_state import store_state
 
 SHOWN_CHECKPOINTS = 12
 SHOWN_ORDERS = 10
@@ -59,6 +60,7 @@ def evidence_page(request: HttpRequest, seen: Visitor) -> HttpResponse:
             for one in tickets.tickets(person_id=seen.person.id, at=seen.now)
         ] if may_package else [],
         "chosen": request.GET.get("ticket", ""),
+        "store": store_panel.panel(seen, store_state(), names) if may_package else None,
     }  # fmt: skip
     return render(request, "evidence/page.html", context)
 

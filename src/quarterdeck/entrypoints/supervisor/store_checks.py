@@ -1,0 +1,53 @@
+"""What doctor looks at in the evidence store: can it be reached, is it as it should be, what was found in it."""
+
+from datetime import timedelta
+
+from quarterdeck.config.api import Settings
+from quarterdeck.entrypoints.supervisor.findings import Finding, fine, note, wrong
+from quarterdeck.evidence import api as evidence
+from quarterdeck.evidence.ports import Answer, StoreFailed
+from quarterdeck.kernel.clock import Clock
+from quarterdeck.kernel.decision import Refused
+from quarterdeck.workflows import store_state
+
+TOPIC = "evidence store"
+LATE = timedelta(days=3)
+
+
+def store_findings(config: Settings, clock: Clock) -> list[Finding]:
+    """Return every finding about the store; its own properties are asked for now."""
+    return [*_properties(config), *_inside(clock)]
+
+
+def _properties(config: Settings) -> list[Finding]:
+    try:
+        facts = evidence.artifact_store().look()
+    except (StoreFailed, Refused) as failed:
+        step = failed.next_step if isinstance(failed, StoreFailed) else ""
+        return [wrong(TOPIC, f"{failed}", step or "Look at QD_EVIDENCE_URL and what it names.")]
+    found = []
+    for one in facts:
+        if one.answer is Answer.GOOD:
+            found.append(fine(TOPIC, one.sentence))
+        elif one.answer is Answer.UNSAID:
+            found.append(note(TOPIC, one.sentence, one.next_step))
+        else:
+            found.append(wrong(TOPIC, one.sentence, one.next_step))
+    return found
+
+
+def _inside(clock: Clock) -> list[Finding]:
+    state = store_state.store_state()
+    found = []
+    if state.wrong:
+        altered = sum(event.endswith("altered") for event in state.wrong.values())
+        words = f"{altered} files were altered and {len(state.wrong) - altered} are missing."
+        found.append(wrong(TOPIC, words, "See `qd evidence status`; put them back from a backup and ask who did it."))
+    if state.locks.failing:
+        words = f"{state.locks.failing} locks could not be set: {state.locks.message}"
+        found.append(wrong(TOPIC, words, "Give the credentials the right; it is tried again by itself."))
+    if state.last_scrub is None or state.last_scrub.finished_at is None:
+        return [*found, note(TOPIC, "The store was not read through yet.", "The ticker does it at night.")]
+    if clock.now() - state.last_scrub.finished_at > LATE:
+        return [*found, wrong(TOPIC, "The store was not read through for days.", "Look at the ticker's log.")]
+    return [*found, fine(TOPIC, f"Last read through: {state.last_scrub.message}")]
