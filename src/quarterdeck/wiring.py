@@ -18,6 +18,7 @@ from quarterdeck.adapters.sealer_heads import SealerHeads
 from quarterdeck.adapters.signer_client import SignerClient
 from quarterdeck.adapters.smtp import MailAnchor, MailServer, NoticeMail
 from quarterdeck.adapters.syslog_line import SyslogAnchor
+from quarterdeck.adapters.syslog_tls import TlsEnd
 from quarterdeck.backups.api import Product
 from quarterdeck.config.api import load
 from quarterdeck.evidence.api import AnchorGrade
@@ -181,4 +182,5 @@ def _syslog_routes() -> list[Route]:
     config = load()
     if not config.syslog_address:
         return []
-    return [Route(SyslogAnchor(config.syslog_address, AnchorGrade(config.syslog_grade)), Reach.EVERY)]
+    end = TlsEnd(config.syslog_ca_file, config.syslog_cert_file, config.syslog_key_file, config.syslog_server_name)
+    return [Route(SyslogAnchor(config.syslog_address, AnchorGrade(config.syslog_grade), end), Reach.EVERY)]

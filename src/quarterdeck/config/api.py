@@ -52,6 +52,11 @@ class Settings(BaseSettings):
     mail_grade: Literal["independent", "same_administrator"] = "same_administrator"
     syslog_address: str = ""
     syslog_grade: Literal["independent", "same_administrator"] = "same_administrator"
+    syslog_ca_file: Path | None = None
+    syslog_cert_file: Path | None = None
+    syslog_key_file: Path | None = None
+    syslog_server_name: str = ""
+    anchor_target_minutes: int = Field(default=15, ge=1, le=1440)
     debug: bool = False
 
     @classmethod

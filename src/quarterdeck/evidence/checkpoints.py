@@ -26,7 +26,8 @@ def save_checkpoint(
     )
 
 
-def _view(row: Checkpoint) -> CheckpointView:
+def view_of(row: Checkpoint) -> CheckpointView:
+    """Return a row as the value that leaves this app."""
     return CheckpointView(
         row.size, row.root, bytes(row.body), bytes(row.sshsig), bytes(row.note), row.key_id, row.reason, row.at
     )
@@ -35,18 +36,18 @@ def _view(row: Checkpoint) -> CheckpointView:
 def latest_checkpoint() -> CheckpointView | None:
     """Return the newest checkpoint."""
     row = Checkpoint.objects.order_by("-size").first()
-    return None if row is None else _view(row)
+    return None if row is None else view_of(row)
 
 
 def checkpoint(size: int) -> CheckpointView | None:
     """Return the checkpoint of this size."""
     row = Checkpoint.objects.filter(size=size).first()
-    return None if row is None else _view(row)
+    return None if row is None else view_of(row)
 
 
 def checkpoints(limit: int = 200) -> Sequence[CheckpointView]:
     """Return the newest checkpoints, newest first."""
-    return [_view(row) for row in Checkpoint.objects.order_by("-size")[:limit]]
+    return [view_of(row) for row in Checkpoint.objects.order_by("-size")[:limit]]
 
 
 def save_receipt(*, size: int, channel: str, target: str, grade: AnchorGrade, sent_at: datetime, receipt: str) -> None:

@@ -13,7 +13,6 @@ from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Refused
 
-ANCHOR_TARGET = timedelta(minutes=15)
 _SQLITE_DURABLE = {"PRAGMA synchronous": ("2", "3")}
 _POSTGRESQL_DURABLE = {
     "SHOW synchronous_commit": ("on", "remote_apply", "remote_write", "local"),
@@ -113,6 +112,6 @@ def anchors(config: Settings, clock: Clock) -> list[Finding]:
         return [*found, fine("anchors", "Every entry is covered by a checkpoint outside this server.")]
     age = clock.now() - oldest.at
     words = f"The oldest unanchored entry ({oldest.seq}) is {age.total_seconds() / 60:.0f} min old."
-    if age > ANCHOR_TARGET and config.syslog_address:
+    if age > timedelta(minutes=config.anchor_target_minutes) and config.syslog_address:
         return [*found, wrong("anchors", words, "Look whether mail and syslog are reached from here.")]
     return [*found, note("anchors", words)]

@@ -15,7 +15,7 @@ django.setup()
 from django.db import close_old_connections  # noqa: E402  the models need Django first
 
 from quarterdeck.config.api import load  # noqa: E402
-from quarterdeck.entrypoints.ticker.duties import capture_duties, duties  # noqa: E402
+from quarterdeck.entrypoints.ticker.duties import anchor_duties, capture_duties, duties  # noqa: E402
 from quarterdeck.entrypoints.ticker.loop import Ticker  # noqa: E402
 from quarterdeck.kernel.clock import SystemClock  # noqa: E402
 
@@ -29,11 +29,12 @@ def main() -> int:
     beat = load().run_dir / "ticker.beat"
     ticker = Ticker(duties(clock), clock, between=lambda: _end_beat(beat))
     captures = Ticker(capture_duties(clock), clock, between=close_old_connections)
+    anchors = Ticker(anchor_duties(clock), clock, between=close_old_connections)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: _stop(ticker, captures))
+        signal.signal(number, lambda _number, _frame: _stop(ticker, captures, anchors))
     logging.getLogger("quarterdeck.ticker").info("ready")
-    measuring = threading.Thread(target=captures.run, name="captures", daemon=True)
-    measuring.start()
+    threading.Thread(target=captures.run, name="captures", daemon=True).start()
+    threading.Thread(target=anchors.run, name="anchors", daemon=True).start()
     ticker.run()
     return 0
 

@@ -40,12 +40,16 @@ def duties(clock: Clock) -> list[Duty]:
         Duty("people", 60, partial(personnel.apply_due_changes, actor=TICKER, clock=clock)),
         Duty("notices", 5, lambda: send_notices.send_notices(wiring.mailer(), clock, load().base_url)),
         Duty("seal", 1, partial(seal_checkpoint.seal_if_due, sealer, clock=clock)),
-        Duty("anchor", 1, _anchoring(lambda: sealer.status().allowed_signers, clock)),
     ]
 
 
+def anchor_duties(clock: Clock) -> list[Duty]:
+    """Return the duty of the anchors' own loop: a holder that answers slowly must not hold up windows and seals."""
+    return [Duty("anchor", 1, _anchoring(lambda: wiring.sealer().status().allowed_signers, clock))]
+
+
 def capture_duties(clock: Clock) -> list[Duty]:
-    """Return the duties of the second loop: captures take minutes and must not hold up windows and anchors."""
+    """Return the duties of the second loop: captures take minutes and must not hold up windows and seals."""
     channel = partial(wiring.monitor_channel, TICKER)
 
     def measuring() -> MeasureChannel:
