@@ -35,7 +35,7 @@ class Authority:
         )
 
     def issue(self, name, *, extensions="", days=30):
-        """Return a certificate for `name`, valid also for 127.0.0.1; one for time stamps takes STAMPING as extensions."""
+        """Return a certificate for `name`, valid for 127.0.0.1 too; for time stamps take STAMPING as extensions."""
         made = Certificate(self.folder / f"{name}.pem", self.folder / f"{name}.key")
         request, extra = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
         openssl("req", *KEY, "-new", "-keyout", made.key, "-subj", f"/CN={name}", "-out", request)

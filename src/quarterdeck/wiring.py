@@ -19,6 +19,7 @@ from quarterdeck.adapters.signer_client import SignerClient
 from quarterdeck.adapters.smtp import MailAnchor, MailServer, NoticeMail
 from quarterdeck.adapters.syslog_line import SyslogAnchor
 from quarterdeck.adapters.syslog_tls import TlsEnd
+from quarterdeck.adapters.time_stamp import TimeStampAnchor
 from quarterdeck.backups.api import Product
 from quarterdeck.config.api import load
 from quarterdeck.evidence.api import AnchorGrade
@@ -144,8 +145,8 @@ def anchor_queue(allowed_signers: str) -> AnchorQueue:
 
 
 def anchor_routes(at: datetime) -> list[Route]:
-    """Return every configured way out at `at`: mail to the approvers and CUI owners of that moment, syslog."""
-    return [*_mail_routes(at), *_syslog_routes()]
+    """Return every configured way out at `at`: mail to the approvers and CUI owners of then, syslog, time stamps."""
+    return [*_mail_routes(at), *_syslog_routes(), *_stamp_routes()]
 
 
 def mailer() -> NoticeMail | None:
@@ -184,3 +185,12 @@ def _syslog_routes() -> list[Route]:
         return []
     end = TlsEnd(config.syslog_ca_file, config.syslog_cert_file, config.syslog_key_file, config.syslog_server_name)
     return [Route(SyslogAnchor(config.syslog_address, AnchorGrade(config.syslog_grade), end), Reach.EVERY)]
+
+
+def _stamp_routes() -> list[Route]:
+    config = load()
+    if not config.tsa_url:
+        return []
+    grade = AnchorGrade(config.tsa_grade)
+    authority = TimeStampAnchor(config.tsa_url, grade, config.tsa_ca_file, config.tsa_tls_ca_file)
+    return [Route(authority, Reach.STAMPS)]

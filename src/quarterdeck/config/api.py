@@ -56,6 +56,10 @@ class Settings(BaseSettings):
     syslog_cert_file: Path | None = None
     syslog_key_file: Path | None = None
     syslog_server_name: str = ""
+    tsa_url: str = ""
+    tsa_ca_file: Path | None = None
+    tsa_tls_ca_file: Path | None = None
+    tsa_grade: Literal["independent", "same_administrator"] = "same_administrator"
     anchor_target_minutes: int = Field(default=15, ge=1, le=1440)
     debug: bool = False
 
