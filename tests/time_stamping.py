@@ -64,8 +64,8 @@ class StampingAuthority:
         number = time.monotonic_ns()
         asked, answer = self.folder / f"{number}.tsq", self.folder / f"{number}.tsr"
         asked.write_bytes(query)
-        openssl("ts", "-reply", "-config", "tsa.conf", "-section", "ours", "-queryfile", asked, "-signer", self.signer.pem,
-                "-inkey", self.signer.key, "-out", answer, cwd=self.folder)  # fmt: skip
+        openssl("ts", "-reply", "-config", "tsa.conf", "-section", "ours", "-queryfile", asked,
+                "-signer", self.signer.pem, "-inkey", self.signer.key, "-out", answer, cwd=self.folder)  # fmt: skip
         return answer.read_bytes()
 
     def answer(self, query: bytes) -> bytes:

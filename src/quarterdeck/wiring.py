@@ -166,6 +166,7 @@ def _mail_server() -> MailServer | None:
         password_file=config.smtp_password_file,
         starttls=config.smtp_starttls,
         sender=config.mail_from,
+        ca_file=config.smtp_ca_file,
     )
 
 

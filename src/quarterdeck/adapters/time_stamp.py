@@ -116,7 +116,7 @@ class TimeStampAnchor:
 
 
 def _query(data: bytes, folder: str) -> bytes:
-    """Return a request with the hash of `data`, a nonce and the wish for the signer's certificate; kept in `folder`."""
+    """Return a request with the hash of `data`, a nonce and a wish for the certificate; kept in `folder`."""
     digest = hashlib.sha256(data).hexdigest()
     code, told = _openssl(folder, "ts", "-query", "-sha256", "-digest", digest, "-cert", "-out", "query")
     if code != 0:
@@ -125,7 +125,7 @@ def _query(data: bytes, folder: str) -> bytes:
 
 
 def _openssl(folder: str, *words: str) -> tuple[int, str]:
-    """Run openssl in a folder of our own; returns its exit code and what it said. No text of others is among the words."""
+    """Run openssl in a folder of our own; returns its exit code and what it said."""
     program = shutil.which("openssl")
     if program is None:
         raise AnchorFailed("there is no openssl on this machine; install it, it makes and checks time stamps")

@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     smtp_user: str = ""
     smtp_password_file: Path | None = None
     smtp_starttls: bool = False
+    smtp_ca_file: Path | None = None
     mail_from: str = "quarterdeck@localhost"
     mail_grade: Literal["independent", "same_administrator"] = "same_administrator"
     syslog_address: str = ""
