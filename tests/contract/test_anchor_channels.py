@@ -109,8 +109,9 @@ def test_the_mail_says_how_independent_its_holder_is():
 
 def test_the_mail_counts_what_came_since_the_last_and_names_nobody():
     again = replace(ANCHOR, before=30, news={"approval": 2, "close": 1, "news": 4})
-    expected = "Since the checkpoint of 30 entries, which you have: 12 new entries, sealed because of approval (2), closing (1)."
-    assert expected in mailed_text(again)
+    said = mailed_text(again)
+    assert "Since the checkpoint of 30 entries, which you have: 12 new entries, sealed" in said
+    assert "sealed because of approval (2), closing (1)." in said
     assert "Since the checkpoint" not in mailed_text(ANCHOR)
 
 

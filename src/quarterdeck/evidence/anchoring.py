@@ -23,6 +23,12 @@ def anchor_route_id(channel: str, target: str) -> str:
     return hashlib.sha256(f"{channel}\0{target}".encode()).hexdigest()[:16]
 
 
+def known_anchor_route(channel: str, target: str) -> AnchorRouteView:
+    """Return how it stands with a holder, without writing; one that was never served as it will be at first."""
+    row = AnchorRoute.objects.filter(channel=channel, target=target).first()
+    return _view(row or _fresh(channel, target))
+
+
 def open_anchor_route(channel: str, target: str) -> AnchorRouteView:
     """Return how it stands with a holder; one seen for the first time is owed the newest checkpoint and all after it.
 
@@ -30,18 +36,22 @@ def open_anchor_route(channel: str, target: str) -> AnchorRouteView:
     """
     row = AnchorRoute.objects.filter(channel=channel, target=target).first()
     if row is None:
-        sent = AnchorReceipt.objects.filter(channel=channel, target=target).aggregate(most=Max("checkpoint_id"))["most"]
-        newest = Checkpoint.objects.aggregate(most=Max("size"))["most"]
-        row, _ = AnchorRoute.objects.get_or_create(
-            channel=channel,
-            target=target,
-            defaults={
-                "id": anchor_route_id(channel, target),
-                "floor": (newest or 0) if sent is None else sent + 1,
-                "taken_size": sent or 0,
-            },
-        )
+        new = _fresh(channel, target)
+        defaults = {"id": new.id, "floor": new.floor, "taken_size": new.taken_size}
+        row, _ = AnchorRoute.objects.get_or_create(channel=channel, target=target, defaults=defaults)
     return _view(row)
+
+
+def _fresh(channel: str, target: str) -> AnchorRoute:
+    sent = AnchorReceipt.objects.filter(channel=channel, target=target).aggregate(most=Max("checkpoint_id"))["most"]
+    newest = Checkpoint.objects.aggregate(most=Max("size"))["most"]
+    return AnchorRoute(
+        id=anchor_route_id(channel, target),
+        channel=channel,
+        target=target,
+        floor=(newest or 0) if sent is None else sent + 1,
+        taken_size=sent or 0,
+    )
 
 
 def anchor_routes() -> Sequence[AnchorRouteView]:

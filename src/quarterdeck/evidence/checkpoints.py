@@ -60,11 +60,12 @@ def save_receipt(*, size: int, channel: str, target: str, grade: AnchorGrade, se
     )
 
 
-def receipts(size: int | None = None) -> Sequence[ReceiptView]:
-    """Return receipts, of one checkpoint or all, newest checkpoint first."""
+def receipts(size: int | None = None, *, limit: int | None = None) -> Sequence[ReceiptView]:
+    """Return receipts, of one checkpoint or all, newest checkpoint first; at most `limit`."""
     rows = AnchorReceipt.objects.order_by("-checkpoint_id", "channel", "target")
     if size is not None:
         rows = rows.filter(checkpoint_id=size)
+    rows = rows[:limit]
     return [ReceiptView(r.checkpoint_id, r.channel, r.target, AnchorGrade(r.grade), r.sent_at, r.receipt) for r in rows]
 
 

@@ -76,7 +76,12 @@ def is_wanted(reach: Reach, unsent_reasons: Collection[str], oldest_unsent: date
         return False
     if reach is Reach.EVERY or now - oldest_unsent >= DIGEST:
         return True
-    return not _WANTED[reach].isdisjoint(unsent_reasons)
+    return not wanted_reasons(reach).isdisjoint(unsent_reasons)
+
+
+def wanted_reasons(reach: Reach) -> frozenset[str]:
+    """Return the reasons for which a channel that does not get every checkpoint gets the newest at once."""
+    return _WANTED.get(reach, frozenset())
 
 
 def may_try(next_try: datetime | None, now: datetime) -> bool:

@@ -9,6 +9,7 @@ from quarterdeck import __version__
 from quarterdeck.entrypoints.cli import (
     access_verbs,
     activity_verbs,
+    anchor_verbs,
     capture_verbs,
     listing_verbs,
     login_verbs,
@@ -44,6 +45,7 @@ _MODULES = (
     register_verbs,
     listing_verbs,
     package_verbs,
+    anchor_verbs,
     server_verbs,
 )
 

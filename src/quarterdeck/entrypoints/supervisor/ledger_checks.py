@@ -1,13 +1,13 @@
 """What doctor looks at in the running installation: processes, database, clock against the ledger, sealer, anchors."""
 
 import json
-from datetime import timedelta
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 
 from quarterdeck import wiring
 from quarterdeck.config.api import Settings
+from quarterdeck.entrypoints.supervisor.anchor_checks import anchors
 from quarterdeck.entrypoints.supervisor.findings import Finding, fine, note, wrong
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.clock import Clock
@@ -90,28 +90,3 @@ def sealer() -> Finding:
             "If you restored a backup, finish with `qd restore`; otherwise keep the machine as it is.",
         )
     return fine("sealer", f"Signed {status.size} of {size} entries, epoch {status.epoch}.")
-
-
-def anchors(config: Settings, clock: Clock) -> list[Finding]:
-    """Somebody else must hold the newest checkpoint soon; without a channel the log is self-attested only."""
-    if not config.smtp_host and not config.syslog_address:
-        return [
-            wrong(
-                "anchors",
-                "Self-attested only: no checkpoint leaves this server, so whoever administers it can rewrite the log.",
-                "Set QD_SMTP_HOST or QD_SYSLOG_ADDRESS.",
-            )
-        ]
-    found = []
-    if "independent" not in {config.mail_grade, config.syslog_grade}:
-        found.append(
-            note("anchors", "Every anchor is held by the same administrator.", "Add one that somebody else holds.")
-        )
-    oldest = evidence.oldest_unanchored()
-    if oldest is None:
-        return [*found, fine("anchors", "Every entry is covered by a checkpoint outside this server.")]
-    age = clock.now() - oldest.at
-    words = f"The oldest unanchored entry ({oldest.seq}) is {age.total_seconds() / 60:.0f} min old."
-    if age > timedelta(minutes=config.anchor_target_minutes) and config.syslog_address:
-        return [*found, wrong("anchors", words, "Look whether mail and syslog are reached from here.")]
-    return [*found, note("anchors", words)]

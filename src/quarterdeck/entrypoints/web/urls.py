@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from quarterdeck.entrypoints.web import (
+    anchor_holders,
     approving,
     asset_import,
     assets,
@@ -168,6 +169,7 @@ urlpatterns = [
     path("evidence/packages/order/", evidence_pages.order_package, name="package_order"),
     path("evidence/packages/<str:order_id>/", evidence_pages.package_file, name="package"),
     path("evidence/packages/<str:order_id>/cancel/", evidence_pages.order_cancel, name="package_cancel"),
+    path("evidence/anchors/<str:route_id>/try/", anchor_holders.try_now, name="anchor_try"),
     path("evidence/checkpoints/", evidence_pages.checkpoint_list, name="checkpoints"),
     path("evidence/checkpoints/<int:size>/<str:kind>", evidence_pages.checkpoint_file, name="checkpoint"),
     path("objectives/", objectives.objective_list, name="objectives"),
