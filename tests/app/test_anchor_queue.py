@@ -12,7 +12,7 @@ from quarterdeck.kernel.actors import system
 from quarterdeck.workflows import anchor_checkpoints
 from quarterdeck.workflows import seal_checkpoint as sealing
 from quarterdeck.workflows.anchor_checkpoints import AnchorFailed, AnchorQueue, Route
-from quarterdeck.workflows.cadence import Reach
+from quarterdeck.workflows.cadence import REASON_OF_EVENT, Reach
 
 pytestmark = pytest.mark.django_db
 
@@ -237,3 +237,51 @@ def test_a_mail_says_what_happened_since_the_last(queue, sealed, clock):
         sealed(reason)
         queue.send_due([Route(channel, Reach.MILESTONES)], clock=clock)
     assert told == [(0, {"close": 1}), (1, {"news": 1, "open": 1}), (3, {"close": 1})]
+
+
+def test_what_a_hostile_server_says_cannot_steer_a_terminal(queue, sealed, clock):
+    channel = Shelf()
+    channel.send = lambda anchor: (_ for _ in ()).throw(AnchorFailed("550 \x1b]0;owned\x07 \u202egnorw" + "x" * 900))
+    sealed("close")
+    queue.send_due([Route(channel, Reach.EVERY)], clock=clock)
+    assert route(channel).sentence.startswith("550  ]0;owned   gnorwxx")
+    assert len(route(channel).sentence) == 500
+
+
+EVENTS = [event for event, reason in REASON_OF_EVENT.items() if reason != "heartbeat"]
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_every_event_of_the_cadence_is_sealed_and_sent_at_once(queue, tmp_path, clock, event):
+    mail, stamp, syslog = Shelf(), Shelf("https://tsa.example.test", "rfc3161"), Shelf("log.example.test:514", "syslog")
+    routes = [Route(mail, Reach.MILESTONES), Route(stamp, Reach.STAMPS), Route(syslog, Reach.EVERY)]
+    with running_sealer(tmp_path / "sealer", clock) as sealer:
+        with evidence.act(system("ticker"), clock) as act:
+            act.record(event, ObjectRef("thing", "th_1"))
+        assert sealing.seal_if_due(sealer, clock=clock).reason == REASON_OF_EVENT[event]
+        queue.send_due(routes, clock=clock)
+    stamped = REASON_OF_EVENT[event] in ("close", "export")
+    assert (mail.held, stamp.held, syslog.held) == ([1], [1] if stamped else [], [1])
+
+
+def test_news_are_sent_after_a_quarter_of_an_hour_and_a_silent_day_ends_with_a_heartbeat(queue, tmp_path, clock):
+    mail, stamp, syslog = Shelf(), Shelf("https://tsa.example.test", "rfc3161"), Shelf("log.example.test:514", "syslog")
+    routes = [Route(mail, Reach.MILESTONES), Route(stamp, Reach.STAMPS), Route(syslog, Reach.EVERY)]
+    with running_sealer(tmp_path / "sealer", clock) as sealer:
+
+        def beat():
+            sealing.beat_if_due(actor=system("ticker"), clock=clock)
+            sealing.seal_if_due(sealer, clock=clock)
+            queue.send_due(routes, clock=clock)
+            return mail.held, stamp.held, syslog.held
+
+        with evidence.act(system("ticker"), clock) as act:
+            act.record("thing.done", ObjectRef("thing", "th_1"))
+        clock.advance(minutes=14)
+        assert beat() == ([], [], [])
+        clock.advance(minutes=1)
+        assert beat() == ([], [], [1])
+        clock.advance(hours=23, minutes=45)
+        assert beat() == ([2], [2], [1, 2])
+        clock.advance(hours=24)
+        assert beat() == ([2, 3], [2, 3], [1, 2, 3])

@@ -98,9 +98,9 @@ class AnchorQueue:
         try:
             receipt = channel.send(anchor)
         except AnchorFailed as error:
-            return str(error)
+            return _plain(str(error))
         except Exception as error:  # noqa: BLE001  a defect of one channel must not stop the others behind it
-            return f"it broke off: {type(error).__name__}: {error}"
+            return _plain(f"it broke off: {type(error).__name__}: {error}")
         evidence.save_receipt(
             size=checkpoint.size,
             channel=channel.channel,
@@ -110,6 +110,11 @@ class AnchorQueue:
             receipt=receipt,
         )
         return ""
+
+
+def _plain(text: str) -> str:
+    """Return the text without anything that could steer a terminal: part of it is the other server's."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def due(route: Route, known: AnchorRouteView, newest: CheckpointView, clock: Clock) -> Sequence[CheckpointView]:
