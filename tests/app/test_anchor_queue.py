@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 from tests.sealer_process import running_sealer
 
+from quarterdeck.evidence import anchoring
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import AnchorGrade, ObjectRef
 from quarterdeck.evidence.models import Checkpoint
@@ -285,3 +286,43 @@ def test_news_are_sent_after_a_quarter_of_an_hour_and_a_silent_day_ends_with_a_h
         assert beat() == ([2], [2], [1, 2])
         clock.advance(hours=24)
         assert beat() == ([2, 3], [2, 3], [1, 2, 3])
+
+
+def test_who_is_killed_between_sending_and_receipt_sends_again(queue, sealed, clock):
+    @dataclass
+    class Killed(Shelf):
+        def send(self, anchor):
+            super().send(anchor)
+            raise SystemExit
+
+    channel = Killed()
+    sealed("news")
+    with pytest.raises(SystemExit):
+        queue.send_due([Route(channel, Reach.EVERY)], clock=clock)
+    again = Shelf()
+    assert queue.send_due([Route(again, Reach.EVERY)], clock=clock) == 1
+    assert (channel.held, again.held) == ([1], [1])
+
+
+def test_only_the_newest_settled_checkpoints_are_looked_at_again(queue, sealed, clock, monkeypatch):
+    monkeypatch.setattr(anchoring, "LOOK_BACK", 2)
+    channel = Shelf()
+    for _ in range(6):
+        sealed("news")
+        queue.send_due([Route(channel, Reach.EVERY)], clock=clock)
+    assert (channel.held, route(channel).floor) == ([1, 2, 3, 4, 5, 6], 4)
+    assert evidence.count_owed(route(channel)) == 0
+
+
+def test_what_is_still_owed_is_never_counted_as_settled(queue, sealed, clock, monkeypatch):
+    monkeypatch.setattr(anchoring, "LOOK_BACK", 1)
+    monkeypatch.setattr(anchor_checkpoints, "BATCH", 1)
+    channel = Shelf(broken=True)
+    for _ in range(4):
+        sealed("news")
+        queue.send_due([Route(channel, Reach.EVERY)], clock=clock)
+    channel.broken = False
+    clock.advance(minutes=15)
+    for _ in range(4):
+        queue.send_due([Route(channel, Reach.EVERY)], clock=clock)
+    assert channel.held == [1, 2, 3, 4]
