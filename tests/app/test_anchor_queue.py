@@ -153,6 +153,17 @@ def test_what_was_missed_is_made_good_in_order(queue, sealed, clock):
     assert (route(every).failures, route(every).sentence, route(every).next_try) == (0, "", None)
 
 
+def test_who_gets_the_newest_at_once_is_never_sent_an_older_one(queue, sealed, clock):
+    witness = Shelf("witness.example.test", "witness", broken=True)
+    for _ in range(3):
+        sealed("news")
+        queue.send_due([Route(witness, Reach.NEWEST)], clock=clock)
+    witness.broken = False
+    clock.advance(minutes=15)
+    assert [queue.send_due([Route(witness, Reach.NEWEST)], clock=clock) for _ in range(2)] == [1, 0]
+    assert witness.held == [3]
+
+
 def test_a_restart_forgets_neither_what_is_owed_nor_the_back_off(queue, sealed, clock):
     channel = Shelf(broken=True)
     for _ in range(3):

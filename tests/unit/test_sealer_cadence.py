@@ -52,6 +52,7 @@ def test_the_heart_beats_once_a_day():
 def test_syslog_gets_every_checkpoint():
     assert is_wanted(Reach.EVERY, ["news"], START, START)
     assert not is_wanted(Reach.EVERY, [], None, START)
+    assert is_wanted(Reach.NEWEST, ["news"], START, START)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from quarterdeck.kernel.decision import Refused, refuse
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
 from quarterdeck.workflows.anchor_checkpoints import Route
-from quarterdeck.workflows.cadence import Reach, wanted_reasons
+from quarterdeck.workflows.cadence import AT_ONCE, Reach, wanted_reasons
 from quarterdeck.workflows.refusals import refusals_recorded
 
 # Sealing and sending take their time after the quarter of an hour that news may wait.
@@ -65,8 +65,8 @@ class AnchorStanding:
 
     @property
     def timely(self) -> bool:
-        """True where some holder gets every checkpoint; mail and stamps alone wait for milestones."""
-        return any(one.reach is Reach.EVERY for one in self.routes)
+        """True where some holder gets checkpoints at once; mail and stamps alone wait for milestones."""
+        return any(one.reach in AT_ONCE for one in self.routes)
 
 
 def look(routes: Sequence[Route], target: timedelta, now: datetime) -> AnchorStanding:

@@ -38,13 +38,15 @@ MILESTONES = STAMPED | {"approval", "open", "key"}
 
 
 class Reach(StrEnum):
-    """How often a channel is used: every checkpoint, those that a person should keep, those worth a time stamp."""
+    """What a channel gets: every checkpoint, the newest at once, what a person should keep, what is worth a stamp."""
 
     EVERY = "every"
+    NEWEST = "newest"
     MILESTONES = "milestones"
     STAMPS = "stamps"
 
 
+AT_ONCE = frozenset({Reach.EVERY, Reach.NEWEST})
 _WANTED = {Reach.MILESTONES: MILESTONES, Reach.STAMPS: STAMPED}
 
 
@@ -74,14 +76,14 @@ def is_wanted(reach: Reach, unsent_reasons: Collection[str], oldest_unsent: date
     """
     if oldest_unsent is None:
         return False
-    if reach is Reach.EVERY or now - oldest_unsent >= DIGEST:
+    if reach in AT_ONCE or now - oldest_unsent >= DIGEST:
         return True
     return not wanted_reasons(reach).isdisjoint(unsent_reasons)
 
 
 def wanted_reasons(reach: Reach) -> frozenset[str]:
-    """Return the reasons for which a channel that does not get every checkpoint gets the newest at once."""
-    return _WANTED.get(reach, frozenset())
+    """Return the reasons for which a channel of this reach gets a checkpoint at once."""
+    return _WANTED.get(reach, frozenset(REASON_OF_EVENT.values()) | {"news"})
 
 
 def may_try(next_try: datetime | None, now: datetime) -> bool:

@@ -21,6 +21,7 @@ from quarterdeck.workflows.anchor_standing import RouteStanding
 _CHANNELS = {"mail": "Mail", "syslog": "Syslog", "rfc3161": "Time stamp", "witness": "Witness", "s3": "S3 copy"}
 _REACHES = {
     "every": "every checkpoint",
+    "newest": "the newest checkpoint, at once",
     "milestones": "approvals, openings, closings, exports, key changes, and daily",
     "stamps": "closings, exports, and daily",
 }
