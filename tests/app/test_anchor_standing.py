@@ -160,6 +160,19 @@ def test_doctor_says_when_all_holders_are_the_same_administrators(shop, routes, 
     assert "same administrator" in anchors(config.load(), shop.clock)[0].sentence
 
 
+def test_doctor_looks_at_the_files_before_they_are_needed(shop, routes, tmp_path):
+    key = tmp_path / "client.key"
+    key.write_text("key")
+    key.chmod(0o640)
+    knobs = {"syslog_key_file": key, "smtp_ca_file": tmp_path / "none.pem", "tsa_url": "https://tsa.example.test"}
+    found = [one.sentence for one in anchors(config.load().model_copy(update=knobs), shop.clock)[:3]]
+    assert found == [
+        f"QD_SMTP_CA_FILE names {tmp_path / 'none.pem'}, which is no file.",
+        "QD_TSA_URL is set without QD_TSA_CA_FILE: no time stamp can be checked, so none is asked for.",
+        f"QD_SYSLOG_KEY_FILE: others than its owner may read {key}.",
+    ]
+
+
 def test_without_a_channel_doctor_and_page_say_self_attested_only(shop, monkeypatch):
     monkeypatch.setattr(wiring, "anchor_routes", lambda at: [])
     (only,) = anchors(config.load(), shop.clock)

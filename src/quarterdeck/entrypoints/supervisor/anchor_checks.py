@@ -24,7 +24,7 @@ def anchors(config: Settings, clock: Clock) -> list[Finding]:
                 "Set QD_SYSLOG_ADDRESS, QD_SMTP_HOST or another way out; see docs/how-to/anchor-outside.md.",
             )
         ]
-    found = [_route(one) for one in standing.routes]
+    found = [*_files(config), *(_route(one) for one in standing.routes)]
     if not standing.independent:
         found.append(
             note("anchors", "Every anchor is held by the same administrator.", "Add one that somebody else holds.")
@@ -33,6 +33,32 @@ def anchors(config: Settings, clock: Clock) -> list[Finding]:
         words = "Time stamps alone: nobody holds a checkpoint, so the newest ones could be hidden."
         found.append(note("anchors", words, "Add mail or syslog."))
     return [*found, _oldest(standing, clock)]
+
+
+def _files(config: Settings) -> list[Finding]:
+    """What the channels need is there before the first closing asks for it, and secrets are the owner's alone."""
+    needed = {
+        "QD_SYSLOG_CA_FILE": config.syslog_ca_file,
+        "QD_SYSLOG_CERT_FILE": config.syslog_cert_file,
+        "QD_SYSLOG_KEY_FILE": config.syslog_key_file,
+        "QD_SMTP_PASSWORD_FILE": config.smtp_password_file,
+        "QD_SMTP_CA_FILE": config.smtp_ca_file,
+        "QD_TSA_CA_FILE": config.tsa_ca_file,
+        "QD_TSA_TLS_CA_FILE": config.tsa_tls_ca_file,
+    }
+    found = [
+        wrong("anchors", f"{name} names {path}, which is no file.", "Put it there, or name another.")
+        for name, path in needed.items()
+        if path is not None and not path.is_file()
+    ]
+    if config.tsa_url and config.tsa_ca_file is None:
+        words = "QD_TSA_URL is set without QD_TSA_CA_FILE: no time stamp can be checked, so none is asked for."
+        found.append(wrong("anchors", words, "Name the authority's root certificate."))
+    for name in ("QD_SYSLOG_KEY_FILE", "QD_SMTP_PASSWORD_FILE"):
+        path = needed[name]
+        if path is not None and path.is_file() and path.stat().st_mode & 0o077:
+            found.append(wrong("anchors", f"{name}: others than its owner may read {path}.", f"Run: chmod 600 {path}"))
+    return found
 
 
 def _oldest(standing: AnchorStanding, clock: Clock) -> Finding:
