@@ -118,7 +118,8 @@ class Scene:
         (self.tree / "hosts").write_text("127.0.0.1 localhost\n192.0.2.8 mirror\n")
         clock.advance(minutes=9)
         ref = evidence.store_artifact(
-            WORK, media_type="application/x-asciicast", role="recording", name=f"{began.id}.cast", may_contain_cui=True
+            WORK, media_type="application/x-asciicast", role="recording", name=f"{began.id}.cast",
+            may_contain_cui=yard.cui,
         )
         ended = Ending(
             began.id, EndReason.COMPLETED, SessionState.ENDED, clock.now(), clock.now(), exit_status=0, lines=13,

@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.clock import StillClock
 from tests.ticket_yard import Yard
 
+from quarterdeck.adapters.envelopes import Envelopes
 from quarterdeck.adapters.sealer_client import SealerClient
 from quarterdeck.assessor import api as assessor
 from quarterdeck.evidence import api as evidence
@@ -34,10 +35,16 @@ class PackageShop:
     yard: Yard
     sealer: SealerClient
     kept: list[bytes] = field(default_factory=list)
+    player: dict[str, bytes] = field(default_factory=dict)
+    passphrase: str = ""
+    tsa_root: bytes | None = None
 
     @property
     def clock(self) -> StillClock:
         return self.yard.clock
+
+    def press(self) -> Press:
+        return Press(self.sealer, self.player, Envelopes(), self.tsa_root)
 
     def facts(self, number: str, kinds: tuple[str, ...], *, artifacts: tuple[ArtifactRef, ...] = ()) -> None:
         """Let the system say these facts of the ticket; those of a session or the recorder are of no asset."""
@@ -63,7 +70,7 @@ class PackageShop:
         self.clock.advance(minutes=20)
         ref = evidence.store_artifact(
             recording, media_type="application/x-asciicast", role="recording", name=f"{number}.cast",
-            may_contain_cui=True,
+            may_contain_cui=self.yard.cui,
         )  # fmt: skip
         with evidence.act(self.yard.actor("max"), self.clock) as act:
             tickets.end_work(act, number)
@@ -87,10 +94,13 @@ class PackageShop:
         )  # fmt: skip
         self.kept.append(checkpoint.body)
 
-    def package(self, who: str = "quinn", **scope: object) -> Path:
-        """Order a package and make it as the ticker does."""
-        order = export_package.order_package(self.yard.actor(who), self.clock, **scope)  # type: ignore[arg-type]
-        assert export_package.make_next_package(self.clock, lambda: Press(self.sealer, {}))
+    def package(self, who: str = "quinn", *, to: str = "", **scope: object) -> Path:
+        """Order a package and make it as the ticker does; `to` as `export_package.address` takes it."""
+        recipient, self.passphrase = export_package.address(Envelopes(), to)
+        order = export_package.order_package(
+            self.yard.actor(who), self.clock, recipient=recipient, **scope,  # type: ignore[arg-type]
+        )
+        assert export_package.make_next_package(self.clock, self.press)
         done = assessor.order(order.id)
         assert done.state is assessor.OrderState.DONE, done.message
         return export_package.package_path(done)

@@ -15,11 +15,14 @@ ORIGIN = "quarterdeck.example/ledger"
 
 
 @contextmanager
-def running_sealer(folder: Path, clock: StillClock | None = None, origin: str = ORIGIN) -> Iterator[SealerClient]:
+def running_sealer(
+    folder: Path, clock: StillClock | None = None, origin: str = ORIGIN, *, restoring: bool = False
+) -> Iterator[SealerClient]:
     """Serve a sealer with its key and memory in `folder` and yield a client of it."""
     folder.mkdir(exist_ok=True, mode=0o700)
     path = folder / "s.sock"
-    server = SealerServer(path, Desk(folder, origin, clock or StillClock()), lambda uid: True)
+    desk = Desk(folder, origin, clock or StillClock(), restoring=restoring)
+    server = SealerServer(path, desk, lambda uid: True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

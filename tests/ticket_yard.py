@@ -33,6 +33,7 @@ class Yard:
     printer: str
     tool: str
     agreement: str
+    cui: bool = True
 
     def actor(self, key: str):
         return self.shop.actor(key)
@@ -63,7 +64,8 @@ class Yard:
 
     def scheduled(self, **changes: object) -> tickets.TicketView:
         view = self.submitted(**changes)
-        for key, role in (("avery", "approver"), ("casey", "cui_owner")):
+        deciders = (("avery", "approver"), ("casey", "cui_owner"))
+        for key, role in deciders if self.cui else deciders[:1]:
             view = approve.approve(
                 self.actor(key), self.clock, view.number, role=tickets.ApprovalRole(role),
                 content_hash=view.content_hash, reason="Plan and rollback are sound.",
@@ -71,8 +73,8 @@ class Yard:
         return view
 
 
-def build_yard(clock: StillClock) -> Yard:
-    """Found the shop, adopt the policy and enter a CUI server, a printer, a tool, an agreement and authorisations."""
+def build_yard(clock: StillClock, *, cui: bool = True) -> Yard:
+    """Found the shop and its policy; enter a server, of CUI or not, a printer, a tool, an agreement, authorisations."""
     shop = found_shop(clock)
     shop.enrol(*shop.ids)
     with evidence.act(OPERATOR, clock) as act:
@@ -80,8 +82,9 @@ def build_yard(clock: StillClock) -> Yard:
     iris = shop.actor("iris")
     server = inventory.add_asset(
         inventory.AssetFields(
-            hostname="fs01.example.test", category="cui_asset", owner=shop.ids["casey"], handles_cui=True,
-            category_reason="Holds drawings.", asset_kind="server",
+            hostname="fs01.example.test", category="cui_asset" if cui else "contractor_risk_managed",
+            owner=shop.ids["casey"], handles_cui=cui,
+            category_reason="Holds drawings." if cui else "Manuals and public price lists.", asset_kind="server",
         ),
         actor=iris, clock=clock,
     )  # fmt: skip
@@ -116,4 +119,4 @@ def build_yard(clock: StillClock) -> Yard:
         valid_until=clock.now() + timedelta(days=90), actor=iris, clock=clock, agreement_id=agreement.id,
         competence="Linux servers", access_authorised=True,
     )
-    return Yard(shop, clock, server.id, connection.id, printer.id, tool.id, agreement.id)
+    return Yard(shop, clock, server.id, connection.id, printer.id, tool.id, agreement.id, cui)

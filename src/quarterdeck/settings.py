@@ -94,6 +94,7 @@ INSTALLED_APPS = [
     "quarterdeck.baselines",
     "quarterdeck.backups",
     "quarterdeck.activity",
+    "quarterdeck.attachments",
     "quarterdeck.assessor",
 ]
 INSTALLED_APPS = [

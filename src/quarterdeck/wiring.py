@@ -8,9 +8,11 @@ from quarterdeck.access.api import GateDoor, KeyPolicy, Stranger
 from quarterdeck.adapters import target_sshd
 from quarterdeck.adapters.certificate_signature import signed_by
 from quarterdeck.adapters.elevation_channel import SshElevationChannel
+from quarterdeck.adapters.envelopes import Envelopes
 from quarterdeck.adapters.gate_health import GateHealth
 from quarterdeck.adapters.gate_readiness import GateReadiness
 from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorChannel
+from quarterdeck.adapters.passkey_ceremony import PasskeyCeremony
 from quarterdeck.adapters.recorder_room import room_for_recordings
 from quarterdeck.adapters.restic import Restic
 from quarterdeck.adapters.sealer_client import SealerClient
@@ -20,6 +22,7 @@ from quarterdeck.adapters.smtp import MailAnchor, MailServer, NoticeMail
 from quarterdeck.adapters.syslog_line import SyslogAnchor
 from quarterdeck.adapters.syslog_tls import TlsEnd
 from quarterdeck.adapters.time_stamp import TimeStampAnchor
+from quarterdeck.adapters.witness import WitnessAnchor
 from quarterdeck.backups.api import Product
 from quarterdeck.config.api import load
 from quarterdeck.evidence.api import AnchorGrade
@@ -28,18 +31,25 @@ from quarterdeck.kernel.clock import Clock, SystemClock
 from quarterdeck.kernel.decision import Refused, refuse
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
+from quarterdeck.workflows import keep_witness
 from quarterdeck.workflows.admission import GateDesk
 from quarterdeck.workflows.anchor_checkpoints import AnchorQueue, Route
 from quarterdeck.workflows.cadence import Reach
 from quarterdeck.workflows.export_package import Press
 from quarterdeck.workflows.prepare_ticket import Instruments
 from quarterdeck.workflows.prove_sole_path import GateView
+from quarterdeck_verify.cosignature import parse_key
 
 
 @lru_cache(maxsize=1)
 def clock() -> Clock:
     """Return the machine's clocks."""
     return SystemClock()
+
+
+def passkeys() -> PasskeyCeremony:
+    """Return what asks and checks passkeys."""
+    return PasskeyCeremony()
 
 
 def signer() -> SignerClient:
@@ -85,7 +95,13 @@ def press() -> Press:
     """Return what packages are made with."""
     built = Path(__file__).parent / "entrypoints" / "web" / "static" / "built"
     wanted = ("player.js", "player.css")
-    return Press(sealer(), {name: (built / name).read_bytes() for name in wanted if (built / name).is_file()})
+    player = {name: (built / name).read_bytes() for name in wanted if (built / name).is_file()}
+    return Press(sealer(), player, locksmith())
+
+
+def locksmith() -> Envelopes:
+    """Return who encrypts recordings that leave."""
+    return Envelopes()
 
 
 def instruments(actor: Actor) -> Instruments:
@@ -145,8 +161,8 @@ def anchor_queue(allowed_signers: str) -> AnchorQueue:
 
 
 def anchor_routes(at: datetime) -> list[Route]:
-    """Return every configured way out at `at`: mail to the approvers and CUI owners of then, syslog, time stamps."""
-    return [*_mail_routes(at), *_syslog_routes(), *_stamp_routes()]
+    """Return every configured way out at `at`: mail to approvers and CUI owners of then, syslog, stamps, witnesses."""
+    return [*_mail_routes(at), *_syslog_routes(), *_stamp_routes(), *_witness_routes()]
 
 
 def mailer() -> NoticeMail | None:
@@ -195,3 +211,18 @@ def _stamp_routes() -> list[Route]:
     grade = AnchorGrade(config.tsa_grade)
     authority = TimeStampAnchor(config.tsa_url, grade, config.tsa_ca_file, config.tsa_tls_ca_file)
     return [Route(authority, Reach.STAMPS)]
+
+
+def witnesses() -> list[tuple[str, str, str]]:
+    """Return name, address and grade of everybody who is to cosign our checkpoints."""
+    return [(parse_key(key).name, url, grade) for grade, url, key in load().witness_list]
+
+
+def _witness_routes() -> list[Route]:
+    wanted = load().witness_list
+    if not wanted:
+        return []
+    prove = keep_witness.prover()
+    return [
+        Route(WitnessAnchor(url, parse_key(key), AnchorGrade(grade), prove), Reach.NEWEST) for grade, url, key in wanted
+    ]

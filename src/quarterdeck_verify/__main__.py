@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from quarterdeck_verify import checkpoint, report, signers
+from quarterdeck_verify import report, signers
 from quarterdeck_verify.findings import plain
 from quarterdeck_verify.signers import Signer
-from quarterdeck_verify.trust import Anchor
+from quarterdeck_verify.trust import Anchor, read_anchor
 from quarterdeck_verify.verification import verify
+from quarterdeck_verify.witness import MAX_KEYS_BYTES, parse_keys
 
 USAGE = 2
 MAX_ANCHOR_BYTES = 32 << 20
@@ -25,7 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         pins = _read_pins(arguments.signers, path)
         anchors = [_read_anchor(file, path) for file in arguments.anchor]
-        result = verify(path, pins, anchors)
+        witnesses = [key for file in arguments.witness for key in parse_keys(_read(file, path, MAX_KEYS_BYTES))]
+        roots = [_root(file, path) for file in arguments.tsa_root]
+        result = verify(path, pins, anchors, witnesses=witnesses, tsa_roots=roots)
         render = report.as_json if arguments.json else report.as_text
         sys.stdout.write(render(result, str(path)))
         sys.stdout.flush()
@@ -50,6 +53,14 @@ def _parser() -> argparse.ArgumentParser:
         "--anchor", type=Path, action="append", default=[], metavar="FILE",
         help="a checkpoint that was kept outside, for example the mail that brought it",
     )  # fmt: skip
+    parser.add_argument(
+        "--witness", type=Path, action="append", default=[], metavar="FILE",
+        help="keys of witnesses, `name+id+key` a line, that you got from them: their cosignatures then are anchors",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tsa-root", type=Path, action="append", default=[], metavar="FILE",
+        help="root certificate (PEM) of a time-stamping authority, from elsewhere; needs openssl on this machine",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser
 
@@ -59,10 +70,13 @@ def _read_pins(files: Sequence[Path], package: Path) -> list[Signer]:
 
 
 def _read_anchor(file: Path, package: Path) -> Anchor:
-    found = checkpoint.find(_read(file, package, MAX_ANCHOR_BYTES))
-    if not found:
-        raise ValueError(f"{file} holds no checkpoint: three lines of origin, size and root, one after the other")
-    return Anchor(str(file), tuple(found))
+    return read_anchor(str(file), _read(file, package, MAX_ANCHOR_BYTES))
+
+
+def _root(file: Path, package: Path) -> Path:
+    if b"-----BEGIN CERTIFICATE-----" not in _read(file, package, MAX_ANCHOR_BYTES):
+        raise ValueError(f"{file} holds no certificate in PEM form")
+    return file
 
 
 def _read(file: Path, package: Path, limit: int) -> bytes:

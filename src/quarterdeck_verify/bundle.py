@@ -1,5 +1,6 @@
 """Building `verify.pyz`: this package as one file that any Python 3.11 runs, the same bytes at every build."""
 
+import hashlib
 from pathlib import Path
 
 from quarterdeck_verify import zipformat
@@ -19,6 +20,16 @@ _SHEBANG = b"#!/usr/bin/env python3\n"
 
 def build_zipapp(target: Path) -> None:
     """Write the stand-alone verifier to `target`, to be run as `python3 -I verify.pyz`."""
+    target.write_bytes(zipapp())
+
+
+def digest() -> str:
+    """Return the SHA-256 of the stand-alone verifier that this version makes, in hexadecimal."""
+    return hashlib.sha256(zipapp()).hexdigest()
+
+
+def zipapp() -> bytes:
+    """Return the stand-alone verifier's bytes."""
     sources = {f"quarterdeck_verify/{file.name}": file.read_bytes() for file in Path(__file__).parent.glob("*.py")}
     sources["__main__.py"] = _START
     records, offset = [], len(_SHEBANG)
@@ -30,4 +41,4 @@ def build_zipapp(target: Path) -> None:
         out += zipformat.local_header(raw, found.size, found.crc) + sources[name]
         offset = len(out)
     directory = b"".join(records)
-    target.write_bytes(bytes(out) + directory + zipformat.end_records(len(records), len(directory), offset))
+    return bytes(out) + directory + zipformat.end_records(len(records), len(directory), offset)

@@ -67,7 +67,7 @@ def parse(data: bytes) -> Checkpoint:
 def find(data: bytes) -> list[Checkpoint]:
     """Return every checkpoint whose three lines stand one after the other in a text, such as a kept mail."""
     found: dict[Checkpoint, None] = {}
-    for text in (data, *_mail_texts(data)):
+    for text in texts(data):
         lines = [line.strip(b" \t\r>") for line in text.split(b"\n")]
         for first in range(len(lines) - 2):
             if lines[first + 1].isdigit() and len(lines[first + 2]) == 44:
@@ -108,15 +108,15 @@ def parse_note(data: bytes) -> tuple[Checkpoint, list[NoteSignature]]:
     return parse(text + b"\n"), signatures
 
 
-def _mail_texts(data: bytes) -> list[bytes]:
-    """Return what a mail's text may be once its transport encoding is taken off: quoted-printable, base64."""
-    texts = [quopri.decodestring(data)] if b"=3D" in data else []
+def texts(data: bytes) -> list[bytes]:
+    """Return a text, and what it may be once a mail's transport encoding is taken off: quoted-printable, base64."""
+    found = [data, quopri.decodestring(data)] if b"=3D" in data else [data]
     for block in _BASE64_BLOCK.findall(data):
         try:
-            texts.append(base64.b64decode(b"".join(block.split()), validate=True))
+            found.append(base64.b64decode(b"".join(block.split()), validate=True))
         except binascii.Error:
             continue
-    return texts
+    return found
 
 
 def _parse_signature(line: str) -> NoteSignature:

@@ -57,6 +57,18 @@ class Measured:
     sha256: str
 
 
+class Expected(Protocol):
+    """What is known of a member before it is packed."""
+
+    @property
+    def size(self) -> int:
+        """Return its size in bytes."""
+
+    @property
+    def sha256(self) -> str:
+        """Return its SHA-256 in hexadecimal."""
+
+
 class Container(Protocol):
     """A readable package: its base folder's name (empty when unknown) and its members."""
 
@@ -99,23 +111,60 @@ def measure(source: Source) -> Measured:
         return _measure_stream(stream)
 
 
-def write(out: BinaryIO, base: str, members: Iterable[tuple[str, Source, Measured]]) -> None:
-    """Write the zip of `members` under the folder `base`; ValueError when a name is unsafe or a source changed."""
+def write(
+    out: BinaryIO,
+    base: str,
+    members: Iterable[tuple[str, Source, Expected]],
+    told: Callable[[int], None] = lambda count: None,
+) -> None:
+    """Write the zip of `members` under the folder `base`; ValueError when a name is unsafe or a source is another.
+
+    Each source is read once: a member's CRC-32 is put into its header when its bytes have passed. `told` hears of
+    every chunk and may raise to stop. An `out` that can be read and already holds the beginning of this zip, as a
+    killed writer leaves it, is continued after its last whole member, which is read again and compared.
+    """
     records: list[bytes] = []
-    offset, known = 0, dict[str, str]()
+    offset, known, kept = 0, dict[str, str](), out.readable()
     for name, source, expected in sorted(members, key=lambda member: member[0]):
         path = f"{base}/{name}"
         _check_name(path, known)
         raw = path.encode("ascii")
-        header = zipformat.local_header(raw, expected.size, expected.crc)
-        records.append(zipformat.central_header(raw, expected.size, expected.crc, offset))
-        out.write(header)
-        if _copy(source, out) != expected:
-            raise ValueError(f"{name} changed while it was being packed")
-        offset += len(header) + expected.size
+        crc = _kept_crc(out, offset, raw, expected, told) if kept else None
+        if crc is None:
+            kept = False
+            crc = _pack(out, offset, raw, (source, expected), told)
+        records.append(zipformat.central_header(raw, expected.size, crc, offset))
+        offset += len(zipformat.local_header(raw, expected.size, crc)) + expected.size
     directory = b"".join(records)
+    out.seek(offset)
     out.write(directory)
     out.write(zipformat.end_records(len(records), len(directory), offset))
+    out.truncate()
+
+
+def _kept_crc(out: BinaryIO, offset: int, raw: bytes, expected: Expected, told: Callable[[int], None]) -> int | None:
+    """Return the CRC-32 of the member that stands whole at `offset`; None when it does not."""
+    length = len(zipformat.local_header(raw, expected.size, 0))
+    out.seek(offset)
+    head = out.read(length)
+    crc = zipformat.local_crc(head) if len(head) == length else 0
+    if head != zipformat.local_header(raw, expected.size, crc):
+        return None
+    found = _measure_stream(_Window(out, offset + length, expected.size), told)
+    return crc if (found.size, found.crc, found.sha256) == (expected.size, crc, expected.sha256) else None
+
+
+def _pack(out: BinaryIO, offset: int, raw: bytes, member: tuple[Source, Expected], told: Callable[[int], None]) -> int:
+    source, expected = member
+    out.seek(offset)
+    out.write(zipformat.local_header(raw, expected.size, 0))
+    found = _copy(source, out, told)
+    if (found.size, found.sha256) != (expected.size, expected.sha256):
+        name = raw.decode("ascii").partition("/")[2]
+        raise ValueError(f"{name} is not what was announced, or changed while it was being packed")
+    out.seek(offset)
+    out.write(zipformat.local_header(raw, expected.size, found.crc))
+    return found.crc
 
 
 def open_container(path: Path) -> Container:
@@ -152,6 +201,10 @@ class ZipContainer:
         if (found.size, found.crc) != self._members[name][1:]:
             raise ContainerError("its bytes do not fit the checksum in the zip's header", name)
         return found
+
+    def told(self, name: str) -> tuple[int, int]:
+        """Return the size and the CRC-32 that a member's header claims."""
+        return self._members[name][1:]
 
     def open(self, name: str) -> Readable:
         """Return the member's bytes as a stream."""
@@ -297,16 +350,17 @@ def _check_name(path: str, known: dict[str, str]) -> None:
     known[path.lower()] = path
 
 
-def _measure_stream(stream: Readable) -> Measured:
+def _measure_stream(stream: Readable, told: Callable[[int], None] = lambda count: None) -> Measured:
     digest, crc, size = hashlib.sha256(), 0, 0
     while chunk := stream.read(CHUNK):
         digest.update(chunk)
         crc = zlib.crc32(chunk, crc)
         size += len(chunk)
+        told(len(chunk))
     return Measured(size, crc, digest.hexdigest())
 
 
-def _copy(source: Source, out: BinaryIO) -> Measured:
+def _copy(source: Source, out: BinaryIO, told: Callable[[int], None]) -> Measured:
     digest, crc, size = hashlib.sha256(), 0, 0
     with closing(open_source(source)) as stream:
         while chunk := stream.read(CHUNK):
@@ -314,4 +368,5 @@ def _copy(source: Source, out: BinaryIO) -> Measured:
             crc = zlib.crc32(chunk, crc)
             size += len(chunk)
             out.write(chunk)
+            told(len(chunk))
     return Measured(size, crc, digest.hexdigest())

@@ -191,6 +191,11 @@ def is_sha256(text: object) -> bool:
     return isinstance(text, str) and _HASH.fullmatch(text) is not None
 
 
+def is_token(text: object) -> bool:
+    """True for a word as ids, kinds and roles are."""
+    return _matches(_TOKEN, text)
+
+
 def is_moment(text: object) -> bool:
     """True for an RFC 3339 time in UTC with microseconds that stands in the calendar."""
     if not isinstance(text, str) or _TIME.fullmatch(text) is None:

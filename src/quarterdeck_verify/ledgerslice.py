@@ -12,6 +12,7 @@ from quarterdeck_verify.checkpoint import Checkpoint
 from quarterdeck_verify.container import CHUNK, Readable
 from quarterdeck_verify.findings import Findings
 from quarterdeck_verify.members import Members
+from quarterdeck_verify.story import Story
 
 MAX_PROOF_LINE = 8_192
 _CLOSING = ("ticket.closed", "ticket.rejected", "ticket.withdrawn", "ticket.rolled_back", "ticket.expired")
@@ -41,6 +42,8 @@ class Slice:
 
     count: int = 0
     seqs: list[int] = field(default_factory=list)
+    times: list[str] = field(default_factory=list)
+    story: Story = field(default_factory=Story)
     tickets: dict[str, dict[int, bytes]] = field(default_factory=dict)
     ticket_seqs: list[int] = field(default_factory=list)
     heads: list[tuple[int, str, int, str]] = field(default_factory=list)
@@ -48,6 +51,7 @@ class Slice:
     sealed_months: set[str] = field(default_factory=set)
     artifacts: dict[str, ArtifactUse] = field(default_factory=dict)
     rotations: list[tuple[int, str]] = field(default_factory=list)
+    replacements: list[tuple[int, str]] = field(default_factory=list)
     last: dict[str, Any] | None = None
     digest_before_last: str = ""
 
@@ -155,6 +159,8 @@ class _SliceReader:
         found.count += 1
         found.last = fields
         found.seqs.append(fields["seq"])
+        found.times.append(fields["ts"])
+        found.story.add(fields)
         for position, item in enumerate(fields["artifacts"]):
             use = ArtifactUse(**item, seq=fields["seq"], ticket=fields["ticket"], position=position)
             first = found.artifacts.setdefault(use.sha256, use)
@@ -162,6 +168,8 @@ class _SliceReader:
                 self._findings.add("entry.artifact", f"entry {use.seq}", "It names a file with two different sizes.")
             if fields["event"] == package.KEY_ROTATED and use.role == package.ROTATION_ROLE:
                 found.rotations.append((use.seq, use.sha256))
+            if fields["event"] == package.KEY_REPLACED and use.role == package.REPLACEMENT_ROLE:
+                found.replacements.append((use.seq, use.sha256))
         self._remember_heads(fields)
 
     def _remember_heads(self, fields: dict[str, Any]) -> None:

@@ -25,6 +25,9 @@ SIGNATURE = "tagmanifest-sha256.txt.sig"
 SIGNERS = "keys/allowed_signers"
 INSTRUCTIONS = "VERIFY.txt"
 VERIFIER = "verify.pyz"
+WITNESSES = "keys/witnesses.txt"
+TSA_ROOT = "keys/tsa-root.pem"
+STAMP = "tagmanifest-sha256.txt.tsr"
 
 PAYLOAD = "data/"
 LEDGER = "data/ledger/"
@@ -33,8 +36,10 @@ PROOFS = "data/ledger/proofs.jsonl"
 CHECKPOINT = "data/ledger/checkpoint"
 CHECKPOINT_SIGNATURE = "data/ledger/checkpoint.sig"
 CHECKPOINT_NOTE = "data/ledger/checkpoint.note"
+CHECKPOINT_STAMP = "data/ledger/checkpoint.tsr"
 CONSISTENCY = "data/ledger/consistency.json"
 ANCHORS = "data/ledger/anchors/"
+RECEIPTS = "data/ledger/anchors/receipts.jsonl"
 ARTIFACTS = "data/artifacts/"
 VIEWS = "data/views.sha256"
 REPORT = "data/report.html"
@@ -45,17 +50,21 @@ REQUIRED = frozenset(
     (BAGIT, BAG_INFO, MANIFEST, TAG_MANIFEST, SIGNATURE, SIGNERS, ENTRIES, PROOFS, CHECKPOINT, CHECKPOINT_SIGNATURE,
      CONSISTENCY, VIEWS, REPORT, SCOPE, WITHHELD)
 )  # fmt: skip
-OPTIONAL = frozenset((INSTRUCTIONS, VERIFIER, CHECKPOINT_NOTE))
-UNLISTED = frozenset((TAG_MANIFEST, SIGNATURE))
+OPTIONAL = frozenset(
+    (INSTRUCTIONS, VERIFIER, CHECKPOINT_NOTE, WITNESSES, TSA_ROOT, STAMP, CHECKPOINT_STAMP, RECEIPTS)
+)  # fmt: skip
+UNLISTED = frozenset((TAG_MANIFEST, SIGNATURE, STAMP))
 
 BAGIT_TEXT = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 EXPORTED = "package.exported"
 PERIOD_SEALED = "period.sealed"
 KEY_ROTATED = "key.rotated"
 ROTATION_ROLE = "key_rotation"
+KEY_REPLACED = "sealer.key_replaced"
+REPLACEMENT_ROLE = "key_replacement"
 WITHHELD_HEADER = "sha256,size,seq,ticket,role,name,reason"
 MAX_TICKETS = 1_000_000
-SCOPE_KINDS = ("ticket", "period")
+SCOPE_KINDS = ("ticket", "set", "period", "assessment")
 
 _BASE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,48}[A-Za-z0-9])?", re.ASCII)
 _MANIFEST_LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._+=@/-]{1,200})", re.ASCII)
@@ -238,7 +247,7 @@ def parse_withheld(data: bytes) -> list[Withheld]:
 def make_scope(scope: Scope) -> bytes:
     """Return scope.json, indented for people; the spelling is fixed."""
     if scope.kind not in SCOPE_KINDS:
-        raise ValueError("a package is of a ticket or of a period")
+        raise ValueError("a package is of a ticket, a set, a period or an assessment")
     document = {
         "v": 1,
         "kind": scope.kind,

@@ -15,6 +15,7 @@ _LABELS = {
     "intact": "Intact",
     "signed": "Signed by a pinned key",
     "anchored": "Outside anchor",
+    "witnessed": "Witnesses",
     "time": "Time proven",
 }
 _MARKS = {State.PASSED: "yes", State.FAILED: "NO", State.NOT_CHECKED: "not checked"}
@@ -39,12 +40,30 @@ def as_text(report: Report, path: str) -> str:
             f"  - {plain(row.name)} ({plain(row.ticket or 'no ticket')}): {plain(row.reason)}"
             for row in report.withheld[:MAX_LISTED]
         ]
+    lines += _told_of(report)
     lines.append("Not checked:")
     lines += [f"  - {plain(note, 400)}" for note in report.not_checked]
     if report.findings:
         lines += ["", *_wrong(report.findings)]
     lines += ["", f"{report.verdict}: {_MEANING[report.verdict]}"]
     return "\n".join(lines) + "\n"
+
+
+def _told_of(report: Report) -> list[str]:
+    """Return how the approvals were given, and what is missing though nothing was altered."""
+    lines = []
+    if report.approvals:
+        signed = [one for one in report.approvals if one.signed]
+        lines.append(f"{'Approvals:':24}{len(signed)} signed, {len(report.approvals) - len(signed)} recorded only")
+        for one in report.approvals[:MAX_LISTED]:
+            told = f"{one.approval.ticket} entry {one.approval.seq}: {one.approval.role} {one.approval.verdict}"
+            lines.append(f"  - {plain(told)} by {plain(one.approval.person)}: {plain(one.by, 300)}")
+    if report.gaps:
+        lines.append(f"{'Missing:':24}{len(report.gaps)} that the entries let expect")
+        lines += [f"  - {plain(gap.where)}: {plain(gap.sentence, 300)}" for gap in report.gaps[:MAX_LISTED]]
+        hidden = len(report.gaps) - MAX_LISTED
+        lines += [f"  - and {hidden} more; --json lists them"] if hidden > 0 else []
+    return lines
 
 
 def _wrong(findings: Findings) -> list[str]:
@@ -90,6 +109,19 @@ def as_json(report: Report, path: str) -> str:
             {"sha256": row.sha256, "entry": row.seq, "ticket": row.ticket, "name": row.name, "reason": row.reason}
             for row in report.withheld
         ],
+        "approvals": [
+            {
+                "entry": one.approval.seq,
+                "ticket": one.approval.ticket,
+                "person": one.approval.person,
+                "role": one.approval.role,
+                "verdict": one.approval.verdict,
+                "signed": one.signed,
+                "by": one.by,
+            }
+            for one in report.approvals
+        ],
+        "gaps": [{"code": gap.code, "where": gap.where, "sentence": gap.sentence} for gap in report.gaps],
         "not_checked": report.not_checked,
     }
     return json.dumps(document, indent=1, ensure_ascii=True) + "\n"

@@ -17,6 +17,7 @@ SK_ECDSA = "sk-ecdsa-sha2-nistp256@openssh.com"
 SK_ED25519 = "sk-ssh-ed25519@openssh.com"
 KEY_TYPES = (ECDSA, ED25519, SK_ECDSA, SK_ED25519)
 MAX_ARMOR_BYTES = 10_000
+MAX_FOUND = 50
 
 _MAGIC = b"SSHSIG"
 _BEGIN = b"-----BEGIN SSH SIGNATURE-----\n"
@@ -81,6 +82,17 @@ def parse(armored: bytes) -> Signature:
     key = PublicKey(blob)
     parse_key(blob)
     return Signature(key, namespace.decode("ascii", "replace"), algorithm.decode("ascii"), signature)
+
+
+def find(text: bytes) -> list[Signature]:
+    """Return the armored signatures in a text, such as a kept mail; those that cannot be used are passed over."""
+    found = []
+    for part in text.replace(b"\r\n", b"\n").split(_BEGIN)[1 : 1 + MAX_FOUND]:
+        try:
+            found.append(parse(_BEGIN + part.partition(_END)[0] + _END))
+        except ValueError:
+            continue
+    return found
 
 
 def parse_key(blob: bytes) -> tuple[str, bytes, bytes]:

@@ -20,17 +20,30 @@ _ROTATION_FIELDS = {"at", "log", "new_key", "old_key", "signature_new", "signatu
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A file that the verifying person kept, and the checkpoints in it."""
+    """A file that the verifying person kept, the checkpoints in it, and the keys whose signatures over them hold."""
 
     source: str
     checkpoints: tuple[Checkpoint, ...]
+    signers: tuple[PublicKey, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """Whether the anchor itself is signed, in words: who plants a wrong one makes a good package look forged."""
+        if not self.signers:
+            return "The anchor carries no signature: make sure that it is the one that was sent."
+        return f"The anchor is signed by {', '.join(sorted({key.fingerprint for key in self.signers}))}."
 
 
 @dataclass(slots=True)
 class Anchoring:
-    """How far outside anchors reach: entries below `covered` are theirs; `notes` say why an anchor did not help."""
+    """How far outside anchors reach: entries below `covered` are theirs; `notes` say why an anchor did not help.
+
+    `unproven` is the largest size that somebody outside saw and that this package does not show to be its own: a ledger
+    that was set back, or rewritten since, looks the same as one that merely went on.
+    """
 
     covered: int = 0
+    unproven: int = 0
     notes: list[str] = field(default_factory=list)
 
 
@@ -49,6 +62,20 @@ class Rotations:
 
     predecessor: dict[PublicKey, PublicKey] = field(default_factory=dict)
     retired: dict[PublicKey, int] = field(default_factory=dict)
+
+    def add(self, seq: int, old: PublicKey, new: PublicKey) -> None:
+        """Note that entry `seq` let `new` follow `old`."""
+        self.predecessor[new] = old
+        self.retired[old] = seq
+        self.retired.pop(new, None)
+
+    def pinned(self, key: PublicKey, pins: Sequence[Signer]) -> tuple[list[Signer], int]:
+        """Return the pinned lines of `key` or of the nearest key before it, and how many changes lie between."""
+        steps, lines = 0, matching(pins, key)
+        while not lines and key in self.predecessor and steps <= len(self.predecessor):
+            key, steps = self.predecessor[key], steps + 1
+            lines = matching(pins, key)
+        return lines, steps
 
 
 def read_checkpoint(members: Members) -> Checkpoint | None:
@@ -96,13 +123,9 @@ def read_rotations(members: Members, found: Slice, origin: str) -> Rotations:
     for seq, sha256 in found.rotations:
         use = found.artifacts[sha256]
         try:
-            old, new = _parse_rotation(members.read(use.path, MAX_TINY), origin)
+            rotations.add(seq, *parse_rotation(members.read(use.path, MAX_TINY), origin))
         except ValueError as problem:
             members.findings.add("rotation.wrong", f"entry {seq}", f"The change of keys does not hold: {problem}.")
-            continue
-        rotations.predecessor[new] = old
-        rotations.retired[old] = seq
-        rotations.retired.pop(new, None)
     return rotations
 
 
@@ -112,11 +135,7 @@ def check_pins(
     """Hold the signatures' keys against the pinned signers at the claimed time; returns who signed, in words."""
     names = []
     for item in signed:
-        trusted, steps = item.key, 0
-        lines = matching(pins, trusted)
-        while not lines and trusted in rotations.predecessor and steps <= len(rotations.predecessor):
-            trusted, steps = rotations.predecessor[trusted], steps + 1
-            lines = matching(pins, trusted)
+        lines, steps = rotations.pinned(item.key, pins)
         if not lines:
             sentence = f"It is by {item.key.fingerprint}, a key that is not among the pinned signers."
             members.findings.add("signer.unpinned", item.member, sentence)
@@ -153,6 +172,8 @@ def check_consistency(members: Members, head: Checkpoint) -> dict[int, package.C
     for name in members.measured:
         if name.startswith(package.ANCHORS) and name.endswith(".checkpoint"):
             _check_own_anchor(members, name, head, known)
+        elif name.startswith(package.ANCHORS) and name.endswith(".checkpoint.sig"):
+            _check_own_signature(members, name)
     return known
 
 
@@ -163,8 +184,22 @@ def check_anchors(
     result = Anchoring()
     for anchor in anchors:
         for kept in anchor.checkpoints:
-            _check_anchor(members, head, anchor.source, kept, steps, result)
+            _check_anchor(members, head, anchor, kept, steps, result)
     return result
+
+
+def read_anchor(source: str, data: bytes) -> Anchor:
+    """Return the checkpoints in a kept file or mail, and who signed them; ValueError when it holds none."""
+    found = checkpoint.find(data)
+    if not found:
+        raise ValueError(f"{source} holds no checkpoint: three lines of origin, size and root, one after the other")
+    texts = [checkpoint.body(kept.origin, kept.size, kept.root) for kept in found]
+    signers = [
+        signature.key
+        for signature in sshsig.find(b"\n".join(checkpoint.texts(data)))
+        if any(sshsig.verify(signature, text, package.CHECKPOINT_NAMESPACE) for text in texts)
+    ]
+    return Anchor(source, tuple(found), tuple(signers))
 
 
 def rotation_message(log: str, at: str, old_key: str, new_key: str) -> bytes:
@@ -180,7 +215,8 @@ def rotation_statement(log: str, at: str, old_key: str, new_key: str, signatures
     )
 
 
-def _parse_rotation(data: bytes, origin: str) -> tuple[PublicKey, PublicKey]:
+def parse_rotation(data: bytes, origin: str) -> tuple[PublicKey, PublicKey]:
+    """Return old and new key of the artifact of a `key.rotated` entry; ValueError unless both keys signed it."""
     value = entry.parse_canonical(data)
     if not isinstance(value, dict) or set(value) != _ROTATION_FIELDS:
         raise ValueError("the statement is not one of a change of keys")
@@ -211,27 +247,40 @@ def _check_own_anchor(members: Members, name: str, head: Checkpoint, known: dict
         members.findings.add("anchor.inside", name, "The ledger of this package does not continue this checkpoint.")
 
 
+def _check_own_signature(members: Members, name: str) -> None:
+    signed = members.read(name.removesuffix(".sig"), MAX_TINY)
+    try:
+        holds = sshsig.verify(sshsig.parse(members.read(name, MAX_TINY)), signed, package.CHECKPOINT_NAMESPACE)
+    except ValueError:
+        holds = False
+    if not holds:
+        members.findings.add("anchor.signature", name, "It does not sign the checkpoint beside it.")
+
+
 def _check_anchor(
     members: Members,
     head: Checkpoint,
-    source: str,
+    anchor: Anchor,
     kept: Checkpoint,
     steps: dict[int, package.ConsistencyStep],
     result: Anchoring,
 ) -> None:
-    place = f"{source}: checkpoint of {kept.size} entries"
+    place = f"{anchor.source}: checkpoint of {kept.size} entries"
     if kept.origin != head.origin:
         result.notes.append(f"{place} is of another log ({kept.origin}).")
     elif kept.size > head.size:
         result.notes.append(f"{place} is newer than the package; ask for a package exported after it.")
+        result.unproven = max(result.unproven, kept.size)
     elif kept.size == 0:
         result.notes.append(f"{place} covers nothing.")
     elif kept.size < head.size and kept.size not in steps:
         result.notes.append(f"{place}: the package has no proof from that size; ask for one that names it.")
+        result.unproven = max(result.unproven, kept.size)
     elif _continues(head, kept, steps):
         result.covered = max(result.covered, kept.size)
     else:
         sentence = "The ledger of this package does not continue the one that this anchor saw: it was rewritten."
+        sentence = f"{sentence} {anchor.origin}"
         members.findings.add("anchor.contradicts", place, sentence)
 
 

@@ -9,12 +9,17 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from quarterdeck_verify import contents, members, package, trust
+from quarterdeck_verify import contents, members, package, replacement, timestamps, trust, witness
+from quarterdeck_verify.approvals import Judged, check_approvals
 from quarterdeck_verify.container import Container, ContainerError, open_container
 from quarterdeck_verify.findings import Findings
+from quarterdeck_verify.gaps import Gap, find_gaps
 from quarterdeck_verify.ledgerslice import Slice, read_slice
+from quarterdeck_verify.receipts import check_receipts
 from quarterdeck_verify.signers import Signer
+from quarterdeck_verify.timestamps import Stamps
 from quarterdeck_verify.trust import Anchor, Anchoring
+from quarterdeck_verify.witness import Witnessed, WitnessKey
 
 
 class Verdict(StrEnum):
@@ -56,6 +61,8 @@ class Report:
     entries: int = 0
     tickets: contents.Completeness | None = None
     withheld: list[package.Withheld] = field(default_factory=list)
+    approvals: list[Judged] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
     not_checked: list[str] = field(default_factory=list)
 
     @property
@@ -68,27 +75,42 @@ class Report:
 class _Outside:
     """What the verifying person brought, and what came of it."""
 
-    pins: Sequence[Signer]
-    anchors: Sequence[Anchor]
+    pins: Sequence[Signer] = ()
+    anchors: Sequence[Anchor] = ()
+    witnesses: Sequence[WitnessKey] = ()
+    tsa_roots: Sequence[Path] = ()
     signers: list[str] = field(default_factory=list)
     anchoring: Anchoring = field(default_factory=Anchoring)
     slice: Slice = field(default_factory=Slice)
+    replaced: list[replacement.Replacement] = field(default_factory=list)
+    witnessed: Witnessed = field(default_factory=Witnessed)
+    stamps: Stamps = field(default_factory=Stamps)
 
 
-def verify(path: Path, pins: Sequence[Signer] = (), anchors: Sequence[Anchor] = ()) -> Report:
-    """Return the report on the zip or folder at `path`; OSError when there is nothing to read."""
-    report = Report(Findings())
+def verify(
+    path: Path,
+    pins: Sequence[Signer] = (),
+    anchors: Sequence[Anchor] = (),
+    *,
+    witnesses: Sequence[WitnessKey] = (),
+    tsa_roots: Sequence[Path] = (),
+) -> Report:
+    """Return the report on the zip or folder at `path`; OSError when there is nothing to read.
+
+    Signers, checkpoints, witnesses' keys and roots of time-stamping authorities come from outside the package.
+    """
+    report, outside = Report(Findings()), _Outside(pins, anchors, witnesses, tsa_roots)
     try:
         container = open_container(path)
     except ContainerError as problem:
         report.findings.add("container", problem.member or "package", f"Not as Quarterdeck packs it: {problem}.")
-        _conclude(report, _Outside(pins, anchors))
+        _conclude(report, outside)
         return report
     try:
-        _check(container, report, _Outside(pins, anchors))
+        _check(container, report, outside)
     except ContainerError as problem:
         report.findings.add("member.unreadable", problem.member, f"It cannot be read: {problem}.")
-        _conclude(report, _Outside(pins, anchors))
+        _conclude(report, outside)
     finally:
         container.close()
     return report
@@ -106,16 +128,23 @@ def _check(container: Container, report: Report, outside: _Outside) -> None:
     contents.check_views(bag)
     report.tickets = contents.check_scope(bag, found, None if head is None else head.origin)
     report.withheld = contents.check_artifacts(bag, found)
+    check_receipts(bag)
+    report.approvals = check_approvals(bag, found)
+    report.gaps = find_gaps(found.story)
     signed = trust.check_signatures(bag)
     outside.signers = [item.key.fingerprint for item in signed]
     outside.slice = found
     if head is not None:
         rotations = trust.read_rotations(bag, found, head.origin)
         trust.check_retired(bag, signed, rotations, head.size)
+        outside.replaced = replacement.read_replacements(bag, found, head.origin)
+        replacement.check_lost(bag, signed, outside.replaced, head.size)
         if outside.pins:
             outside.signers = trust.check_pins(bag, signed, outside.pins, rotations, _claimed_time(found))
         steps = trust.check_consistency(bag, head)
         outside.anchoring = trust.check_anchors(bag, head, outside.anchors, steps)
+        outside.witnessed = witness.check_cosignatures(bag, head, steps, outside.witnesses)
+        outside.stamps = timestamps.check_stamps(bag, head, steps, outside.tsa_roots)
     _conclude(report, outside)
 
 
@@ -127,9 +156,9 @@ def _conclude(report: Report, outside: _Outside) -> None:
     report.checks["intact"] = _intact(report)
     report.checks["signed"] = _signed(report, outside)
     report.checks["anchored"] = _anchored(report, outside)
-    sentence = "No time stamp of an independent authority was checked; the times are the ledger's own."
-    report.checks["time"] = Check(State.NOT_CHECKED, sentence)
-    report.not_checked = _not_checked(report)
+    report.checks["witnessed"] = _witnessed(report, outside)
+    report.checks["time"] = _time(report, outside)
+    report.not_checked = [*_not_checked(report), *replacement.words(outside.replaced)]
     _judge(report)
 
 
@@ -165,20 +194,61 @@ def _anchored(report: Report, outside: _Outside) -> Check:
     anchoring, found = outside.anchoring, outside.slice
     if report.findings.has("anchor.contradicts"):
         return Check(State.FAILED, "The ledger contradicts a checkpoint that was kept outside.")
-    if not outside.anchors:
+    seen = outside.witnessed.pinned
+    if not outside.anchors and not seen and not outside.stamps.outside:
         sentence = "No checkpoint from outside was given: who holds the sealing key could have rewritten everything."
         return Check(State.NOT_CHECKED, sentence + " Give one that was mailed with --anchor.")
     relevant = found.ticket_seqs or found.seqs
     if report.findings and not anchoring.covered and not anchoring.notes:
         return Check(State.NOT_CHECKED, "The package is damaged, so no checkpoint could be held against it.")
-    if not any(seq < anchoring.covered for seq in relevant):
+    covered = max([anchoring.covered, *(one.size for one in seen)])
+    held = timestamps.timely(outside.stamps.outside, found).union(seq for seq in found.seqs if seq < covered)
+    if not any(seq in held for seq in relevant):
         told = " ".join(anchoring.notes) or "The anchors are older than every ticket entry of this package."
         return Check(State.NOT_CHECKED, told)
-    older = sum(seq < anchoring.covered for seq in found.seqs)
-    sentence = f"It covers {older} of {found.count} entries and agrees with them (checkpoint of {anchoring.covered})."
-    if older < found.count:
+    if anchoring.unproven > covered and any(seq not in held for seq in relevant):
+        sentence = f"Entries from {covered} on were seen by an anchor that this package does not answer:"
+        return Check(State.NOT_CHECKED, " ".join([sentence, *anchoring.notes]))
+    by = f"checkpoint of {covered}" if covered else "time stamps alone, which do not show what was hidden since"
+    sentence = f"It covers {len(held)} of {found.count} entries and agrees with them ({by})."
+    if len(held) < found.count:
         sentence += " What is newer rests on the signature alone."
     return Check(State.PASSED, " ".join([sentence, *anchoring.notes]))
+
+
+def _witnessed(report: Report, outside: _Outside) -> Check:
+    told = outside.witnessed
+    if report.findings.has("cosignature.") or report.findings.has("note."):
+        return Check(State.FAILED, "A signature under a checkpoint does not hold; see what is wrong.")
+    if told.pinned:
+        newest = max(told.pinned, key=lambda one: one.size)
+        names = ", ".join(sorted({one.name for one in told.pinned}))
+        count = "1 cosignature" if len(told.pinned) == 1 else f"{len(told.pinned)} cosignatures"
+        sentence = f"{count} by {names}; the newest saw {newest.size} entries"
+        return Check(State.PASSED, f"{sentence} at {newest.at:%Y-%m-%dT%H:%M:%SZ}.")
+    inside = len(told.inside)
+    if inside:
+        sentence = f"{inside} cosignatures hold by keys inside the package, which anybody can make: pin with --witness."
+        return Check(State.NOT_CHECKED, sentence)
+    unknown = f"{told.unknown} cosignatures are by keys that nobody named." if told.unknown else ""
+    return Check(State.NOT_CHECKED, unknown or "The package holds no witness's signature.")
+
+
+def _time(report: Report, outside: _Outside) -> Check:
+    stamps, found = outside.stamps, outside.slice
+    if report.findings.has("stamp."):
+        return Check(State.FAILED, "A time stamp does not hold; see what is wrong.")
+    later = f" {stamps.unchecked} were not checked: {stamps.why}." if stamps.unchecked else ""
+    if not stamps.outside:
+        sentence = "No time stamp of an independent authority was checked; the times are the ledger's own."
+        if stamps.inside:
+            sentence = f"{len(stamps.inside)} time stamps hold by a root inside the package: pin it with --tsa-root."
+        return Check(State.NOT_CHECKED, sentence + later)
+    delays = timestamps.delays(stamps.outside, found)
+    hours = max(delay.total_seconds() for delay in delays.values()) / 3600 if delays else 0.0
+    sentence = f"{len(stamps.outside)} time stamps hold; {len(delays)} of {found.count} entries existed by then,"
+    state = State.PASSED if delays else State.NOT_CHECKED
+    return Check(state, f"{sentence} at most {max(hours, 0):.1f} hours after the time that they claim.{later}")
 
 
 def _not_checked(report: Report) -> list[str]:
@@ -193,5 +263,7 @@ def _not_checked(report: Report) -> list[str]:
         unsealed = report.tickets.unsealed
         shown = unsealed[0] if len(unsealed) == 1 else f"{unsealed[0]} to {unsealed[-1]}"
         notes.append(f"Whether there are tickets that the exporter does not name: {shown} is not sealed in this slice.")
-    notes.append("Receipts of anchors and witness signatures inside the package: they do not count.")
+    notes.append("Receipts of anchors, keys and root certificates inside the package: they do not count.")
+    if any(not one.signed for one in report.approvals):
+        notes.append("Approvals without a signature of the person's own: the ledger says who gave them.")
     return notes

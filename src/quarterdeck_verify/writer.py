@@ -1,7 +1,7 @@
 """Making a package: what the exporter gives, in two steps, because the ledger itself records what is exported.
 
 `prepare` takes the slice and the views and says what the `package.exported` entry must record. When that entry is in
-the ledger and a checkpoint over it is signed, `write_package` packs everything as one zip.
+the ledger and a checkpoint over it is signed, `lay_out` names every member and `pack` writes them as one zip.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -69,6 +69,7 @@ class Sealed:
     anchors: Mapping[str, bytes] = field(default_factory=dict)
     instructions: bytes | None = None
     verifier: bytes | None = None
+    tsa_root: bytes | None = None
 
 
 def prepare(request: Request) -> Prepared:
@@ -98,6 +99,75 @@ def prepare(request: Request) -> Prepared:
     return Prepared(request, views, present, package.exported_data(request.base, listed, leaves))
 
 
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """One member of a package that is ready to be packed; an artifact has no source here, its store gives it."""
+
+    name: str
+    size: int
+    sha256: str
+    source: Source | None
+
+
+def lay_out(prepared: Prepared, sealed: Sealed, *, sign: Signer, bagging_date: str) -> list[Laid]:
+    """Return every member of the package; `sign` returns the armored SSHSIG in the namespace `quarterdeck-package`.
+
+    No artifact is read: its entry says what it is, and packing compares. ValueError when the parts do not belong
+    together.
+    """
+    request = prepared.request
+    if entry.decode(sealed.exported_entry)["data"] != dict(prepared.exported_data):
+        raise ValueError("the entry of this export does not record what was prepared")
+    head = checkpoint.parse(sealed.checkpoint)
+    payload = [_laid(name, source) for name, source in (dict(prepared.views) | _ledger_files(request, sealed)).items()]
+    payload += [Laid(use.path, use.size, use.sha256, None) for use in prepared.artifacts]
+    tags: dict[str, Source] = {
+        package.BAGIT: package.BAGIT_TEXT,
+        package.SIGNERS: sealed.allowed_signers,
+        package.MANIFEST: package.make_manifest({laid.name: laid.sha256 for laid in payload}),
+        package.BAG_INFO: package.make_bag_info(
+            {
+                "Bagging-Date": bagging_date,
+                "External-Identifier": f"{head.origin}@{head.size}",
+                "Internal-Sender-Identifier": request.base,
+                "Payload-Oxum": f"{sum(laid.size for laid in payload)}.{len(payload)}",
+                "Source-Organization": request.organisation,
+            }
+        ),
+    }
+    optional = {
+        package.INSTRUCTIONS: sealed.instructions, package.VERIFIER: sealed.verifier, package.TSA_ROOT: sealed.tsa_root,
+    }  # fmt: skip
+    tags |= {name: content for name, content in optional.items() if content is not None}
+    listed = package.make_manifest({name: container.measure(source).sha256 for name, source in tags.items()})
+    tags |= {package.TAG_MANIFEST: listed, package.SIGNATURE: sign(listed)}
+    return [*payload, *(_laid(name, source) for name, source in tags.items())]
+
+
+def _laid(name: str, source: Source) -> Laid:
+    found = container.measure(source)
+    return Laid(name, found.size, found.sha256, source)
+
+
+def pack(
+    out: BinaryIO,
+    base: str,
+    members: Iterable[Laid],
+    open_artifact: Callable[[str], Readable],
+    told: Callable[[int], None] = lambda count: None,
+) -> None:
+    """Write the zip of members that were laid out to `out`, or go on with one that was broken off.
+
+    Artifacts are opened by SHA-256 and read once, never held in memory. ValueError when one is not what its entry says.
+    """
+    container.write(
+        out,
+        base,
+        ((one.name, _opener(open_artifact, one.sha256) if one.source is None else one.source, one) for one in members),
+        told,
+    )
+
+
 def write_package(
     out: BinaryIO,
     prepared: Prepared,
@@ -107,42 +177,9 @@ def write_package(
     sign: Signer,
     bagging_date: str,
 ) -> None:
-    """Write the zip to `out`; `sign` returns the armored SSHSIG of bytes in the namespace `quarterdeck-package`.
-
-    Artifacts are opened by SHA-256 and read twice, never held in memory. ValueError when one is not what its
-    entry says or when the parts do not belong together.
-    """
-    request = prepared.request
-    if entry.decode(sealed.exported_entry)["data"] != dict(prepared.exported_data):
-        raise ValueError("the entry of this export does not record what was prepared")
-    head = checkpoint.parse(sealed.checkpoint)
-    payload: dict[str, Source] = dict(prepared.views) | _ledger_files(request, sealed)
-    for use in prepared.artifacts:
-        payload[use.path] = _opener(open_artifact, use.sha256)
-    measured = {name: container.measure(source) for name, source in payload.items()}
-    for use in prepared.artifacts:
-        if (measured[use.path].sha256, measured[use.path].size) != (use.sha256, use.size):
-            raise ValueError(f"the file {use.path} is not the one that entry {use.seq} names")
-    tags: dict[str, Source] = {
-        package.BAGIT: package.BAGIT_TEXT,
-        package.SIGNERS: sealed.allowed_signers,
-        package.MANIFEST: package.make_manifest({name: found.sha256 for name, found in measured.items()}),
-        package.BAG_INFO: package.make_bag_info(
-            {
-                "Bagging-Date": bagging_date,
-                "External-Identifier": f"{head.origin}@{head.size}",
-                "Internal-Sender-Identifier": request.base,
-                "Payload-Oxum": f"{sum(found.size for found in measured.values())}.{len(measured)}",
-                "Source-Organization": request.organisation,
-            }
-        ),
-    }
-    optional = {package.INSTRUCTIONS: sealed.instructions, package.VERIFIER: sealed.verifier}
-    tags |= {name: content for name, content in optional.items() if content is not None}
-    listed = package.make_manifest({name: container.measure(source).sha256 for name, source in tags.items()})
-    tags |= {package.TAG_MANIFEST: listed, package.SIGNATURE: sign(listed)}
-    measured |= {name: container.measure(source) for name, source in tags.items()}
-    container.write(out, request.base, ((name, source, measured[name]) for name, source in (payload | tags).items()))
+    """Write the zip to `out` in one go: `lay_out`, then `pack`."""
+    members = lay_out(prepared, sealed, sign=sign, bagging_date=bagging_date)
+    pack(out, prepared.request.base, members, open_artifact)
 
 
 def build_package(

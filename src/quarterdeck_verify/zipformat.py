@@ -34,6 +34,11 @@ def local_header(name: bytes, size: int, crc: int) -> bytes:
     return head + name + extra
 
 
+def local_crc(header: bytes) -> int:
+    """Return the CRC-32 that a local header claims."""
+    return int(_LOCAL.unpack(header[:LOCAL_BYTES])[6])
+
+
 def central_header(name: bytes, size: int, crc: int, offset: int) -> bytes:
     """Return a member's record in the central directory."""
     wide = ([size, size] if size >= LIMIT_32 else []) + ([offset] if offset >= LIMIT_32 else [])

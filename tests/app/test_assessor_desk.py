@@ -206,7 +206,10 @@ def test_what_a_package_holds_is_told_before_and_what_it_withholds_after(shop: P
     after = iris.call("get", f"/packages/{order['id']}/withheld").json()
     assert after == before["withheld"]
     export_package.consent(shop.yard.actor("casey"), shop.clock, number)
-    assert iris.call("post", "/packages/contents", {"ticket": number}).json()["withheld"] == []
+    told = iris.call("post", "/packages/contents", {"ticket": number}).json()["withheld"]
+    assert [one["reason"] for one in told] == ["no_recipient"]
+    told = iris.call("post", "/packages/contents", {"ticket": number, "recipient": "passphrase"}).json()["withheld"]
+    assert [one["reason"] for one in told] == ["encrypted"]
     path.unlink()
     assert iris.call("get", f"/packages/{order['id']}/withheld").json() == []
     assert codes(iris.call("post", "/packages/contents", {})) == ["package.scope"]
@@ -216,7 +219,7 @@ def test_what_a_package_holds_is_told_before_and_what_it_withholds_after(shop: P
 def test_the_estimate_of_the_size_is_near_the_size(shop: PackageShop) -> None:
     number = shop.closed(recording=b"x" * 200_000)
     export_package.consent(shop.yard.actor("casey"), shop.clock, number)
-    told = assessor.contents([number], None, None, shop.clock.now())
+    told = assessor.contents(assessor.Scope((number,)), assessor.Recipient(), shop.clock.now())
     size = shop.package(numbers=[number]).stat().st_size
     # Without the player of a built web, which this package does not have.
     assert 0.3 < size / told.bytes < 2

@@ -26,11 +26,11 @@ from quarterdeck.sessions.terms import (
     Unhashed,
     encode_told,
 )  # fmt: skip
-from quarterdeck.workflows import export_package
 from quarterdeck_verify.verification import Verdict
 
 pytestmark = pytest.mark.django_db
 scene = test_assessor_report.scene
+plain_scene = test_assessor_report.plain_scene
 GATE = system("gate")
 SECRET = "drawing-4711"
 BENT = "\u202e\x1b[2Jxcod.exe"
@@ -60,7 +60,8 @@ def send_files(scene: Scene) -> str:
         )  # fmt: skip
     content = cast_of(scene)
     ref = evidence.store_artifact(
-        content, media_type="application/x-asciicast", role="recording", name=f"{began.id}.cast", may_contain_cui=True
+        content, media_type="application/x-asciicast", role="recording", name=f"{began.id}.cast",
+        may_contain_cui=yard.cui,
     )
     ended = Ending(
         began.id, EndReason.COMPLETED, SessionState.ENDED, clock.now(), clock.now(), exit_status=0, lines=5,
@@ -112,7 +113,7 @@ def test_the_api_tells_the_same_and_asks_for_the_right_to_recordings(scene: Scen
     assert codes(iris.call("get", "/sessions/se_none/files")) == ["session.unknown"]
 
 
-def test_a_package_tells_files_with_consent_and_numbers_without(scene: Scene, sent: str) -> None:
+def test_a_package_without_consent_tells_numbers_of_files_only(scene: Scene, sent: str) -> None:
     number = scene.number
     withheld = package(scene, numbers=[number])
     everything = b"".join(members(withheld).values())
@@ -120,7 +121,13 @@ def test_a_package_tells_files_with_consent_and_numbers_without(scene: Scene, se
     html = members(withheld)["report.html"].decode()
     assert "1 to the target (9 bytes), 1 from the target (7 bytes)" in html
     assert "Their names stand in the recording only." in html
-    export_package.consent(scene.shop.yard.actor("casey"), scene.shop.clock, number)
+
+
+def test_a_package_tells_files_of_what_is_no_cui(plain_scene: Scene) -> None:
+    scene = plain_scene
+    number = scene.play(closes=False)
+    sent = send_files(scene)
+    scene._close()
     scene.shop.anchor()
     path = package(scene, numbers=[number])
     assert scene.shop.verify(path).verdict is Verdict.INTACT

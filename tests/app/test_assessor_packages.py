@@ -91,11 +91,13 @@ def test_a_recording_leaves_only_with_the_cui_owners_consent(shop: PackageShop) 
     assert [(row.role, row.reason) for row in rows if row.ticket] == [("recording", "no_consent")]
     assert refused(export_package.consent, shop.yard.actor("iris"), shop.clock, number) == ("role.missing",)
     export_package.consent(shop.yard.actor("casey"), shop.clock, number)
-    again = shop.package(numbers=[number])
-    assert any(name.endswith(f"_{number}.cast") for name in members(again))
+    rows = parse_withheld(members(shop.package(numbers=[number]))["data/withheld.csv"])
+    assert [row.reason for row in rows if row.ticket] == ["no_recipient"]
+    again = shop.package(numbers=[number], to="passphrase")
+    assert any(name.endswith(f"_{number}.cast.cms") for name in members(again))
     assert shop.verify(again).verdict is Verdict.INTACT
     export_package.withdraw_consent(shop.yard.actor("casey"), shop.clock, number)
-    assert not any(name.endswith(".cast") for name in members(shop.package(numbers=[number])))
+    assert not any(".cast" in name for name in members(shop.package(numbers=[number], to="passphrase")))
 
 
 def test_a_disposed_artifact_is_listed_with_its_reason(shop: PackageShop) -> None:

@@ -35,6 +35,14 @@ def scene(clock: StillClock, tmp_path, settings) -> Iterator[Scene]:
         yield Scene(PackageShop(build_yard(clock), sealer), tmp_path / "tree")
 
 
+@pytest.fixture
+def plain_scene(clock: StillClock, tmp_path, settings) -> Iterator[Scene]:
+    """The same work on a server without CUI: its recording leaves as it is."""
+    settings.PASSWORD_HASHERS = FAST_HASHER
+    with running_sealer(tmp_path / "sealer", clock) as sealer:
+        yield Scene(PackageShop(build_yard(clock, cui=False), sealer), tmp_path / "tree")
+
+
 def package(scene: Scene, player: dict[str, bytes] = PLAYER, **scope: object) -> Path:
     shop = scene.shop
     order = export_package.order_package(shop.yard.actor("quinn"), shop.clock, **scope)
@@ -73,12 +81,11 @@ class Page(HTMLParser):
             self.asked.append(found["href"])
 
 
-def test_the_report_tells_the_whole_ticket(scene: Scene) -> None:
-    number = scene.play()
-    export_package.consent(scene.shop.yard.actor("casey"), scene.shop.clock, number)
-    scene.shop.anchor()
-    path = package(scene, numbers=[number])
-    assert scene.shop.verify(path).verdict is Verdict.INTACT
+def test_the_report_tells_the_whole_ticket(plain_scene: Scene) -> None:
+    number = plain_scene.play()
+    plain_scene.shop.anchor()
+    path = package(plain_scene, numbers=[number])
+    assert plain_scene.shop.verify(path).verdict is Verdict.INTACT
     html = members(path)["report.html"].decode()
     for wanted in (
         "Patch the file server", "Avery Approver", "Casey Owner", "Max Technician", "Erin Escort", "founding roster",
@@ -93,13 +100,14 @@ def test_the_report_tells_the_whole_ticket(scene: Scene) -> None:
     assert "MET</" not in html
 
 
-def test_the_report_asks_nobody_and_runs_nothing_that_people_wrote(scene: Scene) -> None:
-    number = scene.play(title="Patch <b>it</b> now")
-    export_package.consent(scene.shop.yard.actor("casey"), scene.shop.clock, number)
-    html = members(package(scene, numbers=[number]))["report.html"].decode()
+@pytest.mark.parametrize(("name", "scripts"), [("report.html", 1), ("replay/", 3)])
+def test_pages_ask_nobody_and_run_nothing_that_people_wrote(plain_scene: Scene, name: str, scripts: int) -> None:
+    number = plain_scene.play(title="Patch <b>it</b> now")
+    found = members(package(plain_scene, numbers=[number]))
+    html = next(content for path, content in found.items() if path.startswith(name)).decode()
     page = Page(html)
     assert (page.asked, page.handlers) == ([], [])
-    assert page.tags.count("script") == 3  # one recording, the player's source, the report's own
+    assert page.tags.count("script") == scripts  # of a replay page: the recording, the player's source, its own
     assert not {"img", "iframe", "object", "embed", "link", "base", "form"} & set(page.tags)
     assert "http-equiv" in html
     assert "default-src 'none'" in html
@@ -109,9 +117,9 @@ def test_the_report_asks_nobody_and_runs_nothing_that_people_wrote(scene: Scene)
     assert inside <= set(page.ids), inside - set(page.ids)
 
 
-def test_every_link_to_a_file_leads_to_one_in_the_package(scene: Scene) -> None:
-    number = scene.play()
-    found = members(package(scene, numbers=[number]))
+def test_every_link_to_a_file_leads_to_one_in_the_package(plain_scene: Scene) -> None:
+    number = plain_scene.play()
+    found = members(package(plain_scene, numbers=[number]))
     links = [link for link in Page(found["report.html"].decode()).links if not link.startswith("#")]
     assert links
     assert set(links) <= set(found)
@@ -127,19 +135,21 @@ def test_a_withheld_recording_is_nowhere_in_the_package(scene: Scene) -> None:
     assert not [name for name in members(path) if name.startswith("sessions/")]
 
 
-def test_with_consent_text_and_replay_are_there_and_the_cast_is_whole(scene: Scene) -> None:
+def test_text_and_replay_are_there_and_the_cast_is_whole(plain_scene: Scene) -> None:
+    scene = plain_scene
     number = scene.play()
-    export_package.consent(scene.shop.yard.actor("casey"), scene.shop.clock, number)
     found = members(package(scene, numbers=[number]))
     text = found[f"sessions/{scene.session}.txt"].decode()
     assert text.startswith("0:00:00  maint@fs01:~$ sudo apt-get install --only-upgrade samba\n")
     assert "0:00:14  Anonymous login successful\n" in text
-    html = found["report.html"].decode()
+    assert f'href="replay/{scene.session}.html"' in found["report.html"].decode()
+    html = found[f"replay/{scene.session}.html"].decode()
     embedded = re.search(rf'data-replay="{scene.session}">(.*?)</script>', html, re.DOTALL)
     assert embedded is not None
     assert json.loads(embedded.group(1)) == WORK.decode()
-    without = members(package(scene, {}, numbers=[number]))["report.html"].decode()
-    assert "data-replay" not in without.replace('script[data-replay="${name}"]', "")
+    without = members(package(scene, {}, numbers=[number]))
+    assert not [name for name in without if name.startswith("replay/")]
+    assert "built without the player" in without["report.html"].decode()
 
 
 def test_the_files_beside_the_report(scene: Scene) -> None:

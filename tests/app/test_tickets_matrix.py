@@ -16,6 +16,7 @@ from tests.activity_matrix import target_table
 from tests.cast import Member
 from tests.clock import StillClock
 from tests.monitoring_matrix import ground, plain_table, plan_table, section
+from tests.sealing_matrix import sealing_table
 from tests.session_matrix import session_section, session_table, who_works_does_not_let_go
 from tests.shop import FAST_HASHER, Shop, found_shop
 
@@ -28,6 +29,7 @@ from quarterdeck.kernel.actors import OPERATOR, Actor, system
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.kernel.windows import Window
 from quarterdeck.personnel import api as personnel
+from quarterdeck.retention import api as retention
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import ApprovalRole, EmergencyBasis, Reading, State, TicketAsset
 from quarterdeck.tools import api as tools
@@ -100,9 +102,7 @@ def ask_for_time(act: Act, on: Sight) -> None:
 def give_time(role: ApprovalRole) -> Verb:
     def verb(act: Act, on: Sight) -> None:
         waiting = next((one.id for one in tickets.extensions(on.number) if one.state == "waiting"), "ex_none")
-        tickets.decide_extension(
-            act, on.number, waiting, role=role, verdict=tickets.Verdict.APPROVED, reason=REASON
-        )
+        tickets.decide_extension(act, on.number, waiting, role=role, verdict=tickets.Verdict.APPROVED, reason=REASON)
 
     return verb
 
@@ -169,6 +169,14 @@ ANYTIME: dict[str, Callable[[Act, tickets.Content], object]] = {
         act, access.Scope.PERSON, content.technicians[0], REASON
     ),
     "revoke all access of everybody": lambda act, content: access.order(act, access.Scope.EVERYTHING, "", REASON),
+    "adopt a retention policy": lambda act, content: retention.adopt(act, retention.DEFAULT_RULES),
+    "place a legal hold": lambda act, content: retention.place_hold(act, retention.HoldScope.EVERYTHING, "", REASON),
+    "see how long evidence is kept": lambda act, content: retention.may_read(
+        personnel.roles_of(act.actor.id, act.at)
+    ).require(),
+    "register a passkey": lambda act, content: personnel.register_passkey(
+        act, credential="credential", public_key="key", rp_id="quarterdeck.example"
+    ),
 }
 Table = dict[str, dict[str, dict[str, bool]]]
 
@@ -377,7 +385,7 @@ def matrix(shop: Shop, tmp_path: Path) -> tuple[Table, Table, Table, dict[str, d
         for name, verb in ANYTIME.items()
     }
     plans = plan_table(watched, COLUMNS, allowed, aside)
-    anytime |= target_table(watched, COLUMNS, allowed, aside)
+    anytime |= target_table(watched, COLUMNS, allowed, aside) | sealing_table(watched, COLUMNS, allowed, aside)
     return kept | emergency, running, plans, anytime | plain_table(watched, tmp_path, COLUMNS, allowed, aside)
 
 

@@ -1,5 +1,6 @@
 """Who does the work: escorts, pools, agreements, authorisations; waivers; and people, tools, assets that go."""
 
+import io
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ from tests import ticket_steps
 from tests.ticket_steps import BEFORE_OPEN, bring, codes, holds, kept, opened, to_window
 from tests.ticket_yard import Yard
 
+from quarterdeck.attachments.api import Told
 from quarterdeck.evidence import api as evidence
 from quarterdeck.inventory import api as inventory
 from quarterdeck.personnel import api as personnel
@@ -247,9 +249,10 @@ def test_a_waiver_is_for_what_policy_defers_by_who_could_approve_for_this_conten
 
 def test_an_attached_staging_test_counts_as_attached(yard: Yard) -> None:
     number = ready(yard, risk=Risk.HIGH)
-    file = attach_evidence.Attachment("staging.txt", b"Installed and restarted twice.")
     for kind in ("staging.tested", "rollback.tested"):
-        attach_evidence.attach(yard.actor("max"), yard.clock, number, kind=kind, file=file, reason="Tried on fs-test.")
+        told = Told("document", "Tried on fs-test.", supports=kind)
+        file = io.BytesIO(b"Installed and restarted twice.")
+        attach_evidence.attach_file(yard.actor("max"), yard.clock, number, told, name="staging.txt", file=file)
     assert open_as(yard, number).state is State.OPEN
     facts = {fact.kind: fact.grade for fact in evidence.facts(ticket=number)}
     assert facts["staging.tested"] is evidence.Grade.ATTACHED

@@ -1,6 +1,9 @@
 """The assessor's pages: desk, samples, questions, objectives as worksheets; every view is an entry. And consent."""
 
+import re
+
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from tests.package_shop import PackageShop
 from tests.sealer_process import running_sealer
 from tests.shop import FAST_HASHER
@@ -13,6 +16,7 @@ from quarterdeck.controls.api import MA_OBJECTIVES
 from quarterdeck.evidence import api as evidence
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
+from quarterdeck.workflows import export_package
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -153,7 +157,10 @@ def test_consent_is_asked_for_where_a_package_is_made_and_decided_by_the_cui_own
     assert assessor.consents(number)
     page = casey.get(f"/tickets/{number}/")
     assert "May leave" in text_of(page)
-    assert "Nothing: every file" in text_of(iris.get(f"/evidence/packages/contents/?ticket={number}"))
+    told = text_of(iris.get(f"/evidence/packages/contents/?ticket={number}"))
+    assert "nobody was named to whom the package is encrypted" in told
+    told = text_of(iris.get(f"/evidence/packages/contents/?ticket={number}&to=passphrase"))
+    assert "It is in the package, encrypted" in told
     casey.post(f"/tickets/{number}/consent/withdraw/")
     assert assessor.consent_of(number).state is ConsentState.WITHDRAWN
     assert iris.post(f"/tickets/{number}/consent/", {"verdict": "give"}).status_code == 403
@@ -174,6 +181,40 @@ def test_what_a_finished_package_withholds_stands_on_the_evidence_page(settings,
         assert "Ready" in archive
         shown = text_of(iris.get("/evidence/checkpoints/"))
         assert "a package left" in shown
+
+
+def test_a_passphrase_is_shown_once_and_the_hashes_have_a_page(settings, tmp_path):
+    settings.PASSWORD_HASHERS = FAST_HASHER
+    with running_sealer(tmp_path / "sealer", RealClock()) as sealer:
+        shop = floor(sealer)
+        number = closed(shop)
+        export_package.consent(shop.yard.actor("casey"), shop.clock, number)
+        iris = sign_in(shop.yard.shop, "iris")
+        answer = iris.post("/evidence/packages/order/", {"ticket": number, "to": "passphrase"})
+        page = text_of(answer)
+        assert "no-store" in answer.headers["Cache-Control"]
+        said = re.search(r"(?:[a-z0-9]{5}-){5}[a-z0-9]{5}", page)
+        assert said is not None
+        assert export_package.make_next_package(shop.clock, shop.press)
+        evidence_page = iris.get("/evidence/").content.decode()
+        assert said[0] not in evidence_page
+        assert "encrypted" in evidence_page
+        order = assessor.orders()[0]
+        hashes = f"/evidence/packages/{order.id}/hashes/"
+        assert "CMMCAssessmentLogHash.log" in text_of(iris.get(hashes))
+        log = iris.get(f"{hashes}CMMCAssessmentArtifacts.log").getvalue()
+        assert b".cast.cms" in log
+        back = text_of(iris.post(hashes, {"log": SimpleUploadedFile("x.log", log)}))
+        assert "All equal" in back
+        first = log.splitlines()[3].split()[1]
+        wrong = text_of(iris.post(hashes, {"log": SimpleUploadedFile("x.log", log.replace(first, b"0" * 64))}))
+        assert "another hash" in wrong
+        assert "no log of ArtifactHash.ps1" in text_of(iris.post(hashes, {"log": SimpleUploadedFile("x.log", b"?")}))
+        refused = text_of(iris.post("/evidence/packages/order/", {"ticket": number, "to": "certificate"}, follow=True))
+        assert "no certificate" in refused
+        iris.post("/evidence/packages/order/", {"family": "ma", "since": "", "until": ""})
+        assert assessor.orders()[0].kind is assessor.ScopeKind.ASSESSMENT
+        assert iris.get("/evidence/packages/pk_none/hashes/").status_code == 404
 
 
 def test_a_period_is_told_before_it_is_ordered_and_nonsense_is_not(shop):

@@ -53,7 +53,7 @@ def _filled(shop: PackageShop) -> None:
     attend_assessor.ask_question(yard.actor("quinn"), yard.clock, "Where is the plan?")
     content = tickets.ticket(number).content
     keep_templates.add(yard.actor("iris"), yard.clock, "Monthly patch", content, window_hours=2)
-    assessor.order_package(yard.actor("iris"), yard.clock, numbers=[number])
+    assessor.order_package(yard.actor("iris"), yard.clock, assessor.Scope((number,)), assessor.Recipient())
 
 
 def test_every_list_searches_filters_sorts_counts_exports_and_keeps_views(shop):

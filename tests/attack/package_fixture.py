@@ -97,6 +97,7 @@ class Ledger:
         data: Mapping[str, entry.JsonValue] | None = None,
         files: Sequence[tuple[str, str, bytes]] = (),
         ts: str | None = None,
+        thing: str = "",
     ) -> int:
         """Append one entry, a minute after the last; `files` are (role, name, content); returns its number."""
         self.minute += 1
@@ -119,7 +120,7 @@ class Ledger:
                 "ticket": ticket,
                 "ticket_seq": len(chain) + 1 if ticket else None,
                 "ticket_prev": (chain[-1].hex() if chain else entry.NO_HASH) if ticket else None,
-                "object": {"type": "ticket" if ticket else "organisation", "id": ticket or "acme"},
+                "object": {"type": "ticket" if ticket else "organisation", "id": thing or ticket or "acme"},
                 "data": dict(data or {}),
                 "artifacts": artifacts,
             }
@@ -297,3 +298,8 @@ def with_allowed(world: World, allowed: bytes) -> bytes:
     """The world's package with another `keys/allowed_signers`, signed again."""
     members = unpack(world.data) | {package.SIGNERS: allowed}
     return pack(remanifest(members, world.key))
+
+
+def with_members(world: World, extra: Mapping[str, bytes]) -> bytes:
+    """The world's package with further members, as its exporter packs and signs it."""
+    return pack(remanifest(unpack(world.data) | dict(extra), world.key))

@@ -84,8 +84,8 @@ def test_an_exporter_that_leaves_an_entry_out_is_found(shop: PackageShop, monkey
     shop.anchor()
     honest = assessor.cut
 
-    def dishonest(order: assessor.OrderView) -> assessor.Slice:
-        whole = honest(order)
+    def dishonest(scope: assessor.Scope) -> assessor.Slice:
+        whole = honest(scope)
         return dataclasses.replace(whole, entries=tuple(entry for entry in whole.entries if entry.event != event))
 
     monkeypatch.setattr(assessor, "cut", dishonest)

@@ -1,6 +1,7 @@
 """Attacks with keys (attacks.md row 7): own keys inside, stolen keys, rewritten ledgers, anchors, changes of keys."""
 
 import base64
+import hashlib
 
 import pytest
 from tests.attack.package_fixture import (
@@ -18,7 +19,7 @@ from tests.attack.package_fixture import (
     unpack,
 )
 
-from quarterdeck_verify import checkpoint, package, report, signers, sshsig, trust
+from quarterdeck_verify import checkpoint, package, replacement, report, signers, sshsig, trust
 from quarterdeck_verify.verification import State, Verdict
 
 
@@ -223,6 +224,40 @@ def test_a_change_of_keys_needs_both_signatures(tmp_path):
     rotate(ledger, first, second, second=first)
     found = judge(make_world(ledger, second).data, tmp_path, first.allowed())
     assert codes(found) == {"rotation.wrong", "signer.unpinned"}
+
+
+def replaced(ledger, lost, new, *, signer=None, log=LOG):
+    at, digest = "2026-11-20T00:00:00.000000Z", hashlib.sha256(lost.blob).hexdigest()
+    message = replacement.replacement_message(log, at, digest, new.line)
+    signature = (signer or new).sign(package.ROTATION_NAMESPACE)(message)
+    statement = replacement.replacement_statement(log, at, digest, new.line, signature)
+    ledger.add("sealer.key_replaced", files=[(package.REPLACEMENT_ROLE, "replacement.json", statement)])
+
+
+def test_a_replaced_key_is_believed_by_its_own_pin_alone(tmp_path):
+    lost, new = Key.p256(), Key.p256()
+    ledger = small_ledger()
+    replaced(ledger, lost, new)
+    made = make_world(ledger, new)
+    assert codes(judge(made.data, tmp_path, lost.allowed(), made.kept)) == {"signer.unpinned"}
+    found = judge(made.data, tmp_path, new.allowed(), made.kept)
+    assert found.exit_code == 0
+    assert any("the key before it was lost" in note for note in found.not_checked)
+
+
+def test_a_lost_key_that_was_found_or_stolen_signs_nothing_more(tmp_path):
+    lost, new = Key.p256(), Key.ed25519()
+    ledger = small_ledger()
+    replaced(ledger, lost, new)
+    assert codes(judge_world(make_world(ledger, lost), tmp_path)) == {"signer.retired"}
+
+
+@pytest.mark.parametrize("bent", [{"log": "other.example/ledger"}, {"signer": "lost"}])
+def test_a_replacement_that_does_not_hold_is_named(tmp_path, bent):
+    lost, new = Key.p256(), Key.p256()
+    ledger = small_ledger()
+    replaced(ledger, lost, new, **({"signer": lost} if "signer" in bent else bent))
+    assert codes(judge(make_world(ledger, new).data, tmp_path, new.allowed())) == {"rotation.wrong"}
 
 
 def test_pins_inside_the_package_are_not_read(world, tmp_path):

@@ -1,5 +1,6 @@
 """The report in a real browser, from a file: no request, no error, replay, filter, phone width, keyboard, axe."""
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +15,6 @@ from tests.shop import FAST_HASHER
 from tests.ticket_yard import build_yard
 
 from quarterdeck import wiring
-from quarterdeck.assessor import api as assessor
-from quarterdeck.workflows import export_package
-from quarterdeck.workflows.export_package import Press
 
 pytestmark = pytest.mark.django_db
 
@@ -25,18 +23,12 @@ pytestmark = pytest.mark.django_db
 def report(clock: StillClock, tmp_path: Path, settings) -> Path:
     settings.PASSWORD_HASHERS = FAST_HASHER
     with running_sealer(tmp_path / "sealer", clock) as sealer:
-        scene = Scene(PackageShop(build_yard(clock), sealer), tmp_path / "tree")
-        number = scene.play()
-        export_package.consent(scene.shop.yard.actor("casey"), clock, number)
-        order = export_package.order_package(scene.shop.yard.actor("quinn"), clock, numbers=[number])
-        captured: list[bytes] = []
-        derive = assessor.derive_views(
-            order, assessor.cut(order), {}, clock.now(), Press(sealer, wiring.press().player).player
-        )
-        captured.append(derive["report.html"])
-    target = tmp_path / "report.html"
-    target.write_bytes(captured[0])
-    return target
+        shop = PackageShop(build_yard(clock, cui=False), sealer, player=dict(wiring.press().player))
+        scene = Scene(shop, tmp_path / "tree")
+        path = shop.package(numbers=[scene.play()])
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path / "stick")
+    return tmp_path / "stick" / path.stem / "data" / "report.html"
 
 
 @pytest.fixture
@@ -65,9 +57,6 @@ def opened(browser: Browser, report: Path, **options: object) -> tuple[Page, lis
 
 def test_the_report_in_a_browser(report: Path, browser: Browser) -> None:
     page, told, asked = opened(browser, report, viewport={"width": 1280, "height": 900})
-    page.click("[data-play]")
-    page.wait_for_selector(".ap-player")
-    page.wait_for_function("document.getElementById('replay-length').textContent === '00:17'")
     page.select_option("[data-filter]", "refusals")
     shown = "document.querySelectorAll('[data-timeline] > li:not([hidden])').length"
     assert page.evaluate(shown) == 1
@@ -77,6 +66,7 @@ def test_the_report_in_a_browser(report: Path, browser: Browser) -> None:
     assert told == []
     assert [url for url in asked if not url.startswith(("file:", "blob:"))] == []
     assert len([url for url in asked if url.startswith("file:")]) == 1
+    assert page.locator("a[href^='replay/']").count() == 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -91,10 +81,48 @@ def test_it_fits_and_axe_finds_nothing_serious(report: Path, browser: Browser, w
 
 
 def test_the_keyboard_reaches_the_content_and_the_replay(report: Path, browser: Browser) -> None:
-    page, _, _ = opened(browser, report)
+    page, told, asked = opened(browser, report)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
-    page.focus("[data-play]")
+    page.focus("a[href^='replay/']")
     page.keyboard.press("Enter")
     page.wait_for_selector(".ap-player")
-    assert page.evaluate("document.querySelector('.ap-player').tabIndex") == 0
+    page.wait_for_function("document.getElementById('replay-length').textContent === '00:17'")
+    assert [url for url in asked if not url.startswith(("file:", "blob:"))] == []
+    assert told == []
+
+
+def replay_of(report: Path) -> Path:
+    (found,) = (report.parent / "replay").iterdir()
+    return found
+
+
+def test_a_replay_is_played_paused_and_sought_by_keys(report: Path, browser: Browser) -> None:
+    page, told, asked = opened(browser, replay_of(report))
+    page.wait_for_selector(".ap-player")
+    page.wait_for_function("document.getElementById('replay-length').textContent === '00:17'")
+    page.focus(".ap-player")
+    page.keyboard.press("Space")
+    page.wait_for_selector(".ap-player :text('sudo apt-get')")
+    page.keyboard.press("Space")
+    page.keyboard.press("7")
+    page.wait_for_selector(".ap-player :text('systemctl restart')")
+    page.keyboard.press("0")
+    page.wait_for_selector(".ap-player :text('systemctl restart')", state="detached")
+    page.fill("[data-find]", "anonymous")
+    assert page.inner_text("[data-found]") == "1 line"
+    assert [url for url in asked if not url.startswith(("file:", "blob:"))] == []
+    assert told == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_replay_fits_and_axe_finds_nothing_serious(report: Path, browser: Browser, width: int, scheme: str) -> None:
+    page, told, _ = opened(
+        browser, replay_of(report), viewport={"width": width, "height": 800}, color_scheme=scheme
+    )
+    page.wait_for_selector(".ap-player")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(page).response["violations"]
+    assert [one["id"] for one in found if one["impact"] in {"serious", "critical"}] == []
+    assert told == []

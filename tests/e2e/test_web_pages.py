@@ -14,6 +14,7 @@ PAGES = {
         "/sessions/{session}/", "/sessions/{interrupted}/", "/sessions/{files}/", "/sessions/{files}/?files=log",
         "/assets/", "/backups/", "/questions/",
         "/questions/{question}/", "/desk/samples/{sample}/", "/evidence/checkpoints/", "/evidence/packages/all/",
+        "/evidence/sealing/",
         "/objectives/?r=3",
         "/assets/{server}/", "/assets/import/", "/assets/add/", "/people/", "/people/{max}/", "/people/add/",
         "/people/{max}/authorise/", "/vendors/", "/registers/", "/registers/{tool}/", "/registers/ways-in/",
@@ -22,7 +23,10 @@ PAGES = {
         "/tickets/{scheduled}/?tab=sessions", "/tickets/{scheduled}/?tab=checks", "/tickets/{scheduled}/?tab=files",
         "/tickets/{scheduled}/?tab=comments", "/tickets/{scheduled}/?tab=drift", "/tickets/{draft}/change/",
         "/assets/{portal}/", "/assets/{server}/monitoring/", "/monitoring/{plan}/", "/findings/",
-        "/findings/{finding}/",
+        "/findings/{finding}/", "/tickets/{scheduled}/attach/", "/tickets/{scheduled}/attached/",
+        "/evidence/retention/",
+        "/evidence/retention/policy/", "/evidence/retention/holds/", "/evidence/retention/proposals/",
+        "/evidence/assessments/",
     ),
     "avery": (
         "/", "/tickets/{waiting}/decide/", "/monitoring/{waiting_plan}/", "/tickets/{longer}/more-time/decide/",
@@ -52,11 +56,14 @@ def _path(shop: WebShop, template: str) -> str:
 ON_THE_PHONE = frozenset({
     "/", "/tickets/", "/tickets/{scheduled}/", "/tickets/new/", "/tickets/quick-log/", "/tickets/{waiting}/decide/",
     "/tickets/{scheduled}/work/", "/tickets/{longer}/more-time/", "/tickets/{longer}/more-time/decide/", "/access/",
-    "/access/revoke/everything/", "/sessions/{session}/", "/assets/", "/evidence/", "/desk/", "/assets/{portal}/",
+    "/access/revoke/everything/", "/sessions/{session}/", "/assets/", "/evidence/", "/evidence/sealing/", "/desk/",
+    "/assets/{portal}/",
     "/monitoring/{plan}/", "/monitoring/{waiting_plan}/", "/findings/", "/findings/{finding}/",
     "/calendar/", "/sessions/{files}/",
     "/objectives/", "/objectives/MA.L2-3.7.5.b/", "/first-run/", "/assets/{server}/", "/questions/", "/backups/",
     "/desk/samples/{sample}/", "/tickets/{scheduled}/consent/", "/tickets/{scheduled}/?tab=drift",
+    "/tickets/{scheduled}/attach/", "/tickets/{scheduled}/attached/", "/evidence/retention/",
+    "/evidence/retention/policy/", "/evidence/retention/holds/",
 })  # fmt: skip
 
 

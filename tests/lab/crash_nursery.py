@@ -1,7 +1,8 @@
 """A process that brings up writers on one SQLite file, kills them in the middle of their acts, and looks what is left.
 
-Run by test_sqlite_crash: `python -m tests.lab.crash_nursery ROUNDS SEED` with QD_DATA_DIR set; prints one line of JSON.
-The writers are forked from this process, which holds no connection while it forks, so that a round takes no start-up.
+Run by test_sqlite_crash: `python -m tests.lab.crash_nursery ROUNDS SEED [WRITERS]` with QD_DATA_DIR set; prints one
+line of JSON. The writers are forked from this process, which holds no connection while it forks, so that a round takes
+no start-up.
 """
 
 import json
@@ -29,7 +30,7 @@ from quarterdeck.kernel.actors import system  # noqa: E402
 from quarterdeck.kernel.clock import SystemClock  # noqa: E402
 from quarterdeck.kernel.decision import Refused  # noqa: E402
 
-WRITERS, SECONDS = 4, 30.0
+WRITERS, SECONDS = int(sys.argv[3]) if len(sys.argv) > 3 else 4, 60.0
 WRITER = system("writer")
 
 

@@ -134,6 +134,7 @@ class BookDesk:
             grace_seconds=grant["grace"],
             allowance=allowance,
             idle_seconds=grant.get("idle", 0),
+            screen=grant.get("screen", True),
             escort=grant.get("escort", ""),
         )
 

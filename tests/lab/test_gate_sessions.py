@@ -56,6 +56,18 @@ def test_binary_stays_out_of_the_recording_and_text_stays_in(lab):
     assert "binary output" in Path(binary).read_text()
 
 
+def test_where_policy_wants_no_picture_sizes_and_hashes_stay(lab):
+    ticketed = lab.grant(screen=False)
+    result = lab.run(ticketed, "echo the drawing; cat", input=b"in")
+    assert result.stdout == b"the drawing\nin"
+    entry = lab.sealed(ticketed)[0]
+    text = Path(entry["recording"]).read_text()
+    assert output(entry["recording"]) == ""
+    assert "the drawing\\n" not in text
+    assert "what was shown is not recorded" in text
+    assert entry["streams"]["stdout"]["sha256"] == hashlib.sha256(result.stdout).hexdigest()
+
+
 def test_recording_chain_ends_in_the_sealed_head(lab):
     ticketed = lab.grant()
     lab.run(ticketed, "echo one; sleep 0.2; echo two")

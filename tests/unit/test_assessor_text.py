@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from quarterdeck.assessor.clean import cell, clean, clean_all, script_json
 from quarterdeck.assessor.rules import base_name, well_formed_scope
-from quarterdeck.assessor.terms import ScopeKind
+from quarterdeck.assessor.terms import Scope
 from quarterdeck.assessor.transcripts import transcript
 from quarterdeck.assessor.words import spoken, status
 from quarterdeck_verify.package import is_base_name
@@ -91,34 +91,42 @@ def test_rubbish_is_no_recording_and_no_crash(rubbish: bytes) -> None:
 
 @given(st.text(max_size=80))
 def test_every_organisation_gives_a_name_that_a_package_may_have(organisation: str) -> None:
-    for kind, numbers, since in (
-        (ScopeKind.TICKET, ["MT-2026-00014"], None),
-        (ScopeKind.PERIOD, [], NOW),
-        (ScopeKind.PERIOD, ["MT-2026-00014"], NOW),
+    for scope in (
+        Scope(tickets=("MT-2026-00014",)),
+        Scope(tickets=("MT-2026-00014", "MT-2026-00015")),
+        Scope(since=NOW, until=NOW),
+        Scope(tickets=("MT-2026-00014",), since=NOW, until=NOW),
+        Scope(practices=("MA.L2-3.7.5",)),
     ):
-        assert is_base_name(base_name(organisation, kind, numbers, since, "pk_abcdefghijklmnop"))
+        assert is_base_name(base_name(organisation, scope, "pk_abcdefghijklmnop"))
 
 
 def test_the_name_says_whose_and_what() -> None:
-    name = base_name("Acme Widgets, Inc. of Ohio", ScopeKind.TICKET, ["MT-2026-00014"], None, "pk_abcdefghij")
+    name = base_name("Acme Widgets, Inc. of Ohio", Scope(tickets=("MT-2026-00014",)), "pk_abcdefghij")
     assert name == "MA-EVIDENCE-ACME-WIDGETS-I-MT-2026-00014-efghij"
-    assert base_name("Öl", ScopeKind.PERIOD, [], NOW, "pk_abcdefghij") == "MA-EVIDENCE-L-2026-11-23-efghij"
+    period = Scope(since=NOW, until=NOW)
+    assert base_name("Öl", period, "pk_abcdefghij") == "MA-EVIDENCE-L-2026-11-23-efghij"
 
 
 def test_scopes() -> None:
-    def codes(numbers: list[str], since: datetime | None = None, until: datetime | None = None) -> tuple[str, ...]:
-        return well_formed_scope(numbers, since, until, known=[True] * len(numbers), now=NOW).codes
+    def codes(numbers: tuple[str, ...], since: datetime | None = None, until: datetime | None = None, **more: object):
+        scope = Scope(tickets=numbers, since=since, until=until, **more)
+        return well_formed_scope(scope, known=[True] * len(numbers), now=NOW).codes
 
     day = timedelta(days=1)
-    assert codes(["a"]) == ()
-    assert codes(["a", "b"]) == ()
-    assert codes([], NOW - day, NOW + day) == ()
-    assert codes(["a"], NOW - day, NOW) == ()
-    assert codes([]) == ("package.scope",)
-    assert codes([], NOW) == ("package.scope",)
-    assert codes(["a"], None, NOW) == ("package.scope",)
-    assert codes([], NOW, NOW) == ("package.period_backwards",)
-    assert codes(["a", "a"]) == ("package.tickets",)
+    assert codes(("a",)) == ()
+    assert codes(("a", "b")) == ()
+    assert codes((), NOW - day, NOW + day) == ()
+    assert codes(("a",), NOW - day, NOW) == ()
+    assert codes(()) == ("package.scope",)
+    assert codes((), NOW) == ("package.scope",)
+    assert codes(("a",), None, NOW) == ("package.scope",)
+    assert codes((), NOW, NOW) == ("package.period_backwards",)
+    assert codes(("a", "a")) == ("package.tickets",)
+    assert codes((), practices=("MA.L2-3.7.5",)) == ()
+    assert codes((), NOW - day, practices=("MA.L2-3.7.5",)) == ()
+    assert codes(("a",), practices=("MA.L2-3.7.5",)) == ("package.scope",)
+    assert codes((), practices=("MA.L2-9.9.9",)) == ("package.practices",)
 
 
 def test_states_are_words() -> None:

@@ -1,5 +1,6 @@
 """`qd` as a program: exit codes, no traceback, no Django, nothing that a server sends steers the terminal."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -103,6 +104,13 @@ def test_verify_is_the_verifier_itself(tmp_path):
     done = qd("verify", str(tmp_path / "nothing.zip"))
     assert done.returncode in {1, 2}
     assert "Traceback" not in done.stderr
+
+
+def test_the_verifiers_digest_is_that_of_the_file_it_writes(tmp_path):
+    written = qd("verify", "--write", str(tmp_path / "verify.pyz"))
+    assert written.returncode == 0
+    digest = hashlib.sha256((tmp_path / "verify.pyz").read_bytes()).hexdigest()
+    assert qd("verify", "--digest").stdout == f"{digest}  verify.pyz\n"
 
 
 def test_an_unreachable_server_is_a_sentence(tmp_path, monkeypatch):

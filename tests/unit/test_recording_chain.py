@@ -140,3 +140,16 @@ def test_a_commands_output_is_kept_up_to_its_limit(tmp_path, clock):
     assert [event[2] for event in events(made.path)[1:] if event[1] == "m"] == [
         "output beyond 1 MiB: kept as size and SHA-256"
     ]
+
+
+def test_without_a_screen_sizes_and_marks_stay_and_no_byte_that_was_shown(tmp_path, clock):
+    for work in Work:
+        made = recorder(tmp_path, clock, f"se_blind_{work}")
+        capture = Capture(made, work, screen=False)
+        capture.keep(b"a drawing of the part")
+        made.mark("stdout: 21 bytes, abcd")
+        made.close()
+        assert output(made.path) == b""
+        marks = [event[2] for event in events(made.path)[1:] if event[1] == "m"]
+        assert marks[0].startswith("what was shown is not recorded")
+        assert marks[1] == "stdout: 21 bytes, abcd"

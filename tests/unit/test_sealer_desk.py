@@ -8,7 +8,6 @@ from tests.clock import StillClock
 from tests.unit.test_sealer_memory import ORIGIN, bodies, root_of
 
 from quarterdeck.entrypoints.sealer.desk import Desk
-from quarterdeck.kernel.decision import Refused
 from quarterdeck_verify import checkpoint as checkpoint_format
 from quarterdeck_verify import signers, sshsig
 
@@ -81,9 +80,11 @@ def test_a_lost_key_is_not_replaced_silently(desk, tmp_path):
     log = bodies(1)
     desk.answer(request(0, log, root_of(log)))
     (tmp_path / "sealing_key").unlink()
-    with pytest.raises(Refused) as caught:
-        Desk(tmp_path, ORIGIN, StillClock())
-    assert caught.value.decision.codes == ("sealer.key_missing",)
+    again = Desk(tmp_path, ORIGIN, StillClock())
+    longer = bodies(2)
+    assert code(again.answer(request(1, longer[1:], root_of(longer)))) == "sealer.key_missing"
+    assert code(again.answer({"op": "sign_package", "manifest": ""})) == "sealer.key_missing"
+    assert not (tmp_path / "sealing_key").exists()
 
 
 def test_a_key_that_others_may_read_signs_nothing(desk, tmp_path):

@@ -113,9 +113,9 @@ def test_a_restored_older_state_begins_a_new_epoch(tmp_path):
     file = MemoryFile(tmp_path, ORIGIN)
     for size in (2, 5, 9):
         file.keep(extend(file.memory, file.memory.size, log[file.memory.size : size], root_of(log[:size])))
-    restored = file.go_back(6, log[5:6], root_of(log[:6]))
+    restored = file.go_back((5, root_of(log[:5])), 6, log[5:6], root_of(log[:6]))
     assert (restored.size, restored.epoch, restored.root) == (6, 2, root_of(log[:6]))
-    assert MemoryFile(tmp_path, ORIGIN).memory.size == 6
+    assert file.signed_states(2) == [(9, root_of(log)), (5, root_of(log[:5]))]
 
 
 def test_a_foreign_ledger_is_not_taken_for_a_restored_one(tmp_path):
@@ -123,7 +123,9 @@ def test_a_foreign_ledger_is_not_taken_for_a_restored_one(tmp_path):
     file = MemoryFile(tmp_path, ORIGIN)
     file.keep(extend(file.memory, 0, log[:5], root_of(log[:5])))
     file.keep(extend(file.memory, 5, log[5:], root_of(log)))
-    assert refused(lambda: file.go_back(6, forged[5:6], root_of(forged[:6]))) == "sealer.inconsistent"
+    root = root_of(forged[:6])
+    assert refused(lambda: file.go_back((5, root_of(log[:5])), 6, forged[5:6], root)) == "sealer.inconsistent"
+    assert refused(lambda: file.go_back((5, root_of(forged[:5])), 6, forged[5:6], root)) == "sealer.inconsistent"
     assert file.memory.epoch == 1
 
 

@@ -154,7 +154,7 @@ def test_the_writer_refuses_parts_that_do_not_belong_together():
     for bad in (wrong_entry, wrong_anchor, wrong_proofs):
         with pytest.raises(ValueError, match=r"\w"):
             writer.build_package(prepared, bad, artifacts=ledger.files, **options)
-    with pytest.raises(ValueError, match="not the one that entry"):
+    with pytest.raises(ValueError, match="not what was announced"):
         writer.build_package(prepared, good, artifacts=dict.fromkeys(ledger.files, b"other"), **options)
 
 

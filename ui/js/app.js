@@ -7,7 +7,9 @@ import { startKeys } from "./keys.js";
 import { startLists } from "./lists.js";
 import { startMenus } from "./menu.js";
 import { startPalette } from "./palette.js";
+import { startPasskeys } from "./passkey.js";
 import { startTimes } from "./times.js";
+import { startUploads } from "./upload.js";
 
 startTimes();
 startCountdowns();
@@ -16,5 +18,7 @@ startDialogs();
 startForms();
 startLists();
 startClipboard();
+startUploads();
+startPasskeys();
 const palette = startPalette();
 startKeys(palette);

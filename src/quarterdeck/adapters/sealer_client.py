@@ -8,7 +8,8 @@ from pathlib import Path
 
 from quarterdeck.kernel.clock import parse_rfc3339
 from quarterdeck.kernel.decision import Decision, Reason, Refused, refuse
-from quarterdeck.workflows.seal_checkpoint import SealerStatus, SignedHead
+from quarterdeck.workflows.keep_witness import WitnessAnswer, WitnessedLog, WitnessStatus
+from quarterdeck.workflows.seal_checkpoint import KeyChange, SealerStatus, SealingKey, SignedHead
 
 TIMEOUT = 30.0
 
@@ -32,6 +33,10 @@ class SealerClient:
             key=str(told["key"]),
             key_id=str(told["key_id"]),
             allowed_signers=str(told["allowed_signers"]),
+            key_place=str(told["key_place"]),
+            remembers=told["remembers"] is True,
+            keys=_keys(told["keys"]),
+            log_key=str(told["witness_key"]),
         )
 
     def seal(self, start: int, bodies: Sequence[bytes], root: str, reason: str) -> SignedHead:
@@ -50,9 +55,54 @@ class SealerClient:
             at=parse_rfc3339(str(told["at"])),
         )
 
-    def restore(self, size: int, bodies: Sequence[bytes], root: str) -> Mapping[str, object]:
-        """Begin a new epoch at a restored, older state of the log; returns what is abandoned."""
-        return self._ask({"op": "restore", "size": size, "entries": _encoded(bodies), "root": root})
+    def states(self) -> list[tuple[int, str]]:
+        """Return (size, root) of what was signed, newest first."""
+        told = self._ask({"op": "states"})["states"]
+        return [(int(size), str(root)) for size, root in told] if isinstance(told, list) else []
+
+    def restore(
+        self, base: tuple[int, str], size: int, bodies: Sequence[bytes], root: str
+    ) -> tuple[KeyChange, ...]:
+        """Have a restored ledger accepted that continues the signed `base`; returns the changes to record anew."""
+        told = self._ask(
+            {"op": "restore", "from": base[0], "base_root": base[1], "size": size, "entries": _encoded(bodies),
+             "root": root}
+        )  # fmt: skip
+        return _changes(told["changes"])
+
+    def adopt(self, start: int, bodies: Sequence[bytes], root: str, *, last: bool) -> tuple[KeyChange, ...]:
+        """Have a sealer without memory take the ledger, batch by batch; the last one says which change to record."""
+        told = self._ask({"op": "adopt", "from": start, "entries": _encoded(bodies), "root": root, "last": last})
+        return _changes(told["changes"])
+
+    def rotate(self, *, public: str = "", name: str = "") -> KeyChange:
+        """Return the change to a new key that old and new signed: one of the agent, a named file, or a fresh file."""
+        return _change(self._ask({"op": "rotate", "public": public, "name": name}))
+
+    def replace_lost(self, *, public: str = "", name: str = "") -> KeyChange:
+        """Return the change to a new key that the lost one could not sign; Refused while the old one signs."""
+        return _change(self._ask({"op": "replace", "public": public, "name": name}))
+
+    def add_checkpoint(self, request: bytes) -> WitnessAnswer:
+        """Hand an add-checkpoint request of another log to our witness and return what it answers."""
+        told = self._ask({"op": "witness_add", "request": base64.b64encode(request).decode()})
+        return WitnessAnswer(int(str(told["status"])), base64.b64decode(str(told["body"])), str(told["type"]))
+
+    def cosigned_note(self, origin_sha256: str) -> str | None:
+        """Return the latest note of another log that our witness cosigned, None when there is none."""
+        told = self._ask({"op": "witness_latest", "origin_sha256": origin_sha256})["note"]
+        return None if told is None else str(told)
+
+    def witness(self) -> WitnessStatus:
+        """Return our witness's key and what it saw of each log that it knows."""
+        told = self._ask({"op": "witness_seen"})
+        logs = told["logs"] if isinstance(told["logs"], list) else []
+        return WitnessStatus(str(told["key"]), tuple(WitnessedLog(**item) for item in logs))
+
+    def forget_log(self, origin: str) -> tuple[int, str]:
+        """Have our witness set aside what it saw of a log; returns (size, root) of that."""
+        told = self._ask({"op": "witness_forget", "origin": origin})
+        return int(str(told["size"])), str(told["root"])
 
     def sign_package(self, manifest: bytes) -> bytes:
         """Return the armored SSHSIG of a package's tag manifest, namespace quarterdeck-package."""
@@ -89,3 +139,17 @@ class SealerClient:
 
 def _encoded(bodies: Sequence[bytes]) -> list[str]:
     return [base64.b64encode(body).decode() for body in bodies]
+
+
+def _keys(told: object) -> tuple[SealingKey, ...]:
+    return tuple(SealingKey(**item) for item in told) if isinstance(told, list) else ()
+
+
+def _change(told: object) -> KeyChange:
+    if not isinstance(told, dict):
+        raise TypeError("the sealer's answer is no change of keys")
+    return KeyChange(str(told["event"]), str(told["sha256"]), str(told["public"]), str(told["statement"]).encode())
+
+
+def _changes(told: object) -> tuple[KeyChange, ...]:
+    return tuple(_change(item) for item in told) if isinstance(told, list) else ()

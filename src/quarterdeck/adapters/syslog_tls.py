@@ -2,7 +2,7 @@
 
 Under TLS 1.3 handshake and sending succeed at the client before the collector has looked at its certificate. So the
 end of the connection is what counts: after the line we send close_notify and read until the collector's own comes (RFC
-5425 section 4.4 asks for it). An alert, a reset or a bare end is a failure. `SSLSocket.unwrap` does not tell these apart,
+5425 section 4.4 asks for it). An alert, a reset or a bare end is a failure. `SSLSocket.unwrap` cannot tell these apart,
 hence the memory buffers. It shows that the collector was reached and accepted us, not that it kept the line: rsyslog
 8.2302 kept 400 of 400 while it ran, and lost acknowledged lines at 2 of 45 stops that came right after they were taken,
 with a longer queue.timeoutShutdown too.

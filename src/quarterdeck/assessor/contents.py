@@ -1,12 +1,11 @@
 """What a package of a scope holds, told before it is made: tickets, files, size, and what stays here and why."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from quarterdeck.assessor.rules import well_formed_scope
 from quarterdeck.assessor.slices import cut
-from quarterdeck.assessor.terms import Contents, KeptBack, OrderState, OrderView, ScopeKind
-from quarterdeck.assessor.withholding import withheld
+from quarterdeck.assessor.terms import Contents, KeptBack, Recipient, Scope
+from quarterdeck.assessor.withholding import ENCRYPTED, withheld
 from quarterdeck.tickets import api as tickets
 
 # What every package carries besides its entries and files: report with player, verifier, views. Measured on the demo.
@@ -15,16 +14,12 @@ FIXED_BYTES = 560_000
 ENTRY_FACTOR = 3
 
 
-def contents(numbers: Sequence[str], since: datetime | None, until: datetime | None, now: datetime) -> Contents:
-    """Return what a package of named tickets or of a period is going to hold; Refused for no scope."""
-    known = [tickets.exists(number) for number in numbers]
-    well_formed_scope(numbers, since, until, known=known, now=now).require()
-    kind = ScopeKind.TICKET if since is None else ScopeKind.PERIOD
-    scope = OrderView(
-        "", "", kind, tuple(sorted(numbers)), since, until, "", "", now, OrderState.WAITING, "", "", 0, 0, None, False
-    )
+def contents(scope: Scope, recipient: Recipient, now: datetime) -> Contents:
+    """Return what a package of a scope is going to hold; Refused for no scope."""
+    known = [tickets.exists(number) for number in scope.tickets]
+    well_formed_scope(scope, known=known, now=now).require()
     slice_ = cut(scope)
-    kept = withheld(slice_)
+    kept = withheld(slice_, recipient)
     files: dict[str, tuple[KeptBack, int]] = {}
     for entry in slice_.entries:
         for item in entry.artifacts:
@@ -33,7 +28,7 @@ def contents(numbers: Sequence[str], since: datetime | None, until: datetime | N
                 str(item["name"]), str(item["role"]), entry.ticket or "", int(item["size"]), kept.get(sha256, "")
             )
             files.setdefault(sha256, (one, int(item["size"])))
-    leaving = [size for sha256, (_, size) in files.items() if sha256 not in kept]
+    leaving = [size for sha256, (_, size) in files.items() if kept.get(sha256, ENCRYPTED) == ENCRYPTED]
     entry_bytes = sum(len(entry.body) for entry in slice_.entries)
     return Contents(
         tickets=tuple(view.number for view in slice_.tickets),

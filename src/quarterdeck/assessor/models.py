@@ -10,8 +10,12 @@ class PackageOrder(models.Model):
 
     id = models.CharField(primary_key=True, max_length=24)
     base = models.CharField(max_length=50, unique=True)
-    kind = models.CharField(max_length=8)
+    kind = models.CharField(max_length=12)
     tickets = models.JSONField(default=list)
+    practices = models.JSONField(default=list)
+    envelope = models.CharField(max_length=12, default="none")
+    recipient = models.TextField(blank=True)
+    locked_key = models.TextField(blank=True)
     since = models.DateTimeField(null=True)
     until = models.DateTimeField(null=True)
     ordered_by = models.CharField(max_length=40)

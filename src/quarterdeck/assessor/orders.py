@@ -1,6 +1,5 @@
 """Orders for packages: who may, what, how far. The making itself is workflows.export_package."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -8,7 +7,7 @@ from django.db.models import Q
 
 from quarterdeck.assessor.models import PackageOrder
 from quarterdeck.assessor.rules import base_name, well_formed_scope
-from quarterdeck.assessor.terms import OrderState, OrderView, ScopeKind
+from quarterdeck.assessor.terms import Envelope, OrderState, OrderView, Recipient, Scope
 from quarterdeck.config.api import load
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.actors import Actor
@@ -21,7 +20,7 @@ from quarterdeck.tickets.api import Reading
 
 LEASE = timedelta(minutes=5)
 ORDERED = "package.ordered"
-MOST_ATTEMPTS = 3
+MOST_ATTEMPTS = 5
 
 
 def may_package(actor: Actor, at: datetime) -> Decision:
@@ -42,28 +41,29 @@ def may_package(actor: Actor, at: datetime) -> Decision:
 def order_package(
     actor: Actor,
     clock: Clock,
-    *,
-    numbers: Sequence[str] = (),
-    since: datetime | None = None,
-    until: datetime | None = None,
+    scope: Scope,
+    recipient: Recipient,
 ) -> OrderView:
-    """Order a package of named tickets, or of a period [since, until); Refused for anything else.
+    """Order a package; Refused for a scope that is none.
 
-    Of a period, `numbers` chooses tickets; the package then says which tickets of the period it does not hold.
+    Of a period, the scope's tickets are a choice; the package then says which tickets of the period it does not hold.
     """
     now = clock.now()
-    known = [tickets.exists(number) for number in numbers]
-    all_of([may_package(actor, now), well_formed_scope(numbers, since, until, known=known, now=now)]).require()
-    kind = ScopeKind.TICKET if since is None else ScopeKind.PERIOD
+    known = [tickets.exists(number) for number in scope.tickets]
+    all_of([may_package(actor, now), well_formed_scope(scope, known=known, now=now)]).require()
     order_id = new_id("pk")
     with evidence.act(actor, clock) as act:
         row = PackageOrder.objects.create(
             id=order_id,
-            base=base_name(load().organisation, kind, numbers, since, order_id),
-            kind=kind.value,
-            tickets=sorted(numbers),
-            since=since,
-            until=until,
+            base=base_name(load().organisation, scope, order_id),
+            kind=scope.kind.value,
+            tickets=sorted(scope.tickets),
+            practices=sorted(scope.practices),
+            since=scope.since,
+            until=scope.until,
+            envelope=recipient.envelope.value,
+            recipient=recipient.public,
+            locked_key=recipient.locked_key,
             ordered_by=actor.id,
             ordered_auth=actor.auth,
             ordered_at=act.at,
@@ -80,6 +80,10 @@ def order_digest(order_: OrderView) -> str:
             "base": order_.base,
             "kind": order_.kind.value,
             "tickets": list(order_.tickets),
+            "practices": list(order_.scope.practices),
+            "envelope": order_.recipient.envelope.value,
+            "recipient": order_.recipient.public,
+            "locked_key": order_.recipient.locked_key,
             "since": None if order_.since is None else rfc3339(order_.since),
             "until": None if order_.until is None else rfc3339(order_.until),
             "by": order_.ordered_by,
@@ -92,9 +96,7 @@ def check_order(order_: OrderView) -> Decision:
     """Decide whether this person really ordered this: a row written by hand makes no package (attacks.md row 28)."""
     sealed = evidence.last_entry([ORDERED], object=evidence.ObjectRef("package", order_.id))
     return require_that(
-        sealed is not None
-        and sealed.actor_id == order_.ordered_by
-        and sealed.data.get("row") == order_digest(order_),
+        sealed is not None and sealed.actor_id == order_.ordered_by and sealed.data.get("row") == order_digest(order_),
         "package.unsealed",
         "This order is not what the ledger says: its row was changed outside Quarterdeck.",
         "Order the package again, and tell the IT lead that somebody wrote into the database.",
@@ -106,10 +108,8 @@ def view(row: PackageOrder) -> OrderView:
     return OrderView(
         row.id,
         row.base,
-        ScopeKind(row.kind),
-        tuple(row.tickets),
-        row.since,
-        row.until,
+        Scope(tuple(row.tickets), row.since, row.until, tuple(row.practices)),
+        Recipient(Envelope(row.envelope), row.recipient, row.locked_key),
         row.ordered_by,
         row.ordered_auth,
         row.ordered_at,

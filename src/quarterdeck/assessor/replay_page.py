@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 
 from quarterdeck.assessor.clean import clean_all, script_json
 from quarterdeck.assessor.naming import Names
-from quarterdeck.assessor.report import policy
+from quarterdeck.assessor.page_policy import policy
 from quarterdeck.assessor.session_files import first_rows, session_files
 from quarterdeck.assessor.transcripts import transcript
 from quarterdeck.assessor.words import spoken, status

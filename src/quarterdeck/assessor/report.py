@@ -1,7 +1,5 @@
 """The human report: one self-contained HTML page that asks nobody for anything, from a file, on paper, on a phone."""
 
-import base64
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,10 +7,11 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from quarterdeck.assessor import gaps
-from quarterdeck.assessor.clean import clean_all, script_json
+from quarterdeck.assessor.clean import clean_all
 from quarterdeck.assessor.naming import Names
 from quarterdeck.assessor.objectives import ObjectiveStatus, maintenance_first, propose
 from quarterdeck.assessor.openings import Opening
+from quarterdeck.assessor.page_policy import policy
 from quarterdeck.assessor.report_ticket import Desk, ticket_section
 from quarterdeck.assessor.report_work import Casts
 from quarterdeck.assessor.slices import Slice
@@ -65,7 +64,6 @@ def render_report(
     cut: Slice,
     withheld: Mapping[str, str],
     at: datetime,
-    player: Mapping[str, bytes],
     *,
     casts: Casts,
     openings: Mapping[str, Opening],
@@ -95,17 +93,11 @@ def render_report(
         "tickets": sections,
     }
     script = render_to_string("assessor/parts/report.js").strip()
-    source = player.get("player.js", b"").decode("utf-8", "replace")
-    has_replay = bool(casts.replays) and bool(source)
     page = {
         **_mapping(clean_all(context)),
         "style": render_to_string("assessor/parts/report.css"),
-        "player_style": player.get("player.css", b"").decode("utf-8", "replace") if has_replay else "",
         "script": script,
-        "policy": policy([script, *([source] if has_replay else [])]),
-        "has_replay": has_replay,
-        "player_source": script_json(source) if has_replay else "",
-        "replays": [{"id": name, "json": script_json(cast)} for name, cast in casts.replays.items() if has_replay],
+        "policy": policy([script]),
     }
     return render_to_string("assessor/report.html", page).encode("utf-8", "replace")
 
@@ -114,16 +106,6 @@ def _mapping(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError("a context is a map")
     return value
-
-
-def policy(scripts: Sequence[str]) -> str:
-    """Return the content security policy of a page that allows its own scripts by their hash, nothing from anywhere."""
-    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
-    allowed = " ".join(f"'sha256-{one}'" for one in hashes)
-    return (
-        f"default-src 'none'; script-src {allowed} 'wasm-unsafe-eval'; style-src 'unsafe-inline'; img-src data:; "
-        "font-src data:; connect-src blob: data:; base-uri 'none'; form-action 'none'"
-    )
 
 
 def _cover(order: OrderView, cut: Slice, at: datetime, names: Names) -> dict[str, Any]:

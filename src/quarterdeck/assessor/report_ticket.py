@@ -59,7 +59,7 @@ def ticket_section(view: TicketView, entries: Sequence[Entry], desk: Desk) -> di
         "people": _people(view, names),
         "hash": view.content_hash,
         "frozen": _frozen(frozen, names),
-        "approvals": [_approval(approval, names) for approval in view.approvals],
+        "approvals": [_approval(approval, names, _signed(number)) for approval in view.approvals],
         "holds": _holds(holds, names, seq_of),
         "meter": [_meter(row, names, seq_of, spare) for row in tickets.evidence_meter(number, desk.at)],
         "checks": _checks(number, names, seq_of),
@@ -193,7 +193,16 @@ def _fingerprint(key: str) -> str:
         return ""
 
 
-def _approval(approval: tickets.ApprovalView, names: Names) -> dict[str, Any]:
+def _signed(number: str) -> set[tuple[str, str, str]]:
+    """Return person, role and content of the approvals that an entry names a signature of; no row's word counts."""
+    return {
+        (entry.actor_id, str(entry.data["approval"]["role"]), str(entry.data["approval"]["content"]))
+        for entry in evidence.entries(ticket=number, events=["approval.recorded"])
+        if any(item["role"] == "approval-signature" for item in entry.artifacts)
+    }
+
+
+def _approval(approval: tickets.ApprovalView, names: Names, signed: set[tuple[str, str, str]]) -> dict[str, Any]:
     return {
         "role": spoken(approval.role.value),
         "kind": spoken(approval.kind.value),
@@ -204,7 +213,7 @@ def _approval(approval: tickets.ApprovalView, names: Names) -> dict[str, Any]:
         "at": names.moment(approval.at),
         "hash": approval.content_hash,
         "void": names.moment(approval.void_at),
-        "signed": approval.signed,
+        "signed": (approval.person, approval.role.value, approval.content_hash) in signed,
     }
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from quarterdeck.access import api as access
 from quarterdeck.assessor.naming import Names
+from quarterdeck.assessor.ports import Sink
+from quarterdeck.assessor.replay_page import replay_page
 from quarterdeck.assessor.session_files import first_rows, session_files
 from quarterdeck.assessor.transcripts import Transcript, transcript
 from quarterdeck.assessor.withholding import REASONS
@@ -15,43 +17,63 @@ from quarterdeck.baselines import api as baselines
 from quarterdeck.evidence import api as evidence
 from quarterdeck.sessions import api as sessions
 from quarterdeck.sessions.api import SessionView
+from quarterdeck_verify.container import Source
 
-REPLAY_BYTES = 2_000_000
-ALL_REPLAYS_BYTES = 24_000_000
+LONGEST_CAST = 64 << 20
 SHOWN_LINES = 4_000
 SHOWN_DIFFERENCES = 400
 
 
 @dataclass(slots=True)
 class Casts:
-    """The recordings of a package: those that leave, read once; and how many bytes of replay the report still takes."""
+    """The recordings of a package: those that leave are read once, and their text and replay page go to the sink.
+
+    Of each only the lines that the report shows are kept. `views` are the paths below `data/` that were made.
+    """
 
     withheld: Mapping[str, str]
-    room: int = ALL_REPLAYS_BYTES
-    replays: dict[str, str] = field(default_factory=dict)
-    _texts: dict[str, Transcript] = field(default_factory=dict)
+    player: Mapping[str, bytes]
+    sink: Sink
+    views: dict[str, Source] = field(default_factory=dict)
+    _seen: dict[str, tuple[Transcript, int]] = field(default_factory=dict)
     _files: dict[str, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
 
     def leaves(self, session: SessionView) -> bool:
-        """True when the session's recording is in the package."""
+        """True when the session's recording is in the package as it is."""
         return bool(session.recording) and session.recording not in self.withheld
 
-    def text(self, session: SessionView) -> Transcript | None:
-        """Return the text of a recording that leaves, None for one that stays or was never made."""
-        if not self.leaves(session):
+    def text(self, session: SessionView) -> tuple[Transcript, int] | None:
+        """Return the beginning of a recording's text and how many lines it has; None when it stays or is too long."""
+        if not self.leaves(session) or is_too_long(session):
             return None
-        if session.recording not in self._texts:
+        if session.id not in self._seen:
             content = evidence.read_artifact(session.recording)
-            self._texts[session.recording] = transcript(content)
+            whole = transcript(content)
             self._files[session.id] = session_files(session, content)
-            if len(content) <= min(REPLAY_BYTES, self.room):
-                self.room -= len(content)
-                self.replays[session.id] = content.decode("utf-8", "replace")
-        return self._texts[session.recording]
+            self._keep(f"sessions/{session.id}.txt", whole.text.encode("utf-8", "replace"))
+            if self.player.get("player.js"):
+                self._keep(replay_path(session), replay_page(session, content, self.player))
+            shown = Transcript(whole.lines[:SHOWN_LINES], whole.seconds, whole.torn)
+            self._seen[session.id] = (shown, len(whole.lines))
+        return self._seen[session.id]
+
+    def _keep(self, name: str, content: bytes) -> None:
+        self.views[name] = self.sink.keep(name, content)
 
     def files(self, session: SessionView) -> dict[str, Any]:
         """Return what the report shows of the files of a session whose text was read."""
         return first_rows(self._files.get(session.id, {}))
+
+
+def replay_path(session: SessionView) -> str:
+    """Return where the page that replays a session stands below `data/`."""
+    return f"replay/{session.id}.html"
+
+
+def is_too_long(session: SessionView) -> bool:
+    """True for a recording that no browser and no report should be asked to hold."""
+    found = evidence.artifact(session.recording)
+    return found is not None and found.size > LONGEST_CAST
 
 
 def session_rows(number: str, names: Names, casts: Casts, files: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -60,7 +82,7 @@ def session_rows(number: str, names: Names, casts: Casts, files: Mapping[str, st
 
 
 def _session(one: SessionView, names: Names, casts: Casts, files: Mapping[str, str]) -> dict[str, Any]:
-    text = casts.text(one)
+    text, count = casts.text(one) or (None, 0)
     lines = () if text is None else text.lines
     return {
         "id": one.id,
@@ -91,10 +113,10 @@ def _session(one: SessionView, names: Names, casts: Casts, files: Mapping[str, s
         "explained_by": names.actor(one.explained_by) if one.explained_by else "",
         "files_told": sessions.tally_words(one.files),
         **casts.files(one),
-        "transcript": [{"stamp": line.stamp, "text": line.text} for line in lines[:SHOWN_LINES]],
-        "more_lines": max(0, len(lines) - SHOWN_LINES),
+        "transcript": [{"stamp": line.stamp, "text": line.text} for line in lines],
+        "more_lines": count - len(lines),
         "torn": text is not None and text.torn,
-        "replay": one.id in casts.replays,
+        "replay": replay_path(one) if replay_path(one) in casts.views else "",
         "why_not": _why_not(one, casts),
     }
 
@@ -104,8 +126,10 @@ def _why_not(one: SessionView, casts: Casts) -> str:
         return "There is no recording of this session."
     if not casts.leaves(one):
         return "The recording is withheld. " + REASONS.get(casts.withheld[one.recording], "")
-    if one.id not in casts.replays:
-        return "The recording is too long to be replayed inside this page; play the file in the package."
+    if is_too_long(one):
+        return "The recording is too long for a page; play the file in the package with an asciicast player."
+    if replay_path(one) not in casts.views:
+        return "This server was built without the player: read the text, or play the file."
     return ""
 
 

@@ -5,7 +5,8 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from quarterdeck.assessor.terms import ScopeKind
+from quarterdeck.assessor.terms import Scope, ScopeKind
+from quarterdeck.controls.api import PRACTICES
 from quarterdeck.kernel.decision import Decision, all_of, require_that
 
 MOST_SAMPLED = 50
@@ -17,21 +18,22 @@ _ORGANISATION = 14
 _ID = 6
 
 
-def well_formed_scope(
-    numbers: Sequence[str], since: datetime | None, until: datetime | None, *, known: Sequence[bool], now: datetime
-) -> Decision:
-    """Decide on a scope: named tickets, or a period [since, until), whole or with tickets chosen from it."""
+def well_formed_scope(scope: Scope, *, known: Sequence[bool], now: datetime) -> Decision:
+    """Decide on a scope: named tickets; a period, whole or with tickets chosen from it; an assessment of practices."""
+    numbers, since, until = scope.tickets, scope.since, scope.until
+    assessment = scope.kind is ScopeKind.ASSESSMENT
     both = since is not None and until is not None
     neither = since is None and until is None
     ordered = since is None or until is None or since < until
     return all_of(
         [
             require_that(
-                both or (neither and len(numbers) >= 1),
+                (assessment and not numbers) or (not assessment and (both or (neither and len(numbers) >= 1))),
                 "package.scope",
-                "A package is of named tickets, or of a period with both ends.",
-                "Name a ticket, or give since and until.",
+                "A package is of named tickets, of a period with both ends, or of an assessment without tickets.",
+                "Name a ticket, or give since and until, or name the practices.",
             ),
+            _known_practices(scope.practices),
             require_that(
                 ordered,
                 "package.period_backwards",
@@ -64,10 +66,24 @@ def well_formed_scope(
     )
 
 
-def base_name(organisation: str, kind: ScopeKind, numbers: Sequence[str], since: datetime | None, order_id: str) -> str:
+def _known_practices(named: Sequence[str]) -> Decision:
+    return require_that(
+        set(named) <= {one.id for one in PRACTICES} and len(set(named)) == len(named),
+        "package.practices",
+        "A practice is named twice, or is none that Quarterdeck knows.",
+        "Name practices such as MA.L2-3.7.5; see Objectives.",
+    )
+
+
+def base_name(organisation: str, scope: Scope, order_id: str) -> str:
     """Return the package's folder and file name: ASCII, at most 50 characters, unlike that of any other order."""
     firm = re.sub(r"[^A-Za-z0-9]+", "-", organisation).strip("-").upper()[:_ORGANISATION].rstrip("-") or "ORG"
-    what = numbers[0] if kind is ScopeKind.TICKET or since is None else f"{since:%Y-%m-%d}"
+    if scope.kind is ScopeKind.ASSESSMENT:
+        what = "ASSESSMENT"
+    elif scope.since is not None:
+        what = f"{scope.since:%Y-%m-%d}"
+    else:
+        what = scope.tickets[0] if scope.kind is ScopeKind.TICKET else f"SET-{len(scope.tickets)}"
     return f"MA-EVIDENCE-{firm}-{what}-{order_id[-_ID:]}"
 
 

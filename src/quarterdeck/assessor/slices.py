@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from quarterdeck.assessor.terms import OrderView, ScopeKind
+from quarterdeck.assessor.terms import Scope, ScopeKind
+from quarterdeck.controls.api import kinds_for, practice
 from quarterdeck.evidence import api as evidence
-from quarterdeck.evidence.api import Entry
+from quarterdeck.evidence.api import Entry, Fact
 from quarterdeck.kernel.ids import ticket_number
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import TicketView
@@ -18,11 +19,13 @@ ORGANISATION_EVENTS = (
     "email.change_confirmed", "email.change_requested", "email.changed", "entry_point.added", "entry_point.changed",
     "entry_point.withdrawn", "factor.enrolled", "factor.removed", "factor.reset", "factor.reset_confirmed",
     "factor.reset_requested", "inventory.imported", "key.registered", "key.replaced", "key.rotated", "ledger.restored",
+    "passkey.registered", "passkey.removed",
     "person.added", "person.deactivated", "policy.adopted", "pool.changed", "role.granted", "role.requested",
-    "role.revoked", "roster.founded", "sealer.key_installed",
+    "role.revoked", "roster.founded", "sealer.key_acknowledged", "sealer.key_installed", "sealer.key_replaced",
 )  # fmt: skip
 # In the slice when they are about something that a ticket of the package names.
 OBJECT_EVENTS = (
+    "artifact.cui_cleared", "artifact.cui_marked", "artifact.disposed", "artifact.redacted",
     "asset.added", "asset.changed", "asset.retired", "backup_source.set", "connection.changed", "connection.removed",
     "item.inspected", "item.listed", "item.reviewed", "item.withdrawn", "recording.consent_asked",
     "recording.consent_refused", "recording.consent_withdrawn", "recording.consented",
@@ -36,13 +39,15 @@ LOGIN_BEFORE = timedelta(hours=12)
 class Slice:
     """The tickets of a package, its entries in ledger order and the ranges of numbers given out in its period.
 
-    `left_out` are tickets of the period that were not chosen.
+    `left_out` are tickets of the period that were not chosen. `supporting` are the entries of no ticket whose facts
+    speak to the objectives of an assessment: their files are in the package.
     """
 
     tickets: tuple[TicketView, ...]
     entries: tuple[Entry, ...]
     ranges: tuple[tuple[str, str], ...]
     left_out: tuple[str, ...] = ()
+    supporting: frozenset[str] = frozenset()
 
     @property
     def heads(self) -> dict[str, int]:
@@ -50,15 +55,33 @@ class Slice:
         return {entry.ticket: entry.ticket_seq or 0 for entry in self.entries if entry.ticket is not None}
 
 
-def cut(order: OrderView) -> Slice:
-    """Return the slice of an order as the ledger is now."""
-    touched = list(order.tickets) if order.kind is ScopeKind.TICKET else touched_in(order.since, order.until)
-    chosen = sorted(order.tickets or touched)
+def cut(scope: Scope) -> Slice:
+    """Return the slice of a scope as the ledger is now."""
+    named = scope.kind in (ScopeKind.TICKET, ScopeKind.SET)
+    touched = list(scope.tickets) if named else touched_in(scope.since, scope.until)
+    speaking = _speaking(scope) if scope.kind is ScopeKind.ASSESSMENT else []
+    chosen = sorted(scope.tickets or ({fact.ticket for fact in speaking if fact.ticket} if speaking else touched))
+    if scope.kind is ScopeKind.ASSESSMENT and not speaking:
+        chosen = []
     views = tuple(_genuine(number) for number in chosen)
     mine = [entry for number in chosen for entry in evidence.entries(ticket=number)]
-    entries = sorted([*mine, *_organisation(views, mine, order)], key=lambda entry: entry.seq)
-    ranges = () if order.kind is ScopeKind.TICKET else ranges_of(given_out_in(order.since, order.until))
-    return Slice(views, tuple(entries), ranges, tuple(sorted(set(touched) - set(chosen))))
+    supporting = {fact.entry for fact in speaking if not fact.ticket}
+    others = {entry.seq: entry for entry in _organisation(views, mine, scope)}
+    others |= {entry.seq: entry for entry in evidence.entries_of(supporting).values() if entry.ticket is None}
+    entries = sorted([*mine, *others.values()], key=lambda entry: entry.seq)
+    ranges = () if named else ranges_of(given_out_in(scope.since, scope.until))
+    left_out = tuple(sorted(set(touched) - set(chosen)))
+    return Slice(views, tuple(entries), ranges, left_out, frozenset(supporting))
+
+
+def _speaking(scope: Scope) -> list[Fact]:
+    """Return the facts, whatever their outcome, that speak to an objective of the assessment's practices."""
+    kinds = {kind.code for name in scope.practices for one in practice(name).objectives for kind in kinds_for(one.id)}
+    return [
+        fact
+        for fact in (evidence.facts(kinds=sorted(kinds)) if kinds else ())
+        if (scope.since is None or scope.since <= fact.at) and (scope.until is None or fact.at < scope.until)
+    ]
 
 
 def _genuine(number: str) -> TicketView:
@@ -94,13 +117,15 @@ def ranges_of(numbers: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(spans)
 
 
-def _organisation(views: Sequence[TicketView], mine: Sequence[Entry], order: OrderView) -> Iterator[Entry]:
+def _organisation(views: Sequence[TicketView], mine: Sequence[Entry], scope: Scope) -> Iterator[Entry]:
     named = {place.asset_id for view in views for place in view.assets}
     named |= {place.connection_id for view in views for place in view.assets}
     named |= {item for view in views for item in view.content.items}
     named |= {view.number for view in views} | {view.template_id for view in views}
+    named |= {str(item["sha256"]) for entry in mine for item in entry.artifacts}
     for entry in evidence.entries(events=(*ORGANISATION_EVENTS, *OBJECT_EVENTS)):
-        if entry.ticket is None and (entry.event in ORGANISATION_EVENTS or entry.object.id in named):
+        bears = entry.event in ORGANISATION_EVENTS or entry.object.id in named or scope.kind is ScopeKind.ASSESSMENT
+        if entry.ticket is None and bears:
             yield entry
     yield from _logins(mine)
     numbers = {view.number for view in views}
@@ -108,7 +133,7 @@ def _organisation(views: Sequence[TicketView], mine: Sequence[Entry], order: Ord
         if entry.ticket is None and entry.data.get("of") in numbers:
             yield entry
     for entry in evidence.entries(events=("period.sealed",)):
-        if _seals(entry, numbers, order):
+        if _seals(entry, numbers, scope):
             yield entry
 
 
@@ -125,13 +150,13 @@ def _logins(mine: Sequence[Entry]) -> Iterator[Entry]:
             yield entry
 
 
-def _seals(entry: Entry, numbers: set[str], order: OrderView) -> bool:
+def _seals(entry: Entry, numbers: set[str], scope: Scope) -> bool:
     """True for the seal of a month that lies in the period, or one that names the ticket of a package of one ticket."""
-    if order.kind is ScopeKind.TICKET or order.since is None or order.until is None:
+    if scope.kind is not ScopeKind.PERIOD or scope.since is None or scope.until is None:
         heads = entry.data.get("heads")
         return isinstance(heads, list) and any(head.get("ticket") in numbers for head in heads)
     begin, end = month_of(str(entry.data.get("period")))
-    return order.since <= begin and end <= order.until
+    return scope.since <= begin and end <= scope.until
 
 
 def month_of(text: str) -> tuple[datetime, datetime]:

@@ -14,6 +14,7 @@ _ESCAPES = re.compile(
 )
 _ERASED = re.compile(r"[^\x08]\x08")
 LONGEST_LINE = 4_000
+LONGEST_SECONDS = 100 * 366 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,18 @@ def _events(text: str) -> Iterator[tuple[float, str, str] | None]:
     for number, raw in enumerate(line for line in text.split("\n") if line.strip()):
         try:
             value = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             yield None
             return
         if number == 0:
             yield (0.0, "", "")
-        elif isinstance(value, list) and len(value) == 3 and isinstance(value[0], int | float):
-            yield (float(value[0]), str(value[1]), str(value[2]))
+        elif isinstance(value, list) and len(value) == 3 and (at := _seconds(value[0])) is not None:
+            yield (at, str(value[1]), str(value[2]))
+
+
+def _seconds(value: object) -> float | None:
+    """Return a time of at most a century; None for what is none, or too large to be told in hours."""
+    return float(value) if isinstance(value, int | float) and 0 <= value < LONGEST_SECONDS else None
 
 
 def _lines(events: list[tuple[float, str, str]]) -> Iterator[Line]:

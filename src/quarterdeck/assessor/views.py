@@ -4,12 +4,16 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from quarterdeck.assessor.clean import cell
+from quarterdeck.assessor.envelopes import encrypted_views
 from quarterdeck.assessor.naming import Names
 from quarterdeck.assessor.objectives import ObjectiveStatus
 from quarterdeck.assessor.openings import Opening, openings_of
+from quarterdeck.assessor.oscal import assessment_results
+from quarterdeck.assessor.ports import Sink
 from quarterdeck.assessor.report import objectives_of, render_report
 from quarterdeck.assessor.report_work import Casts
 from quarterdeck.assessor.slices import Slice
@@ -19,26 +23,30 @@ from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.sessions import api as sessions
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import TicketView
+from quarterdeck_verify.container import Source
 
 TIMELINE = (
     "ticket_seq", "seq", "time_utc", "event", "actor", "actor_name", "actor_kind", "proof", "object", "facts", "files",
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What views are made with: the files of the player, where views go, and who is told how far it is."""
+
+    player: Mapping[str, bytes]
+    sink: Sink
+    progress: Callable[[str], None] = lambda text: None
+
+
 def derive_views(
-    order: OrderView,
-    cut: Slice,
-    withheld: Mapping[str, str],
-    at: datetime,
-    player: Mapping[str, bytes],
-    *,
-    progress: Callable[[str], None] = lambda text: None,
-) -> dict[str, bytes]:
+    order: OrderView, cut: Slice, withheld: Mapping[str, str], at: datetime, making: Making
+) -> dict[str, Source]:
     """Return the views by their path below `data/`; every byte of them is hashed into the ledger.
 
-    `progress` is told of each ticket and may raise to stop.
+    `making.progress` is told of each ticket and may raise to stop.
     """
-    names, casts = Names(), Casts(withheld)
+    names, casts = Names(), Casts(withheld, making.player, making.sink)
     mine: dict[str, list[Entry]] = {view.number: [] for view in cut.tickets}
     for entry in cut.entries:
         if entry.ticket in mine:
@@ -47,31 +55,30 @@ def derive_views(
     hidden = [one.id for one in worked if one.recording and not casts.leaves(one)]
     openings = openings_of((entry for found in mine.values() for entry in found), hidden_sessions=hidden)
     objectives = objectives_of(cut, at, whole_period=order.kind is ScopeKind.PERIOD and not order.tickets)
-    views = {
-        "report.html": render_report(
-            order,
-            cut,
-            withheld,
-            at,
-            player,
-            casts=casts,
-            openings=openings,
-            objectives=objectives,
-            progress=progress,
-        ),
+    report = render_report(
+        order,
+        cut,
+        withheld,
+        at,
+        casts=casts,
+        openings=openings,
+        objectives=objectives,
+        progress=making.progress,
+    )
+    made = {
+        "report.html": report,
         "objectives.json": _json([_objective(row) for row in objectives]),
         "people.json": _people(names, cut.entries),
         "openings.json": _json(_openings(openings)),
+        "oscal/assessment-results.json": assessment_results(order, cut, withheld, objectives, at),
     }
+    views: dict[str, Source] = {name: making.sink.keep(name, content) for name, content in made.items()}
     for view in cut.tickets:
         folder = f"tickets/{view.number}"
-        views[f"{folder}/ticket.json"] = _ticket(view)
-        views[f"{folder}/timeline.csv"] = _timeline(mine[view.number], names)
-    for one in worked:
-        text = casts.text(one)
-        if text is not None:
-            views[f"sessions/{one.id}.txt"] = text.text.encode("utf-8", "replace")
-    return views
+        for name, content in (("ticket.json", _ticket(view)), ("timeline.csv", _timeline(mine[view.number], names))):
+            views[f"{folder}/{name}"] = making.sink.keep(f"{folder}/{name}", content)
+    views |= casts.views
+    return views | encrypted_views(cut, withheld, order.recipient, worked, making.sink, making.player)
 
 
 def _json(value: object) -> bytes:

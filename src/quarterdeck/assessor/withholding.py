@@ -3,15 +3,18 @@
 from quarterdeck.assessor.consents import consents
 from quarterdeck.assessor.cui import cui_assets, handles_cui
 from quarterdeck.assessor.slices import Slice
-from quarterdeck.assessor.terms import CONSENT_ROLES
+from quarterdeck.assessor.terms import CONSENT_ROLES, Envelope, Recipient
 from quarterdeck.evidence import api as evidence
-from quarterdeck.evidence.api import Entry, ObjectRef
+from quarterdeck.evidence.api import Entry
 
 # Artifacts of entries that are no ticket's: the import of a whole inventory is not the ticket's business.
-OF_THE_ORGANISATION = frozenset({"key_rotation"})
+OF_THE_ORGANISATION = frozenset({"key_rotation", "key_replacement", "redacted_copy"})
 # Only an entry says that a file was given up: the row's column alone would hide whatever somebody wants hidden.
 _GIVEN_UP = {"artifact.redacted": "redacted", "artifact.disposed": "disposed"}
+ENCRYPTED = "encrypted"
 REASONS = {
+    ENCRYPTED: "It is in the package, encrypted to whom the package is for; see encrypted/README.txt.",
+    "no_recipient": "The CUI owner has consented, but nobody was named to whom the package is encrypted.",
     "no_consent": "The CUI owner has not consented that recordings of this ticket leave.",
     "not_in_scope": "It belongs to the organisation as a whole, not to a ticket of this package.",
     "missing": "The evidence store does not know it. Ask why.",
@@ -21,8 +24,9 @@ REASONS = {
 }
 
 
-def withheld(cut: Slice) -> dict[str, str]:
-    """Return the SHA-256 of each artifact of the slice that does not leave, with the code of the reason."""
+def withheld(cut: Slice, recipient: Recipient) -> dict[str, str]:
+    """Return the SHA-256 of each artifact of the slice that does not leave as it is, with the code of the reason."""
+    sealable = recipient.envelope is not Envelope.NONE
     cui = cui_assets()
     # The row's mark alone does not decide: whoever takes it off by hand, or off the asset, takes nothing out.
     about_cui = {view.number for view in cut.tickets if handles_cui(view, cui)}
@@ -34,7 +38,13 @@ def withheld(cut: Slice) -> dict[str, str]:
             sha256 = str(item["sha256"])
             number = entry.ticket or ""
             reason = _reason(
-                entry, sha256, str(item["role"]), consented=consented.get(number, False), cui=number in about_cui
+                entry,
+                sha256,
+                str(item["role"]),
+                consented=consented.get(number, False),
+                cui=number in about_cui,
+                supporting=entry.event_id in cut.supporting,
+                sealable=sealable,
             )
             if reason:
                 reasons.setdefault(sha256, reason)
@@ -44,15 +54,21 @@ def withheld(cut: Slice) -> dict[str, str]:
     return {sha256: why for sha256, why in reasons.items() if why != "not_in_scope" or sha256 not in free}
 
 
-def _reason(entry: Entry, sha256: str, role: str, *, consented: bool, cui: bool) -> str:
+def _reason(
+    entry: Entry, sha256: str, role: str, *, consented: bool, cui: bool, supporting: bool, sealable: bool
+) -> str:
     found = evidence.artifact(sha256)
     if found is None:
         return "missing"
-    given_up = evidence.last_entry(list(_GIVEN_UP), object=ObjectRef("artifact", sha256))
+    given_up = evidence.given_up(sha256)
     if given_up is not None:
         return _GIVEN_UP[given_up.event]
     if not evidence.object_path(sha256).is_file():
         return "lost"
-    if entry.ticket is None and role not in OF_THE_ORGANISATION:
+    if entry.ticket is None and role not in OF_THE_ORGANISATION and not supporting:
         return "not_in_scope"
-    return "no_consent" if role in CONSENT_ROLES and (cui or found.may_contain_cui) and not consented else ""
+    if role not in CONSENT_ROLES or not (cui or found.may_contain_cui):
+        return ""
+    if not consented:
+        return "no_consent"
+    return ENCRYPTED if sealable else "no_recipient"

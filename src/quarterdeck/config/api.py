@@ -8,6 +8,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
@@ -17,6 +18,26 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from quarterdeck_verify.checkpoint import NOTE_ED25519
+from quarterdeck_verify.cosignature import COSIGNATURE, parse_key
+
+GRADES = ("independent", "same_administrator")
+
+
+def _items(text: str) -> list[str]:
+    return [item for item in text.replace("\n", ";").split(";") if item.split()]
+
+
+def _require_key(text: str, kind: int) -> None:
+    """A witness is named by its cosigning key, a log by its note key; each is easily taken for the other."""
+    if parse_key(text).kind != kind:
+        raise ValueError(f"{text!r} is the key of a {'log' if kind == COSIGNATURE else 'witness'}, not of the other")
+
+
+def _is_safe(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost"))
 
 
 class Settings(BaseSettings):
@@ -29,6 +50,9 @@ class Settings(BaseSettings):
     evidence_url: str = ""
     sealer_dir: Path | None = None
     signer_dir: Path | None = None
+    sealing_key: Literal["file", "agent"] = "file"
+    sealing_key_type: Literal["ecdsa", "ed25519"] = "ecdsa"
+    sealing_agent: Path | None = None
     organisation: str = "Example Organisation"
     time_zone: str = "UTC"
     ledger_origin: str = "quarterdeck.example/ledger"
@@ -42,6 +66,9 @@ class Settings(BaseSettings):
     gate_profile: Literal["fips", "modern"] = "fips"
     gate_verified_keys: Literal["none", "cui", "all"] = "none"
     gate_floor_gb: float = Field(default=1.0, ge=0.1, le=10_000.0)
+    attach_limit_gb: float = Field(default=10.0, gt=0, le=1_000.0)
+    attach_floor_gb: float = Field(default=1.0, ge=0.0, le=10_000.0)
+    attach_keep_hours: int = Field(default=72, ge=1, le=24 * 90)
     url: str = "http://127.0.0.1:8600"
     smtp_host: str = ""
     smtp_port: int = Field(default=25, ge=1, le=65535)
@@ -62,6 +89,9 @@ class Settings(BaseSettings):
     tsa_tls_ca_file: Path | None = None
     tsa_grade: Literal["independent", "same_administrator"] = "same_administrator"
     anchor_target_minutes: int = Field(default=15, ge=1, le=1440)
+    witness_name: str = ""
+    witnessed_logs: str = ""
+    witnesses: str = ""
     debug: bool = False
 
     @classmethod
@@ -86,6 +116,35 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"{value!r} is no IANA time zone; write for example America/New_York") from error
         return value
+
+    @field_validator("witnesses")
+    @classmethod
+    def _known_witnesses(cls, value: str) -> str:
+        for words in _items(value):
+            match words.split():
+                case [grade, url, key] if grade in GRADES and _is_safe(url):
+                    _require_key(key, COSIGNATURE)
+                case _:
+                    raise ValueError(f"{words!r} is no witness; write: independent https://address/witness name+id+key")
+        return value
+
+    @field_validator("witnessed_logs")
+    @classmethod
+    def _known_logs(cls, value: str) -> str:
+        for key in value.replace(";", " ").split():
+            _require_key(key, NOTE_ED25519)
+        return value
+
+    @property
+    def witness_list(self) -> list[tuple[str, str, str]]:
+        """Who is to cosign our checkpoints: grade, address and verifier key of each."""
+        found = (words.split() for words in _items(self.witnesses))
+        return [(grade, url.rstrip("/"), key) for grade, url, key in found]
+
+    @property
+    def witnessed(self) -> list[str]:
+        """The verifier keys of the logs that we cosign."""
+        return self.witnessed_logs.replace(";", " ").split()
 
     @property
     def database(self) -> str:
@@ -121,8 +180,16 @@ class Settings(BaseSettings):
 
     @property
     def sealer_socket(self) -> Path:
-        """Unix socket of the sealer."""
-        return self.run_dir / "sealer.sock"
+        """Unix socket of the sealer: in the run folder, or in its own where the sealer is a user of its own."""
+        return (self.sealer_folder / "door" if self.sealer_is_apart else self.run_dir) / "sealer.sock"
+
+    @property
+    def sealer_is_apart(self) -> bool:
+        """True when the sealer's folder belongs to another user than the data folder."""
+        try:
+            return self.sealer_folder.stat().st_uid != self.data_dir.stat().st_uid
+        except OSError:
+            return False
 
     @property
     def gate_dir(self) -> Path:
@@ -138,6 +205,11 @@ class Settings(BaseSettings):
     def recordings_dir(self) -> Path:
         """Recordings of sessions in progress; sealed ones are artifacts."""
         return self.data_dir / "recordings"
+
+    @property
+    def incoming_dir(self) -> Path:
+        """Attached evidence that is still arriving; on the disk of the data folder, mode 0700."""
+        return self.data_dir / "incoming"
 
     @property
     def logs_dir(self) -> Path:

@@ -33,8 +33,18 @@ from quarterdeck.evidence.checkpoints import (
     save_checkpoint,
     save_receipt,
 )
+from quarterdeck.evidence.comparing import Outside
 from quarterdeck.evidence.facts import facts
 from quarterdeck.evidence.guard import UnrecordedWrite
+from quarterdeck.evidence.keeping import (
+    destroy_file,
+    extend_retention,
+    give_up,
+    given_up,
+    mark_cui,
+    require_kept,
+    stored_marks,
+)
 from quarterdeck.evidence.ledger import DuplicateEvent
 from quarterdeck.evidence.reading import (
     consistency_proof,
@@ -49,7 +59,14 @@ from quarterdeck.evidence.reading import (
     read_entry,
     ticket_head,
 )
-from quarterdeck.evidence.store import artifact, object_path, open_artifact, read_artifact, store_artifact
+from quarterdeck.evidence.store import (
+    artifact,
+    object_path,
+    open_artifact,
+    read_artifact,
+    store_artifact,
+    stream_artifact,
+)
 from quarterdeck.evidence.terms import (
     AnchorGrade,
     AnchorRouteView,
@@ -65,13 +82,23 @@ from quarterdeck.evidence.terms import (
     ObjectRef,
     Outcome,
     ReceiptView,
+    SealingTroubleView,
 )
+from quarterdeck.evidence.troubles import (
+    end_sealing_trouble,
+    mark_sealing_trouble_told,
+    note_sealing_trouble,
+    sealing_trouble,
+    sealing_troubles,
+)
+from quarterdeck.evidence.uses import ArtifactIndex, NamedUse, artifact_index
 from quarterdeck.evidence.verification import LedgerReport, verify_ledger
 
 __all__ = [
     "Act",
     "AnchorGrade",
     "AnchorRouteView",
+    "ArtifactIndex",
     "ArtifactRef",
     "ArtifactView",
     "CheckpointView",
@@ -83,34 +110,46 @@ __all__ = [
     "JsonValue",
     "LedgerHead",
     "LedgerReport",
+    "NamedUse",
     "NestedAct",
     "ObjectRef",
     "Outcome",
+    "Outside",
     "ReceiptView",
+    "SealingTroubleView",
     "UnrecordedWrite",
     "act",
     "anchor_route_id",
     "anchor_routes",
     "anchored_size",
     "artifact",
+    "artifact_index",
     "ask_anchor_route",
     "checkpoint",
     "checkpoints",
     "consistency_proof",
     "count_owed",
+    "destroy_file",
     "encode_fields",
+    "end_sealing_trouble",
     "entries",
     "entries_of",
     "entry",
+    "extend_retention",
     "facts",
     "first_since",
+    "give_up",
+    "given_up",
     "head",
     "inclusion_proof",
     "known_anchor_route",
     "last_entry",
     "latest_checkpoint",
     "leaf",
+    "mark_cui",
+    "mark_sealing_trouble_told",
     "node_reader",
+    "note_sealing_trouble",
     "object_path",
     "oldest_unanchored",
     "open_anchor_route",
@@ -123,12 +162,17 @@ __all__ = [
     "reasons_since",
     "receipts",
     "record_refusal",
+    "require_kept",
     "route_failed",
     "route_took",
     "row_digest",
     "save_checkpoint",
     "save_receipt",
+    "sealing_trouble",
+    "sealing_troubles",
     "store_artifact",
+    "stored_marks",
+    "stream_artifact",
     "ticket_head",
     "verify_ledger",
 ]

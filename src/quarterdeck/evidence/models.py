@@ -154,3 +154,16 @@ class AnchorReceipt(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["checkpoint", "channel", "target"], name="one_receipt_per_target")
         ]
+
+
+class SealingTrouble(models.Model):
+    """That the sealer refuses, or that a witness contradicts: how it stands now, one row a `kind`."""
+
+    unguarded_reason = "how one of our processes is, not an act"
+
+    kind = models.CharField(primary_key=True, max_length=220)
+    code = models.CharField(max_length=64)
+    sentence = models.TextField()
+    next_step = models.TextField()
+    since = models.DateTimeField()
+    told_at = models.DateTimeField(null=True)

@@ -125,6 +125,16 @@ def open_artifact(sha256: str) -> BinaryIO:
     return file
 
 
+def stream_artifact(sha256: str) -> BinaryIO:
+    """Open a stored file whose bytes the caller holds against the hash while it reads; Refused(artifact.missing)."""
+    path = object_path(sha256)
+    if re.fullmatch(r"[0-9a-f]{64}", sha256) is None or not path.is_file():
+        raise Refused(
+            refuse("artifact.missing", "That file is not in the evidence store.", "Ask the IT lead to run qd doctor.")
+        )
+    return path.open("rb")
+
+
 def read_artifact(sha256: str) -> bytes:
     """Return a small stored file whole, its hash checked; Refused(artifact.missing, artifact.altered)."""
     with open_artifact(sha256) as file:

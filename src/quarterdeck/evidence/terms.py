@@ -154,3 +154,15 @@ class ReceiptView:
     grade: AnchorGrade
     sent_at: datetime
     receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealingTroubleView:
+    """Why the sealer refuses or what a witness says, since when, and when the IT lead was last told by mail."""
+
+    kind: str
+    code: str
+    sentence: str
+    next_step: str
+    since: datetime
+    told_at: datetime | None

@@ -2,26 +2,40 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
+from quarterdeck.evidence.comparing import Outside, check_files, check_kept, check_signatures
+from quarterdeck.evidence.growing import GrowingTree
 from quarterdeck.evidence.models import Checkpoint, LedgerHead
-from quarterdeck.evidence.rows import StoredRow, rows_from, stored_tile, told_by
+from quarterdeck.evidence.rows import StoredRow, rows_from, told_by
+from quarterdeck.evidence.short_way import ShortWay
 from quarterdeck_verify import checkpoint as checkpoint_format
 from quarterdeck_verify.entry import NO_HASH, decode, leaf_hash
-from quarterdeck_verify.merkle import TILE_WIDTH, Frontier
+from quarterdeck_verify.merkle import Frontier
+from quarterdeck_verify.package import KEY_ROTATED, ROTATION_ROLE
 
 MOST_PROBLEMS = 50
 _PROGRESS = 1000
 _NO_END = 2**62
+# Entries that say that a file was destroyed by two people: the tombstone stays, the file is gone on purpose.
+GIVEN_UP = frozenset({"artifact.disposed", "artifact.redacted"})
+_READ_WHOLE = GIVEN_UP | {KEY_ROTATED}
 
 
 @dataclass(slots=True)
 class LedgerReport:
-    """What was read and what is wrong with it; no problem means the log is whole."""
+    """What was read and what is wrong with it; no problem means the log is whole.
+
+    `covered` is how many entries a checkpoint from outside confirms; `notes` say what was brought and was of no use.
+    """
 
     size: int = 0
     root: str = ""
     checkpoints: int = 0
+    files: int = 0
+    covered: int = 0
+    notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def add(self, problem: str) -> None:
@@ -30,21 +44,31 @@ class LedgerReport:
             self.problems.append(problem)
 
 
-def verify_ledger(progress: Callable[[int], None] = lambda done: None) -> LedgerReport:
-    """Check every entry's bytes, chain, ticket chain, columns, time and tree, every tile and every kept checkpoint."""
-    roots = dict(Checkpoint.objects.values_list("size", "root"))
-    reading = _Reading()
+def verify_ledger(progress: Callable[[int], None] = lambda done: None, outside: Outside | None = None) -> LedgerReport:
+    """Check every entry's bytes, chain, ticket chain, columns, time and tree, every tile and every kept checkpoint.
+
+    With `outside` also what is held elsewhere: checkpoints, the pinned signers, and every file that an entry names.
+    """
+    outside = outside or Outside()
+    roots, found = dict(Checkpoint.objects.values_list("size", "root")), dict[int, str]()
+    reading, sizes = _Reading(), outside.sizes.union(roots)
     report = reading.report
     for row in _all_rows():
         reading.read(row)
-        if report.size in roots and reading.tree.root().hex() != roots[report.size]:
-            report.add(f"checkpoint {report.size} does not fit the entries before it")
+        if report.size in sizes:
+            found[report.size] = reading.tree.root().hex()
         if report.size % _PROGRESS == 0:
             progress(report.size)
     report.root = reading.tree.root().hex()
+    for size in sorted(roots):
+        if found.get(size, roots[size]) != roots[size]:
+            report.add(f"checkpoint {size} does not fit the entries before it")
     for level, number in reading.tree.broken:
         report.add(f"tile {level}/{number} is missing, or not that of the entries")
     _check_heads(report, reading.tip, roots)
+    check_signatures(report.add, outside, reading.rotations)
+    report.covered = check_kept(report.add, report.notes, outside, report.size, found)
+    report.files = check_files(report.add, outside, reading.files, reading.given_up)
     return report
 
 
@@ -60,13 +84,26 @@ class _Reading:
 
     def __init__(self) -> None:
         self.report = LedgerReport()
-        self.tree = _Tree()
-        self.tip, self._ts = NO_HASH, ""
-        self._tickets: dict[str, tuple[int, str]] = {}
+        self.tree = GrowingTree()
+        self._way = ShortWay()
+        self.files: dict[str, tuple[int, str]] = {}
+        self.given_up: set[str] = set()
+        self.rotations: list[tuple[int, str]] = []
+
+    @property
+    def tip(self) -> str:
+        """The leaf hash (hex) of the entry that was read last."""
+        return self._way.tip
 
     def read(self, row: StoredRow) -> None:
         """Take the next row."""
-        report, seq, told, leaf = self.report, row[0], told_by(row), row[8]
+        report, seq, leaf, body = self.report, row[0], row[8], row[9]
+        whole = type(body) is bytes and seq == report.size and sha256(b"\0" + body).digest() == leaf
+        if whole and self._way.takes(row):
+            self.tree.append(leaf)
+            report.size += 1
+            return
+        told = told_by(row)
         if seq != report.size:
             report.add(f"entry {seq}: entry {report.size} is missing before it")
             report.size = seq
@@ -75,22 +112,34 @@ class _Reading:
             leaf, told = self._explained(row)
         if told is not None:
             self._follow(seq, told, leaf)
+            self._remember(seq, told)
         self.tree.append(leaf)
-        report.size, self.tip = report.size + 1, leaf.hex()
+        report.size, self._way.tip = report.size + 1, leaf.hex()
 
     def _follow(self, seq: int, told: dict[str, Any], leaf: bytes) -> None:
-        if told["prev"] != self.tip:
+        way = self._way
+        if told["prev"] != way.tip:
             self.report.add(f"entry {seq}: does not follow the entry before it")
-        if told["ts"] < self._ts:
+        if told["ts"] < way.ts:
             self.report.add(f"entry {seq}: its time is before that of the entry before it")
-        self._ts = told["ts"]
+        way.ts = told["ts"]
         ticket = told["ticket"]
         if ticket is not None:
-            count, last = self._tickets.get(ticket, (0, NO_HASH))
+            count, last = way.tickets.get(ticket, (0, NO_HASH))
             place = told["ticket_seq"]
             if place != count + 1 or told["ticket_prev"] != last:
                 self.report.add(f"entry {seq}: {ticket} has a hole before its entry {place}")
-            self._tickets[ticket] = (place, leaf.hex())
+            way.tickets[ticket] = (place, leaf.hex())
+
+    def _remember(self, seq: int, told: dict[str, Any]) -> None:
+        for item in told["artifacts"]:
+            self.files.setdefault(item["sha256"], (seq, item["name"]))
+            if told["event"] == KEY_ROTATED and item["role"] == ROTATION_ROLE:
+                self.rotations.append((seq, item["sha256"]))
+        if told["event"] not in _READ_WHOLE:
+            self._way.learn(told)
+        if told["event"] in GIVEN_UP:
+            self.given_up.add(told["object"]["id"])
 
     def _explained(self, row: StoredRow) -> tuple[bytes, dict[str, Any] | None]:
         where, body = f"entry {row[0]}", _octets(row[9])
@@ -105,44 +154,6 @@ class _Reading:
         if told_by((*row[:8], leaf, body)) is None:
             self.report.add(f"{where}: its columns say something else than its bytes")
         return leaf, told
-
-
-class _Tree:
-    """The tree as it grows, tile by tile: `broken` are the full tiles that are not stored as they should be."""
-
-    def __init__(self) -> None:
-        self.broken: list[tuple[int, int]] = []
-        self._size = 0
-        self._rows: list[list[bytes]] = [[]]
-        self._edges = [Frontier()]
-
-    def append(self, leaf: bytes) -> None:
-        """Add a leaf hash."""
-        self._size += 1
-        self._add(0, leaf)
-
-    def _add(self, level: int, value: bytes) -> None:
-        row = self._rows[level]
-        row.append(value)
-        self._edges[level].append(value)
-        if len(row) == TILE_WIDTH:
-            self._fill(level)
-
-    def _fill(self, level: int) -> None:
-        row, edge = self._rows[level], self._edges[level]
-        number = (self._size >> 8 * (level + 1)) - 1
-        if stored_tile(level, number) != b"".join(row):
-            self.broken.append((level, number))
-        if level + 1 == len(self._rows):
-            self._rows.append([])
-            self._edges.append(Frontier())
-        self._rows[level], self._edges[level] = [], Frontier()
-        self._add(level + 1, edge.root())
-
-    def root(self) -> bytes:
-        """Return the root: the peaks of all levels are those of the whole."""
-        peaks = b"".join(edge.serialise()[8:] for edge in reversed(self._edges))
-        return Frontier.deserialise(self._size.to_bytes(8, "big") + peaks).root()
 
 
 def _octets(stored: object) -> bytes:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 
 FILE_CODE = "f"
+LONGEST_SECONDS = 100 * 366 * 86_400
 
 
 class Protocol(StrEnum):
@@ -214,7 +215,8 @@ def _told(lines: Iterable[str | bytes]) -> Iterator[tuple[float, Told]]:
         except (ValueError, TypeError, OverflowError, RecursionError):
             continue
         told = decode_told(text) if code == FILE_CODE and isinstance(text, str) else None
-        if told is not None:
+        # Who wrote a recording by hand can also write a time that is none (NaN), or that no clock shows.
+        if told is not None and 0 <= seconds < LONGEST_SECONDS:
             yield seconds, told
 
 

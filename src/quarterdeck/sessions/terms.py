@@ -106,7 +106,7 @@ class Admitted:
     """The answer to an admitted channel: whom, where to, until when (aware UTC), how long beyond, to do what.
 
     `escort` names the escort without whom nothing passes (3.7.6[a]), empty where the work needs none.
-    A terminal ends after `idle_seconds` without a key; 0 never.
+    A terminal ends after `idle_seconds` without a key; 0 never. Without `screen` the recording has no picture.
     """
 
     session: str
@@ -125,6 +125,7 @@ class Admitted:
     handles_cui: bool = True
     escort: str = ""
     idle_seconds: int = 0
+    screen: bool = True
     revoked_host_keys: tuple[str, ...] = ()
 
 

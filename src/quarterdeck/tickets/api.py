@@ -59,6 +59,7 @@ from quarterdeck.tickets.requesting import (
     request,
     require_reason,
     submit,
+    usable_reason,
     withdraw,
 )
 from quarterdeck.tickets.rules import TRANSITIONS, diagram, lead_time, may_move, readable
@@ -111,6 +112,7 @@ from quarterdeck.tickets.working import (
     end_work,
     lock,
     may_admit,
+    may_attach,
     may_measure,
     open_ticket,
     reopen,
@@ -206,6 +208,7 @@ __all__ = [
     "mark_notices_seen",
     "may_admit",
     "may_ask_alone",
+    "may_attach",
     "may_escort",
     "may_measure",
     "may_move",
@@ -242,6 +245,7 @@ __all__ = [
     "tickets",
     "tickets_of_asset",
     "unsent_notices",
+    "usable_reason",
     "usual_allowance",
     "waiting_for",
     "waive",

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from quarterdeck.evidence import api as evidence
-from quarterdeck.evidence.api import Act, Grade, Outcome
+from quarterdeck.evidence.api import Act, ArtifactRef, Grade, Outcome
 from quarterdeck.kernel.decision import Decision, all_of, require_that
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
@@ -72,7 +72,9 @@ def _not_given(
     )
 
 
-def approve(act: Act, number: str, *, role: ApprovalRole, content_hash: str, reason: str) -> State:
+def approve(
+    act: Act, number: str, *, role: ApprovalRole, content_hash: str, reason: str, signature: ArtifactRef | None = None
+) -> State:
     """Approve exactly the content that was shown; return the state after it (approved once all roles have).
 
     Refused(content.moved) when the hash shown is not the content now (attacks.md row 27), duties.* (3.1.4),
@@ -102,7 +104,7 @@ def approve(act: Act, number: str, *, role: ApprovalRole, content_hash: str, rea
             blocking(holds),
         ]
     ).require()
-    entry = _write(act, row, role, ApprovalKind.PRIOR, Verdict.APPROVED, reason)
+    entry = _write(act, row, role, ApprovalKind.PRIOR, Verdict.APPROVED, reason, signature=signature)
     act.fact("approval.recorded", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=number,
              detail={"role": role.value})  # fmt: skip
     if _is_complete(picture, role):
@@ -341,6 +343,7 @@ def _write(
     *,
     basis: EmergencyBasis | None = None,
     authoriser: str = "",
+    signature: ArtifactRef | None = None,
 ) -> str:
     data = _told(role, kind, verdict, row.content_hash) | {
         "reason": act.commitment(reason),
@@ -351,7 +354,8 @@ def _write(
         ApprovalKind.RATIFICATION: "emergency.ratified" if verdict is Verdict.APPROVED else "emergency.not_ratified",
         ApprovalKind.EMERGENCY: "emergency.authorised",
     }.get(kind, "approval.recorded")
-    entry = act.record(event, evidence.ObjectRef("ticket", row.number), ticket=row.number, data=data)
+    about, kept = evidence.ObjectRef("ticket", row.number), [] if signature is None else [signature]
+    entry = act.record(event, about, ticket=row.number, data=data, artifacts=kept)
     _row(
         act,
         row,
@@ -362,6 +366,7 @@ def _write(
         entry=entry,
         basis="" if basis is None else basis.value,
         person=authoriser,
+        signed=signature is not None,
     )
     return entry
 
@@ -377,6 +382,7 @@ def _row(
     entry: str,
     basis: str = "",
     person: str = "",
+    signed: bool = False,
 ) -> None:
     Approval.objects.create(
         ticket=row,
@@ -389,4 +395,5 @@ def _row(
         basis=basis,
         at=act.at,
         entry=entry,
+        signed=signed,
     )

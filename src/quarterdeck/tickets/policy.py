@@ -265,6 +265,8 @@ DEFAULT_SETTINGS: Mapping[str, object] = {
     "grace_minutes_vendor": 0,
     "self_extension_minutes": 30,
     "idle_minutes_terminal": 15,
+    # False: of sessions on assets that handle CUI times, sizes, files and ends are recorded, not what a screen showed.
+    "record_screens_of_cui_assets": True,
 }
 
 

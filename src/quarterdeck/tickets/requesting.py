@@ -313,9 +313,9 @@ def comment(act: Act, number: str, text: str) -> None:
     )
 
 
-def require_reason(reason: str) -> None:
-    """Raise Refused(reason.missing) unless a usable reason is given."""
-    all_of(
+def usable_reason(reason: str) -> Decision:
+    """Decide whether this is a reason that an assessor understands years later."""
+    return all_of(
         [
             readable(reason),
             require_that(
@@ -325,4 +325,9 @@ def require_reason(reason: str) -> None:
                 "Say why, in a sentence that an assessor understands years later.",
             ),
         ]
-    ).require()
+    )
+
+
+def require_reason(reason: str) -> None:
+    """Raise Refused(reason.missing) unless a usable reason is given."""
+    usable_reason(reason).require()

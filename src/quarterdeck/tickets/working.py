@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Act, ArtifactRef, Grade, Outcome
 from quarterdeck.inventory import api as inventory
+from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, all_of, require_that
 from quarterdeck.kernel.windows import Window
 from quarterdeck.personnel import api as personnel
@@ -15,7 +16,7 @@ from quarterdeck.tickets.models import MaintenanceTicket
 from quarterdeck.tickets.moving import locked, move
 from quarterdeck.tickets.pictures import as_data, blocking, judge, sealed_view, takes_part, workers
 from quarterdeck.tickets.policies import policy
-from quarterdeck.tickets.requesting import require_reason
+from quarterdeck.tickets.requesting import usable_reason
 from quarterdeck.tickets.rows import find, view
 from quarterdeck.tickets.rules import may_move, may_write, ratification_due
 from quarterdeck.tickets.sealing import check_ticket
@@ -32,7 +33,8 @@ MEASURABLE = frozenset({State.APPROVED, State.SCHEDULED, State.OPEN, State.VERIF
 class AdmissionTerms:
     """How long a person admitted now may stay, the window and a grace in which running work may end, and to do what.
 
-    A terminal at which nobody types for `idle` ends; zero means never.
+    A terminal at which nobody types for `idle` ends; zero means never. `screens` is false where policy wants no picture
+    of what is shown on assets that handle CUI.
     """
 
     window: Window
@@ -40,6 +42,7 @@ class AdmissionTerms:
     vendor: bool
     allowance: Allowance
     idle: timedelta = timedelta(0)
+    screens: bool = True
 
     @property
     def hard_end(self) -> datetime:
@@ -170,15 +173,23 @@ def confirm_escort(act: Act, number: str) -> None:
              valid_until=ticket.window.until, detail={"escort": act.actor.id})  # fmt: skip
 
 
-def attach(act: Act, number: str, *, kind: str, file: ArtifactRef, reason: str, asset_id: str = "") -> None:
-    """Attach a file as evidence of a fact (staging test, tried rollback, summary), graded attached."""
-    row = locked(act, number)
-    all_of(
+_ATTACHABLE = frozenset({"staging.tested", "rollback.tested", "summary.written", "media.scanned", "recovery.prepared"})
+
+
+def may_attach(
+    number: str, actor: Actor, at: datetime, *, supports: str = "", asset_id: str = "", reason: str = ""
+) -> Decision:
+    """Decide whether the person may attach evidence to the ticket now, of a fact that only a person can bring if any.
+
+    Asked before a file is taken, and again in the act that records it.
+    """
+    row = find(number)
+    return all_of(
         [
-            takes_part(view(row), act.actor, act.at),
+            takes_part(view(row), actor, at),
             may_write(State(row.state)),
             require_that(
-                kind in {"staging.tested", "rollback.tested", "summary.written", "media.scanned", "recovery.prepared"},
+                supports in _ATTACHABLE | {""},
                 "fact.captured_only",
                 "That fact is captured by the system, not attached.",
                 "Prepare the ticket instead.",
@@ -189,17 +200,30 @@ def attach(act: Act, number: str, *, kind: str, file: ArtifactRef, reason: str, 
                 f"{number} is not about this asset.",
                 "Name one of the ticket's assets, or none.",
             ),
+            usable_reason(reason),
         ]
-    ).require()
-    require_reason(reason)
+    )
+
+
+def attach(
+    act: Act, number: str, *, kind: str, file: ArtifactRef, reason: str, asset_id: str = "", form: str = ""
+) -> None:
+    """Attach a file to the ticket, graded attached; `kind` names the fact that it is evidence of, empty for none.
+
+    `form` is what the file is (a kind of attached evidence), told in the entry beside its hash.
+    """
+    locked(act, number)
+    may_attach(number, act.actor, act.at, supports=kind, asset_id=asset_id, reason=reason).require()
     entry = act.record(
         "evidence.attached",
         evidence.ObjectRef("ticket", number),
         ticket=number,
         artifacts=[file],
-        data={"kind": kind, "reason": act.commitment(reason)},
+        data={"kind": kind, "form": form, "asset": asset_id, "reason": act.commitment(reason)},
     )
-    act.fact(kind, entry=entry, outcome=Outcome.PASSED, grade=Grade.ATTACHED, ticket=number, asset=asset_id or None)
+    if kind:
+        about = asset_id or None
+        act.fact(kind, entry=entry, outcome=Outcome.PASSED, grade=Grade.ATTACHED, ticket=number, asset=about)
 
 
 def may_admit(number: str, person_id: str, asset_id: str, at: datetime) -> Decision:
@@ -345,7 +369,8 @@ def admission_terms(number: str, person_id: str) -> AdmissionTerms:
     vendor = personnel.person(person_id).kind == personnel.PersonKind.VENDOR
     minutes = policy().number("grace_minutes_vendor" if vendor else "grace_minutes_staff")
     idle = timedelta(minutes=policy().number("idle_minutes_terminal"))
-    return AdmissionTerms(ticket.window, timedelta(minutes=minutes), vendor, ticket.allowance, idle)
+    screens = policy().flag("record_screens_of_cui_assets")
+    return AdmissionTerms(ticket.window, timedelta(minutes=minutes), vendor, ticket.allowance, idle, screens)
 
 
 def lock(act: Act, number: str) -> TicketView:

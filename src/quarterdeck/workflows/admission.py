@@ -86,7 +86,8 @@ class GateDesk:
             command_sha256=presented.command_sha256,
             protocol=presented.protocol,
         )
-        place = admissible.destination
+        place, escort = admissible.destination, escort_demanded(begun)
+        cui = inventory.asset(grant.asset).handles_cui
         return Admitted(
             session=begun.id,
             ticket=grant.ticket,
@@ -102,9 +103,11 @@ class GateDesk:
             window_until=terms.window.until,
             grace_seconds=int(terms.grace.total_seconds()),
             allowance=terms.allowance,
-            handles_cui=inventory.asset(grant.asset).handles_cui,
-            escort=escort_demanded(begun),
+            handles_cui=cui,
+            escort=escort,
             idle_seconds=int(terms.idle.total_seconds()),
+            # An escort watches through the recording, so supervision (3.7.6[a]) outranks the wish for no picture.
+            screen=terms.screens or not cui or bool(escort),
         )
 
     def extend(self, certificate: bytes, minutes: int, reason: str) -> str:

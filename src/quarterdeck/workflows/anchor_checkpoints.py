@@ -13,6 +13,7 @@ from typing import Protocol
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import AnchorGrade, AnchorRouteView, CheckpointView
 from quarterdeck.kernel.clock import Clock
+from quarterdeck.kernel.decision import Reason
 from quarterdeck.workflows.cadence import Reach, is_wanted, may_try, retry_at
 
 LOG = logging.getLogger("quarterdeck.anchors")
@@ -21,6 +22,10 @@ BATCH = 50  # checkpoints that one holder gets at one turn, so that a long outag
 
 class AnchorFailed(Exception):
     """A channel did not take the checkpoint; the text says why and is shown to the administrator."""
+
+
+class AnchorContradicts(AnchorFailed):
+    """The holder has seen another history of this ledger than is here: an alarm, not an outage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +103,12 @@ class AnchorQueue:
         try:
             receipt = channel.send(anchor)
         except AnchorFailed as error:
+            if isinstance(error, AnchorContradicts):
+                evidence.note_sealing_trouble(_contradiction(error), clock.now(), _kind(known))
             return _plain(str(error))
         except Exception as error:  # noqa: BLE001  a defect of one channel must not stop the others behind it
             return _plain(f"it broke off: {type(error).__name__}: {error}")
+        evidence.end_sealing_trouble(_kind(known))
         evidence.save_receipt(
             size=checkpoint.size,
             channel=channel.channel,
@@ -110,6 +118,20 @@ class AnchorQueue:
             receipt=receipt,
         )
         return ""
+
+
+def _kind(known: AnchorRouteView) -> str:
+    return f"{known.channel}:{known.target}"
+
+
+def _contradiction(error: AnchorContradicts) -> Reason:
+    said = _plain(str(error))
+    return Reason(
+        "anchor.contradicts",
+        f"{said[:1].upper()}{said[1:]}.",
+        "If you restored a backup, show its holder the entry ledger.restored. Otherwise keep the machine as it is: "
+        "entries were removed or changed here.",
+    )
 
 
 def _plain(text: str) -> str:

@@ -4,7 +4,7 @@ When the last approval is there the ticket is scheduled in the same act and thos
 """
 
 from quarterdeck.access import api as access
-from quarterdeck.evidence.api import Act, act
+from quarterdeck.evidence.api import Act, ArtifactRef, act
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.personnel import api as personnel
@@ -16,11 +16,24 @@ from quarterdeck.workflows.request import owners_of
 
 
 def approve(
-    actor: Actor, clock: Clock, number: str, *, role: ApprovalRole, content_hash: str, reason: str
+    actor: Actor,
+    clock: Clock,
+    number: str,
+    *,
+    role: ApprovalRole,
+    content_hash: str,
+    reason: str,
+    signature: ArtifactRef | None = None,
 ) -> TicketView:
-    """Approve exactly the content whose hash was shown; the last approval schedules the ticket."""
+    """Approve exactly the content whose hash was shown; the last approval schedules the ticket.
+
+    `signature` is the kept signature of the person's own key over it (`sign_approval`); without one the approval is
+    recorded only.
+    """
     with refusals_recorded(actor, clock, "ticket.approve", number), act(actor, clock) as current:
-        state = tickets.approve(current, number, role=role, content_hash=content_hash, reason=reason)
+        state = tickets.approve(
+            current, number, role=role, content_hash=content_hash, reason=reason, signature=signature
+        )
         _schedule_when_approved(current, number, state)
     return tickets.ticket(number)
 

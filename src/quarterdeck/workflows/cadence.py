@@ -18,6 +18,9 @@ LONGEST_RETRY = timedelta(minutes=15)
 REASON_OF_EVENT = {
     "roster.founded": "key",
     "sealer.key_installed": "key",
+    "key.rotated": "key",
+    "sealer.key_replaced": "key",
+    "sealer.key_acknowledged": "key",
     "access.epoch_begun": "key",
     "ledger.restored": "key",
     "approval.recorded": "approval",

@@ -4,34 +4,32 @@ The ledger records what is exported before the zip exists, so that every derived
 (attacks.md row 8). Recordings of assets that handle CUI leave only with the CUI owner's consent.
 """
 
-import hashlib
-import os
-import tempfile
 import zipfile
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from quarterdeck.assessor import api as assessor
-from quarterdeck.assessor.api import OrderState, OrderView, Slice
+from quarterdeck.assessor.api import Making, OrderState, OrderView, Recipient, Scope, Slice
+from quarterdeck.assessor.ports import Locksmith
 from quarterdeck.config.api import load
 from quarterdeck.evidence import api as evidence
-from quarterdeck.evidence.api import CheckpointView, ObjectRef, act
+from quarterdeck.evidence.api import ObjectRef, act
 from quarterdeck.kernel.actors import Actor, ActorKind
 from quarterdeck.kernel.clock import Clock, rfc3339
 from quarterdeck.kernel.decision import Refused, refuse, require_that
+from quarterdeck.workflows import package_proofs
+from quarterdeck.workflows.package_spool import Spool, Telling
 from quarterdeck.workflows.record_view import record_view
 from quarterdeck.workflows.refusals import refusals_recorded
-from quarterdeck.workflows.seal_checkpoint import Sealer, SealerStatus, seal
-from quarterdeck_verify import merkle, package
-from quarterdeck_verify.bundle import build_zipapp
-from quarterdeck_verify.writer import Prepared, Request, Sealed, prepare, write_package
+from quarterdeck.workflows.seal_checkpoint import Sealer, seal
+from quarterdeck_verify import package
+from quarterdeck_verify.container import measure
+from quarterdeck_verify.writer import Laid, Prepared, Request, lay_out, pack, prepare
 
-RECENT_CHECKPOINTS = 200
-MOST_STEPS = 5_000
 SETTLE_TRIES = 3
 
 
@@ -48,6 +46,8 @@ class Press:
 
     sealer: PackageSealer
     player: Mapping[str, bytes]
+    locksmith: Locksmith | None = None
+    tsa_root: bytes | None = None
 
 
 class Cancelled(Exception):
@@ -65,10 +65,23 @@ def order_package(
     numbers: Sequence[str] = (),
     since: datetime | None = None,
     until: datetime | None = None,
+    practices: Sequence[str] = (),
+    recipient: Recipient | None = None,
 ) -> OrderView:
-    """Order a package of one ticket or of a period; Refused is recorded too."""
+    """Order a package of tickets, of a period or of an assessment; Refused is recorded too."""
+    scope = Scope(tuple(numbers), since, until, tuple(practices))
     with refusals_recorded(actor, clock, "package.order"):
-        return assessor.order_package(actor, clock, numbers=numbers, since=since, until=until)
+        return assessor.order_package(actor, clock, scope, recipient or Recipient())
+
+
+def address(locksmith: Locksmith, to: str) -> tuple[Recipient, str]:
+    """Return whom recordings are encrypted to, and a new passphrase when that was asked for; it is shown once.
+
+    `to` is empty, the word `passphrase`, a certificate (PEM) or an age recipient; Refused(recipient.unusable).
+    """
+    if not to.strip():
+        return Recipient(), ""
+    return locksmith.passphrase() if to.strip() == "passphrase" else (locksmith.recipient(to), "")
 
 
 def cancel_package(actor: Actor, clock: Clock, order_id: str) -> OrderView:
@@ -107,18 +120,23 @@ def withdraw_consent(actor: Actor, clock: Clock, number: str) -> None:
 def take_package(actor: Actor, clock: Clock, order_id: str) -> tuple[OrderView, Path]:
     """Return a finished package's order and file for download, and record that this person took it."""
     with refusals_recorded(actor, clock, "package.download"):
-        assessor.may_package(actor, clock.now()).require()
-        order = assessor.order(order_id)
-        assessor.check_order(order).require()
-        path = package_path(order)
-        require_that(
-            order.state is OrderState.DONE and path.is_file(),
-            "package.not_ready",
-            "This package is not there: it is being made, failed, or was removed from the server.",
-            "See its state under Evidence, and order it again if need be.",
-        ).require()
+        order = finished_package(actor, clock, order_id)
     record_view(actor, clock, ObjectRef("package", order_id))
-    return order, path
+    return order, package_path(order)
+
+
+def finished_package(actor: Actor, clock: Clock, order_id: str) -> OrderView:
+    """Return the order of a package that lies here, for whom the read matrix lets; Refused(package.not_ready)."""
+    assessor.may_package(actor, clock.now()).require()
+    order = assessor.order(order_id)
+    assessor.check_order(order).require()
+    require_that(
+        order.state is OrderState.DONE and package_path(order).is_file(),
+        "package.not_ready",
+        "This package is not there: it is being made, failed, or was removed from the server.",
+        "See its state under Evidence, and order it again if need be.",
+    ).require()
+    return order
 
 
 def make_next_package(clock: Clock, press: Callable[[], Press]) -> bool:
@@ -129,39 +147,76 @@ def make_next_package(clock: Clock, press: Callable[[], Press]) -> bool:
     try:
         make_package(order, clock, press())
     except Refused as refusal:
-        assessor.fail_order(order.id, clock, str(refusal))
+        _give_up(order, clock, str(refusal))
     except Cancelled:
-        assessor.fail_order(order.id, clock, "Cancelled.")
+        _give_up(order, clock, "Cancelled.")
     except Exception as error:
-        assessor.fail_order(order.id, clock, f"Broke off: {type(error).__name__}: {error}")
+        _give_up(order, clock, f"Broke off: {type(error).__name__}: {error}")
         raise
     return True
+
+
+def _give_up(order: OrderView, clock: Clock, message: str) -> None:
+    """Leave nothing of the package; only a maker that was killed leaves what another can go on with."""
+    _spool(order).remove()
+    assessor.fail_order(order.id, clock, message)
+
+
+def _spool(order: OrderView, press: Press | None = None) -> Spool:
+    folder = packages_dir() / f"making-{order.id}"
+    return Spool(folder, order.recipient, None if press is None else press.locksmith)
 
 
 def make_package(order: OrderView, clock: Clock, press: Press) -> Path:
     """Make the zip of an order and return its path; the entry `package.exported` names its views and slice."""
     assessor.check_order(order).require()
-    cut, prepared, exported = _settled(order, clock, press)
+    spool = _spool(order, press)
+    members = spool.layout() or _laid_out(order, clock, press, spool)
+    telling = Telling(sum(one.size for one in members), lambda text: _go_on(order, clock, text), clock.boot)
+    with spool.zip_file() as out:
+        _pack(out, order, members, telling)
+    found = measure(spool.finished)
+    spool.deliver(package_path(order))
+    spool.remove()
+    withheld = len(kept_back_in(package_path(order), order.base))
+    assessor.finish_order(order.id, clock, sha256=found.sha256, size=found.size, withheld=withheld)
+    return package_path(order)
+
+
+def _pack(out: BinaryIO, order: OrderView, members: Sequence[Laid], telling: Telling) -> None:
+    try:
+        pack(out, order.base, members, evidence.stream_artifact, telling)
+    except ValueError as error:
+        raise Refused(
+            refuse(
+                "artifact.altered",
+                f"A stored file is not the one that was sealed: {error}.",
+                "Tell the IT lead: put the file back from a backup, and find out who wrote into the evidence store.",
+            )
+        ) from error
+
+
+def _laid_out(order: OrderView, clock: Clock, press: Press, spool: Spool) -> list[Laid]:
+    """Cut, derive, record, seal; from here on the package is settled and only has to be written."""
+    cut, prepared, exported = _settled(order, clock, press, spool)
     _go_on(order, clock, "Sealing")
     signed = seal(press.sealer, reason="export")
     if signed is None:
         raise RuntimeError("the ledger can't be empty after an export was recorded")
-    _go_on(order, clock, "Writing the package")
-    path = _write(order, clock, prepared, _sealed(cut, exported, signed, press.sealer.status()), press.sealer)
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    withheld = len(prepared.request.withheld)
-    assessor.finish_order(order.id, clock, sha256=sha256, size=path.stat().st_size, withheld=withheld)
-    return path
+    _go_on(order, clock, "Proving every entry")
+    beside = package_proofs.sealed(cut, exported, signed, press.sealer.status(), press.tsa_root)
+    bagging_date = f"{clock.now():%Y-%m-%d}"
+    return spool.save_layout(lay_out(prepared, beside, sign=press.sealer.sign_package, bagging_date=bagging_date))
 
 
-def _settled(order: OrderView, clock: Clock, press: Press) -> tuple[Slice, Prepared, bytes]:
+def _settled(order: OrderView, clock: Clock, press: Press, spool: Spool) -> tuple[Slice, Prepared, bytes]:
     """Cut, derive and record; again when a ticket went on meanwhile, so that the views are those of the slice."""
     actor = Actor(order.ordered_by, ActorKind.PERSON, order.ordered_auth)
     for _ in range(SETTLE_TRIES):
         _go_on(order, clock, "Cutting the slice")
-        cut = assessor.cut(order)
-        prepared = prepare(_request(order, cut, clock, press))
+        spool.clear()
+        cut = assessor.cut(order.scope)
+        prepared = prepare(_request(order, cut, clock, Making(press.player, spool, partial(_go_on, order, clock))))
         try:
             return cut, prepared, _record(actor, clock, order, cut, prepared)
         except _Moved:
@@ -175,9 +230,9 @@ def _settled(order: OrderView, clock: Clock, press: Press) -> tuple[Slice, Prepa
     )
 
 
-def _request(order: OrderView, cut: Slice, clock: Clock, press: Press) -> Request:
+def _request(order: OrderView, cut: Slice, clock: Clock, making: Making) -> Request:
     now = clock.now()
-    withheld = assessor.withheld(cut)
+    withheld = assessor.withheld(cut, order.recipient)
     return Request(
         base=order.base,
         kind=order.kind.value,
@@ -185,7 +240,7 @@ def _request(order: OrderView, cut: Slice, clock: Clock, press: Press) -> Reques
         log=load().ledger_origin,
         exported_at=rfc3339(now),
         entries=[entry.body for entry in cut.entries],
-        views=assessor.derive_views(order, cut, withheld, now, press.player, progress=partial(_go_on, order, clock)),
+        views=assessor.derive_views(order, cut, withheld, now, making),
         since=None if order.since is None else rfc3339(order.since),
         until=None if order.until is None else rfc3339(order.until),
         ranges=cut.ranges,
@@ -207,64 +262,6 @@ def _record(actor: Actor, clock: Clock, order: OrderView, cut: Slice, prepared: 
     return current.entries[0].body
 
 
-def _sealed(cut: Slice, exported: bytes, signed: CheckpointView, status: SealerStatus) -> Sealed:
-    node = evidence.node_reader()
-    seqs = [*(entry.seq for entry in cut.entries), evidence.read_entry(exported).seq]
-    first = min((entry.seq for entry in cut.entries if entry.ticket is not None), default=0)
-    kept = _kept_sizes(first, signed.size)
-    return Sealed(
-        exported_entry=exported,
-        proofs=[merkle.inclusion_proof(node, seq, signed.size) for seq in seqs],
-        checkpoint=signed.body,
-        checkpoint_signature=signed.sshsig,
-        checkpoint_note=signed.note,
-        allowed_signers=status.allowed_signers.encode(),
-        consistency=[_step(node, size, signed.size) for size in kept],
-        anchors=_anchors(frozenset(kept)),
-        instructions=_INSTRUCTIONS.encode(),
-        verifier=_verifier(),
-    )
-
-
-def _kept_sizes(first: int, newest: int) -> list[int]:
-    """Return the sizes that somebody outside may hold and that cover an entry of the package's tickets.
-
-    Every size that was ever sent out, newest first up to MOST_STEPS, and the newest checkpoints whether sent or not:
-    a mail that is on its way while the package is made is an anchor too.
-    """
-    sent = [receipt.size for receipt in evidence.receipts()]
-    recent = [known.size for known in evidence.checkpoints(RECENT_CHECKPOINTS)]
-    held = sorted({size for size in (*sent, *recent) if first < size <= newest}, reverse=True)
-    return sorted(held[:MOST_STEPS])
-
-
-def _step(node: Callable[[int, int], bytes], size: int, now: int) -> package.ConsistencyStep:
-    return package.ConsistencyStep(
-        size, merkle.range_hash(node, 0, size), tuple(merkle.consistency_proof(node, size, now))
-    )
-
-
-def _anchors(sizes: Container[int]) -> dict[str, bytes]:
-    """Return the checkpoints that left this server and what their holders answered; the package never counts them."""
-    files: dict[str, bytes] = {}
-    for receipt in evidence.receipts():
-        held = evidence.checkpoint(receipt.size) if receipt.size in sizes else None
-        if held is None:
-            continue
-        files[f"{receipt.size}.checkpoint"] = held.body
-        name = f"{receipt.size}.{receipt.channel}.receipt"
-        line = f"{rfc3339(receipt.sent_at)} {receipt.channel} {receipt.grade.value}: {receipt.receipt}"
-        files[name] = files.get(name, b"") + " ".join(line.split()).encode("ascii", "replace") + b"\n"
-    return files
-
-
-def _verifier() -> bytes:
-    with tempfile.TemporaryDirectory(prefix="quarterdeck-verify-") as folder:
-        target = Path(folder) / "verify.pyz"
-        build_zipapp(target)
-        return target.read_bytes()
-
-
 def packages_dir() -> Path:
     """Return the folder of finished packages, mode 0700."""
     return load().data_dir / "packages"
@@ -280,50 +277,10 @@ def kept_back(order: OrderView) -> list[package.Withheld]:
     path = package_path(order)
     if order.state is not OrderState.DONE or not path.is_file():
         return []
+    return kept_back_in(path, order.base)
+
+
+def kept_back_in(path: Path, base: str) -> list[package.Withheld]:
+    """Return the withheld list of a package's zip."""
     with zipfile.ZipFile(path) as archive:
-        return package.parse_withheld(archive.read(f"{order.base}/{package.WITHHELD}"))
-
-
-def _write(order: OrderView, clock: Clock, prepared: Prepared, sealed: Sealed, sealer: PackageSealer) -> Path:
-    packages_dir().mkdir(parents=True, exist_ok=True, mode=0o700)
-    path, incoming = package_path(order), packages_dir() / f"incoming-{order.id}"
-    try:
-        with open(incoming, "wb", opener=_private) as out:
-            write_package(
-                out,
-                prepared,
-                sealed,
-                open_artifact=evidence.open_artifact,
-                sign=sealer.sign_package,
-                bagging_date=f"{clock.now():%Y-%m-%d}",
-            )
-            out.flush()
-            os.fsync(out.fileno())
-        incoming.rename(path)
-    finally:
-        incoming.unlink(missing_ok=True)
-    return path
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-_INSTRUCTIONS = """How to check this package without us and without an account.
-
-You need two things that did not come with the package: the line of allowed signers that pins the organisation's
-sealing key, and a checkpoint that somebody outside kept (a mail to the approver, a syslog line).
-
-    python3 -I verify.pyz package.zip --signers allowed_signers --anchor kept.checkpoint
-
-Exit 0: INTACT. Exit 3: UNANCHORED, whole in itself but not compared with anything held outside. Exit 1: ALTERED.
-Take verify.pyz from the project's release or from the organisation's anchor mail, not from this package: whoever
-could forge the package could forge its verifier too. By hand, in the unpacked folder:
-
-    sha256sum -c manifest-sha256.txt && sha256sum -c tagmanifest-sha256.txt
-    ssh-keygen -Y verify -f allowed_signers -I SIGNER -n quarterdeck-package \\
-        -s tagmanifest-sha256.txt.sig < tagmanifest-sha256.txt
-
-SIGNER is the first word of the line of allowed signers. The verdict is about integrity. It says nothing about whether
-a requirement is met: that is the assessor's to judge.
-"""
+        return package.parse_withheld(archive.read(f"{base}/{package.WITHHELD}"))

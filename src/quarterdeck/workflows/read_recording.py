@@ -4,7 +4,7 @@ import json
 from typing import BinaryIO
 
 from quarterdeck.activity import api as activity
-from quarterdeck.evidence.api import ObjectRef, open_artifact, read_artifact
+from quarterdeck.evidence.api import ObjectRef, open_artifact, read_artifact, require_kept
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.sessions.api import SessionView
@@ -13,6 +13,7 @@ from quarterdeck.workflows.record_view import record_view
 
 def open_recording(actor: Actor, clock: Clock, seen: SessionView) -> BinaryIO:
     """Record who reads it, then open it; whether they may was decided before."""
+    require_kept(seen.recording)
     record_view(actor, clock, ObjectRef("session", seen.id), of=seen.ticket)
     return open_artifact(seen.recording)
 

@@ -14,15 +14,45 @@ from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import CheckpointView, LedgerHead, ObjectRef
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
-from quarterdeck.kernel.decision import Refused
+from quarterdeck.kernel.decision import Decision, Refused, refuse
 from quarterdeck.workflows import cadence
 
 BATCH = 2_000
 
 
 @dataclass(frozen=True, slots=True)
+class SealingKey:
+    """One key that this log has had: hash and public half, where it lives, when it signed, how it ended."""
+
+    sha256: str
+    public: str
+    place: str
+    since: str = ""
+    until: str = ""
+    ended: str = ""
+    pending: bool = False
+
+
+    @property
+    def kind_of_place(self) -> str:
+        """Where it lives without the path, for people whom the server's folders do not concern."""
+        words = [word for word in self.place.split() if not word.startswith("/")]
+        return " ".join(words).removesuffix(" at").replace("the", "a", 1)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChange:
+    """A change of sealing keys as the sealer signed it, to be recorded as `event` with the statement as artifact."""
+
+    event: str
+    sha256: str
+    public: str
+    statement: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SealerStatus:
-    """What the sealer remembers, and the public part of its key."""
+    """What the sealer remembers, the public part of its key, and where that key lives."""
 
     origin: str
     size: int
@@ -32,6 +62,10 @@ class SealerStatus:
     key: str
     key_id: str
     allowed_signers: str
+    key_place: str = ""
+    remembers: bool = True
+    keys: tuple[SealingKey, ...] = ()
+    log_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +97,10 @@ def seal(sealer: Sealer, *, reason: str) -> CheckpointView | None:
 
     Call it after an act, never inside. Raises Refused: sealer.unreachable, sealer.rolled_back, sealer.inconsistent.
     """
+    kept = evidence.latest_checkpoint()  # read before the sealer's size: what is kept here, the sealer signed before
     known = sealer.status().size
+    if kept is not None and kept.size > known:
+        raise Refused(forgot(known, kept.size))
     target = evidence.head()  # read after the sealer's size: what is sealed is committed, so this head is no older
     if target.size < known:
         return _keep(sealer.seal(target.size, [], target.root.hex(), reason))
@@ -74,6 +111,16 @@ def seal(sealer: Sealer, *, reason: str) -> CheckpointView | None:
         if signed.size >= target.size:
             return signed
         known = signed.size
+
+
+def forgot(remembered: int, kept: int) -> Decision:
+    """Return the refusal for a sealer that remembers less than the ledger's own checkpoints show."""
+    return refuse(
+        "sealer.forgot",
+        f"The sealer remembers {remembered} sealed entries, but a checkpoint of {kept} is kept here: its memory is "
+        "lost or older than the ledger.",
+        "Put the sealer's folder back from its encrypted backup. If it is lost for good: `qd ledger adopt`.",
+    )
 
 
 def _seal_batch(sealer: Sealer, start: int, target: LedgerHead, reason: str) -> CheckpointView:

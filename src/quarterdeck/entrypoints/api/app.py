@@ -13,17 +13,22 @@ from quarterdeck.entrypoints.api import (
     activity,
     anchors,
     assessing,
+    attaching,
     captures,
     controls,
     extending,
     host_certificates,
     inventory,
+    keeping,
     live_sessions,
     login,
     monitoring,
+    package_hashes,
     packages,
     people,
+    policy,
     revoking,
+    sealing,
     sessions,
     templates,
     tickets,
@@ -60,6 +65,7 @@ api.add_router("/tickets", extending.router)
 api.add_router("/revocations", revoking.router)
 api.add_router("/templates", templates.router)
 api.add_router("", captures.router)
+api.add_router("", attaching.router)
 api.add_router("/monitoring-plans", monitoring.router)
 api.add_router("/findings", monitoring.findings_router)
 api.add_router("/sessions", sessions.router)
@@ -69,7 +75,11 @@ api.add_router("/tickets", activity.rules_router)
 api.add_router("/sessions", live_sessions.router)
 api.add_router("", packages.router)
 api.add_router("/anchors", anchors.router)
+api.add_router("/packages", package_hashes.router)
+api.add_router("/policy", policy.router)
+api.add_router("", keeping.router)
 api.add_router("/assessor", assessing.router)
+api.add_router("/sealing", sealing.router)
 
 
 def _answer(request: HttpRequest, status: int, *reasons: Reason) -> HttpResponse:

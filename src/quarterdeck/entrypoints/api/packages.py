@@ -9,7 +9,16 @@ from pydantic import AfterValidator, Field
 
 from quarterdeck import wiring
 from quarterdeck.assessor import api as assessor
-from quarterdeck.assessor.api import Gap, ObjectiveStatus, OrderState, OrderView, ScopeKind
+from quarterdeck.assessor.api import (
+    Envelope,
+    Gap,
+    ObjectiveStatus,
+    OrderState,
+    OrderView,
+    Recipient,
+    Scope,
+    ScopeKind,
+)
 from quarterdeck.controls.api import PoamRule
 from quarterdeck.entrypoints.api.callers import actor_of, may_read_ticket
 from quarterdeck.entrypoints.api.moments import MomentOrDay
@@ -34,16 +43,22 @@ Number = Annotated[str, AfterValidator(_number)]
 
 
 class OrderIn(Schema):
-    """What a package is of: `ticket` or `tickets`; or a period [since, until), whole or `tickets` chosen from it."""
+    """What a package is of: `ticket` or `tickets`; a period [since, until), whole or `tickets` chosen from it; or the
+    evidence for `practices` such as MA.L2-3.7.5. Recordings of CUI assets are encrypted to `recipient`: the word
+    `passphrase`, a certificate (PEM) or an age recipient; without one they stay here.
+    """
 
     ticket: Number = ""
     tickets: list[Number] = Field(default=[], max_length=1_000)
     since: MomentOrDay | None = None
     until: MomentOrDay | None = None
+    practices: list[str] = Field(default=[], max_length=200)
+    recipient: str = Field(default="", max_length=20_000)
 
-    def numbers(self) -> list[str]:
-        """Return the tickets named."""
-        return [*([self.ticket] if self.ticket else []), *self.tickets]
+    def scope(self) -> Scope:
+        """Return what it is of."""
+        named = [*([self.ticket] if self.ticket else []), *self.tickets]
+        return Scope(tuple(named), self.since, self.until, tuple(self.practices))
 
 
 class OrderOut(Schema):
@@ -64,12 +79,21 @@ class OrderOut(Schema):
     size: int
     withheld: int
     finished_at: datetime | None
+    practices: list[str]
+    envelope: Envelope
+    passphrase: str = ""
 
     @classmethod
-    def of(cls, order: OrderView) -> "OrderOut":
-        """Return the order as it goes over the wire."""
-        names = [name for name in cls.model_fields if name != "tickets"]
-        return cls(tickets=list(order.tickets), **{name: getattr(order, name) for name in names})
+    def of(cls, order: OrderView, passphrase: str = "") -> "OrderOut":
+        """Return the order as it goes over the wire; a passphrase is told with the answer to the order, never again."""
+        apart = {"tickets", "practices", "envelope", "passphrase"}
+        return cls(
+            tickets=list(order.tickets),
+            practices=list(order.scope.practices),
+            envelope=order.recipient.envelope,
+            passphrase=passphrase,
+            **{name: getattr(order, name) for name in cls.model_fields if name not in apart},
+        )
 
 
 class ConsentOut(Schema):
@@ -188,18 +212,28 @@ def _reader(request: HttpRequest) -> Actor:
 
 @router.post("/packages", response=_answers(OrderOut))
 def order_package(request: HttpRequest, body: OrderIn) -> OrderOut:
-    """Order a package; it is made in the background."""
+    """Order a package, made in the background. A passphrase that was asked for is in this answer and nowhere else."""
+    actor, scope = actor_of(request, "write"), body.scope()
+    recipient, passphrase = export_package.address(wiring.locksmith(), body.recipient)
     order = export_package.order_package(
-        actor_of(request, "write"), wiring.clock(), numbers=body.numbers(), since=body.since, until=body.until
+        actor,
+        wiring.clock(),
+        numbers=scope.tickets,
+        since=scope.since,
+        until=scope.until,
+        practices=scope.practices,
+        recipient=recipient,
     )
-    return OrderOut.of(order)
+    return OrderOut.of(order, passphrase)
 
 
 @router.post("/packages/contents", response=_answers(ContentsOut))
 def package_contents(request: HttpRequest, body: OrderIn) -> ContentsOut:
     """Tell what a package is going to hold and what stays here, before it is ordered."""
     _reader(request)
-    found = assessor.contents(body.numbers(), body.since, body.until, wiring.clock().now())
+    found = assessor.contents(
+        body.scope(), Recipient(Envelope.CERTIFICATE if body.recipient else Envelope.NONE), wiring.clock().now()
+    )
     return ContentsOut(
         tickets=list(found.tickets), left_out=list(found.left_out), entries=found.entries, files=found.files,
         bytes=found.bytes, withheld=[_kept_back(one) for one in found.withheld],

@@ -128,6 +128,21 @@ class DecisionIn(Schema):
     reason: str
 
 
+class ApproveIn(DecisionIn):
+    """An approval; signed when `signature` is an armored SSHSIG over `statement`, which the server gave out."""
+
+    statement: str = ""
+    signature: str = Field(default="", max_length=8000)
+
+
+class StatementOut(Schema):
+    """The text that a signed approval signs, and the namespace of the signature."""
+
+    statement: str
+    content_hash: str
+    namespace: str
+
+
 class EmergencyIn(Schema):
     """The word of a named authoriser."""
 

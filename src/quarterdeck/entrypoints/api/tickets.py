@@ -7,6 +7,7 @@ from quarterdeck import wiring
 from quarterdeck.entrypoints.api.access_schemas import AccessIn, AccessOut, AssetAccessOut
 from quarterdeck.entrypoints.api.callers import actor_of, may_read_ticket
 from quarterdeck.entrypoints.api.ticket_schemas import (
+    ApproveIn,
     CloseIn,
     DecisionIn,
     EditIn,
@@ -21,6 +22,7 @@ from quarterdeck.entrypoints.api.ticket_schemas import (
     RefusedOut,
     RequestIn,
     StandardIn,
+    StatementOut,
     TextIn,
     TicketOut,
     TicketPageOut,
@@ -28,8 +30,9 @@ from quarterdeck.entrypoints.api.ticket_schemas import (
 )
 from quarterdeck.evidence import api as evidence
 from quarterdeck.tickets import api as tickets
+from quarterdeck.tickets.api import ApprovalRole
 from quarterdeck.workflows import approve as deciding
-from quarterdeck.workflows import close_ticket, open_window, prepare_ticket, take_access
+from quarterdeck.workflows import close_ticket, open_window, prepare_ticket, sign_approval, take_access
 from quarterdeck.workflows import request as requesting
 
 router = Router(tags=["tickets"])
@@ -126,10 +129,32 @@ def freeze(request: HttpRequest, number: str) -> TicketOut:
 
 
 @router.post("/{number}/approve", response=ANSWERS)
-def approve(request: HttpRequest, number: str, body: DecisionIn) -> TicketOut:
+def approve(request: HttpRequest, number: str, body: ApproveIn) -> TicketOut:
     """Approve exactly the content whose hash is sent."""
-    actor = actor_of(request, "write")
-    return TicketOut.of(deciding.approve(actor, wiring.clock(), number, **body.dict()))
+    actor, kept = actor_of(request, "write"), None
+    if body.signature:
+        sign_approval.fits(body.statement, number, body.role, body.content_hash)
+        kept = sign_approval.sign_with_key(actor, wiring.clock(), body.statement, body.signature)
+    view = deciding.approve(
+        actor,
+        wiring.clock(),
+        number,
+        role=body.role,
+        content_hash=body.content_hash,
+        reason=body.reason,
+        signature=kept,
+    )
+    return TicketOut.of(view)
+
+
+@router.get("/{number}/approval-statement", response=_answers(StatementOut))
+def approval_statement(request: HttpRequest, number: str, role: ApprovalRole) -> StatementOut:
+    """Return the exact text that a signed approval signs; it holds for ten minutes."""
+    actor = actor_of(request)
+    may_read_ticket(actor, number)
+    found = tickets.ticket(number)
+    text = sign_approval.statement(actor, wiring.clock(), number, role, found.content_hash)
+    return StatementOut(statement=text, content_hash=found.content_hash, namespace=sign_approval.NAMESPACE)
 
 
 @router.post("/{number}/refuse", response=ANSWERS)

@@ -1,6 +1,7 @@
 """The server as `qd` sees it: one method per HTTP verb, refusals as sentences, a stale second factor asked for anew."""
 
 import getpass
+import hashlib
 import ipaddress
 import os
 import sys
@@ -17,6 +18,7 @@ from quarterdeck.entrypoints.cli.showing import JsonValue, clean
 
 DEFAULT_URL = "http://127.0.0.1:8600"
 TIMEOUT = 60.0
+PATIENCE = 3600.0
 STEP_UP = "step_up"
 
 
@@ -83,6 +85,10 @@ class Server:
             self.step_up(self._code or ask_code())
             return self._call("POST", path, body=body or {})
 
+    def post_patiently(self, path: str, body: Mapping[str, JsonValue]) -> JsonValue:
+        """Do what takes the server long: reading through a large file."""
+        return self._call("POST", path, body=body, timeout=PATIENCE)
+
     def post_open(self, path: str, body: Mapping[str, JsonValue]) -> JsonValue:
         """Do what needs no login: log in, enrol."""
         return self._call("POST", path, body=body, token=False)
@@ -97,6 +103,17 @@ class Server:
         except httpx.HTTPError as error:
             raise Failed(f"{self.url} does not answer ({error}).") from error
         return _content(answer)
+
+    def send_bytes(self, path: str, chunk: bytes) -> JsonValue:
+        """Send a part of a file with its hash; Failed without a code when the line breaks."""
+        headers = self._headers() | {
+            "Content-Type": "application/octet-stream",
+            "X-Chunk-SHA256": hashlib.sha256(chunk).hexdigest(),
+        }
+        try:
+            return _content(self._client.put(path, content=chunk, headers=headers))
+        except httpx.HTTPError as error:
+            raise Failed(f"{self.url} does not answer ({error}). The same command goes on from there.") from error
 
     def put(self, path: str, body: Mapping[str, JsonValue]) -> JsonValue:
         """Replace something."""
@@ -152,9 +169,11 @@ class Server:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, JsonValue] | None = None,
         token: bool = True,
+        timeout: float = TIMEOUT,
     ) -> JsonValue:
+        headers = self._headers(token=token)
         try:
-            answer = self._client.request(verb, path, params=query, json=body, headers=self._headers(token=token))
+            answer = self._client.request(verb, path, params=query, json=body, headers=headers, timeout=timeout)
         except httpx.HTTPError as error:
             hint = "Is QD_URL right, and does `qd up` run there?"
             raise Failed(f"{self.url} does not answer ({error}). {hint}") from error

@@ -16,10 +16,19 @@ MODULES = {
     ("restore",): ("quarterdeck.entrypoints.supervisor.restore", "put a backup back; voids all access"),
     ("demo",): ("quarterdeck.entrypoints.demo", "the whole job on real input, in a folder of its own"),
     ("ledger", "verify"): ("quarterdeck.entrypoints.supervisor.verify_ledger", "read the whole ledger again"),
-    ("ledger", "key"): ("quarterdeck.entrypoints.supervisor.signing_key", "print the line that pins the sealing key"),
+    ("ledger", "key"): ("quarterdeck.entrypoints.supervisor.signing_key", "print the lines that pin the sealing keys"),
     ("ledger", "checkpoint"): (
         "quarterdeck.entrypoints.supervisor.kept_checkpoint",
         "write the newest checkpoint, to be kept outside this server",
+    ),
+    ("ledger", "rotate-key"): ("quarterdeck.entrypoints.supervisor.rotate_key", "change to a new sealing key"),
+    ("ledger", "adopt"): (
+        "quarterdeck.entrypoints.supervisor.adopt",
+        "go on with a database that is not the one that was sealed last; voids all access",
+    ),
+    ("ledger", "witness-forget"): (
+        "quarterdeck.entrypoints.supervisor.witness_forget",
+        "let another log that we witness begin anew",
     ),
     ("gate", "target-setup"): (
         "quarterdeck.entrypoints.supervisor.target_setup",

@@ -10,6 +10,7 @@ from pathlib import Path
 from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Failed, Server
 from quarterdeck.entrypoints.cli.showing import JsonValue, clean, confirm, show_json, show_rows, table
+from quarterdeck.entrypoints.cli.signing import signed_statement
 from quarterdeck.entrypoints.cli.ticket_file import example, read_ticket, with_ids
 from quarterdeck.entrypoints.cli.ticket_page import hold_lines, hold_page, notice_warning
 from quarterdeck.entrypoints.cli.verbs import Group, Handler, as_row, as_rows, flag, option, text_of
@@ -55,6 +56,8 @@ def add(verbs: Group) -> None:
         made.add_argument("--role", required=True, choices=("approver", "cui_owner"), help="the role you decide in")
         made.add_argument("--reason", required=True, help="why, in a sentence")
         option(made, "--hash", "content hash that you read; without it the content is shown and you are asked")
+        if name == "approve":
+            option(made, "--sign-with", "your SSH key (the agent's too, or sk-), to sign the approval", metavar="KEY")
     _add_with_texts(nouns)
 
 
@@ -218,6 +221,9 @@ def decide(name: str, arguments: argparse.Namespace) -> int:
             raise Failed("Nothing was decided. At a terminal answer yes, in a script give the --hash that you read.")
         content_hash = text_of(ticket, "content_hash")
     body: dict[str, JsonValue] = {"role": arguments.role, "content_hash": content_hash, "reason": arguments.reason}
+    if name == "approve" and arguments.sign_with:
+        path = ticket_path(arguments.number)
+        body |= signed_statement(server, path, arguments.role, content_hash, arguments.sign_with)
     return _tell(server.post(f"{ticket_path(arguments.number)}/{name}", body))
 
 

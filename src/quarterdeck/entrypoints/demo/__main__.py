@@ -24,7 +24,7 @@ from quarterdeck.entrypoints.demo.stage import (
 )
 
 Step = tuple[str, Callable[[], str]]
-FILES = ("package.zip", "allowed_signers", "kept.checkpoint", "report.html", "steps.json", "verify.pyz")
+FILES = ("package.zip", "passphrase", "allowed_signers", "kept.checkpoint", "report.html", "steps.json", "verify.pyz")
 LOG = "quarterdeck.log"
 
 

@@ -1,5 +1,7 @@
 """The proof: package, the verifier that stands alone, a tampered copy, and what the assessor keeps."""
 
+import csv
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -14,14 +16,17 @@ from quarterdeck_verify.bundle import build_zipapp
 PACKAGE_SECONDS = 120
 INTACT, ALTERED, UNANCHORED = 0, 1, 3
 KEPT = "kept.checkpoint"
+PASSPHRASE = "passphrase"  # noqa: S105  a file name
 
 
 def export(shop: Shop, out: Path) -> str:
-    """Casey consents that recordings leave, Iris orders the package, Quinn downloads it."""
+    """Casey consents that recordings leave, Iris orders the package and gets its passphrase, Quinn downloads it."""
     shop.api("casey").step_up()
     shop.api("casey").call("POST", f"/packages/consent/{shop.ticket}")
     shop.api("iris").step_up()
-    order = shop.api("iris").call("POST", "/packages", {"ticket": shop.ticket})
+    order = shop.api("iris").call("POST", "/packages", {"ticket": shop.ticket, "recipient": "passphrase"})
+    (out / PASSPHRASE).write_text(order["passphrase"])
+    (out / PASSPHRASE).chmod(0o600)
     deadline = time.monotonic() + PACKAGE_SECONDS
     while order["state"] not in {"done", "failed"} and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -86,8 +91,22 @@ def other_tools(shop: Shop, out: Path) -> str:
                 timeout=60,
             )
     _expect(_run(out, str(bag), "--signers", "allowed_signers", "--anchor", KEPT), INTACT, "the unpacked folder")
+    opened = _open_recording(bag, out)
     shutil.rmtree(folder)
-    return "sha256sum -c and ssh-keygen -Y verify accept it; the unpacked folder verifies as well"
+    return f"sha256sum -c and ssh-keygen -Y verify accept it; openssl opens {opened} encrypted files as sealed"
+
+
+def _open_recording(bag: Path, out: Path) -> int:
+    """Open every encrypted file with OpenSSL and the passphrase; returns how many have the hash that is listed."""
+    with (bag / "data" / "encrypted.csv").open(newline="") as table:
+        rows = list(csv.DictReader(table))
+    for row in rows:
+        command = ["openssl", "cms", "-decrypt", "-binary", "-inform", "DER", "-in", str(bag / "data" / row["file"])]
+        command += ["-inkey", str(bag / "data" / "encrypted" / "locked-key.pem"), "-passin", f"file:{out / PASSPHRASE}"]
+        opened = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
+        if hashlib.sha256(opened).hexdigest() != row["sha256"]:
+            raise DemoFailed(f"{row['file']} opens to something else than what was sealed")
+    return len(rows)
 
 
 def tamper(shop: Shop, out: Path) -> str:

@@ -4,15 +4,21 @@ from quarterdeck.entrypoints.gate.recorder import Recorder
 from quarterdeck.sessions.terms import Work
 
 TEXT_LIMIT = 1_048_576
+NO_SCREEN = "what was shown is not recorded, as policy wants for assets that handle CUI; sizes and SHA-256 are"
 
 
 class Capture:
-    """Keeps all output of a terminal; of a command, and of what a transfer says on standard error, text up to 1 MiB."""
+    """Keeps all output of a terminal; of a command, and of what a transfer says on standard error, text up to 1 MiB.
 
-    def __init__(self, recorder: Recorder, work: Work) -> None:
+    Without `screen` nothing of it: what policy wants then are times, sizes, hashes, files and the end.
+    """
+
+    def __init__(self, recorder: Recorder, work: Work, *, screen: bool = True) -> None:
         self._recorder = recorder
-        self._terminal = work is Work.TERMINAL
-        self._left = TEXT_LIMIT
+        self._terminal = work is Work.TERMINAL and screen
+        self._left = TEXT_LIMIT if screen else 0
+        if not screen:
+            recorder.mark(NO_SCREEN)
 
     def keep(self, data: bytes) -> None:
         """Record output before it is forwarded; raises RecorderFailed."""

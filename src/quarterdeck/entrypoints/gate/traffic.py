@@ -97,7 +97,7 @@ class Traffic:
         self._recorder = recorder
         if not self._person.terminal:
             self._audit = follower(self._person.asked, self._admitted.allowance, recorder.file)
-        keep = Capture(recorder, self._person.work).keep
+        keep = Capture(recorder, self._person.work, screen=self._admitted.screen).keep
         self._streams, self._drains = joined(self._person, self._ends, keep, self._audit)
         self._movers = [*self._streams.values(), *self._drains]
 

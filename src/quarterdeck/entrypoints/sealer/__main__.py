@@ -1,5 +1,6 @@
 """`python -m quarterdeck.entrypoints.sealer`: serves the sealing key; makes it at its first start."""
 
+import argparse
 import ctypes
 import logging
 import os
@@ -11,18 +12,26 @@ from pathlib import Path
 from types import FrameType
 
 from quarterdeck.adapters.ssh_signature import SigningFailed
-from quarterdeck.config.api import load
+from quarterdeck.config.api import Settings, load
 from quarterdeck.entrypoints.sealer.desk import Desk
+from quarterdeck.entrypoints.sealer.keyring import Custody
 from quarterdeck.entrypoints.sealer.server import SealerServer
 from quarterdeck.kernel.clock import SystemClock
 from quarterdeck.kernel.decision import Refused
+from quarterdeck_verify.cosignature import parse_key
 
 LOG = logging.getLogger("quarterdeck.sealer")
 PR_SET_DUMPABLE = 4
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; returns 1 with a sentence when the folder or the key cannot be used."""
+    """Serve until SIGTERM or SIGINT; returns 1 with a sentence when the folder or the key cannot be used.
+
+    `--restoring` is what `qd restore` and `qd ledger adopt` start it with.
+    """
+    parser = argparse.ArgumentParser(prog="sealer")
+    parser.add_argument("--restoring", action="store_true")
+    restoring = parser.parse_args().restoring
     logging.basicConfig(level=logging.INFO, format="%(asctime)s sealer %(levelname)s %(message)s")
     keep_the_key_in_this_process()
     config = load()
@@ -30,7 +39,16 @@ def main() -> int:
     try:
         for path in (folder, run_dir):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        desk = Desk(folder, config.ledger_origin, SystemClock())
+        logs = [parse_key(text) for text in config.witnessed]
+        desk = Desk(
+            folder,
+            config.ledger_origin,
+            SystemClock(),
+            custody_of(config),
+            logs,
+            config.witness_name,
+            restoring=restoring,
+        )
         server = SealerServer(config.sealer_socket, desk, Admission(config.data_dir))
     except (OSError, SigningFailed, Refused, ValueError) as error:
         LOG.error("cannot start: %s", error)
@@ -38,6 +56,11 @@ def main() -> int:
     serve_until_signal(server)
     config.sealer_socket.unlink(missing_ok=True)
     return 0
+
+
+def custody_of(config: Settings) -> Custody:
+    """Return where the settings say that keys live."""
+    return Custody(config.sealing_key, config.sealing_key_type, config.sealing_agent)
 
 
 def keep_the_key_in_this_process() -> None:

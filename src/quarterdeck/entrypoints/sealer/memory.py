@@ -18,7 +18,10 @@ from quarterdeck_verify.merkle import EMPTY_ROOT, Frontier
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """State after the last signature; hashes in hexadecimal, `body`, `sshsig` and `note` are the last checkpoint."""
+    """State after the last signature; hashes in hexadecimal, `body`, `sshsig` and `note` are the last checkpoint.
+
+    `key` is the fingerprint of the key that signs, empty for the first one.
+    """
 
     origin: str
     size: int = 0
@@ -32,6 +35,7 @@ class Memory:
     note: str = ""
     reason: str = ""
     at: str = ""
+    key: str = ""
 
 
 def extend(memory: Memory, start: int, bodies: Sequence[bytes], told_root: str) -> Memory:
@@ -48,9 +52,7 @@ def extend(memory: Memory, start: int, bodies: Sequence[bytes], told_root: str) 
     root = frontier.root().hex()
     if told_root and root != told_root:
         raise Refused(_inconsistent(frontier.size, "the database's head names another root than its entries give"))
-    return replace(
-        memory, size=frontier.size, root=root, tip=tip, last_ts=last_ts, frontier=frontier.serialise().hex()
-    )
+    return replace(memory, size=frontier.size, root=root, tip=tip, last_ts=last_ts, frontier=frontier.serialise().hex())
 
 
 def _append(origin: str, frontier: Frontier, body: bytes, tip: str, last_ts: str) -> tuple[str, str]:
@@ -76,8 +78,8 @@ def rolled_back(sealed: int, present: int) -> Decision:
         "sealer.rolled_back",
         f"The sealer signed {sealed} entries, the ledger here holds only {present}: this database is older than what "
         "was sealed, or entries were removed.",
-        "If you restored a backup, finish with `qd restore`; otherwise stop, keep the machine as it is and compare "
-        "with the checkpoints that were mailed.",
+        "If you put a copy back: `qd ledger adopt` takes it and says so in the ledger. Otherwise keep the machine as "
+        "it is and compare with the checkpoints that were mailed.",
     )
 
 
@@ -103,6 +105,7 @@ class MemoryFile:
     def __init__(self, folder: Path, origin: str) -> None:
         self._state = folder / "state.json"
         self._history = folder / "signed.jsonl"
+        self.is_there = self._state.exists()
         self.memory = self._read(origin)
 
     def _read(self, origin: str) -> Memory:
@@ -124,7 +127,7 @@ class MemoryFile:
         write_durably(self._state, json.dumps(asdict(memory), indent=1, sort_keys=True).encode())
         line = {name: value for name, value in asdict(memory).items() if name not in ("body", "sshsig", "note")}
         append_durably(self._history, json.dumps(line, sort_keys=True))
-        self.memory = memory
+        self.memory, self.is_there = memory, True
 
     def signed_at_most(self, size: int) -> Memory:
         """Return the newest signed state of at most `size` entries, an empty one when there is none."""
@@ -135,18 +138,32 @@ class MemoryFile:
                 found = state
         return found
 
-    def go_back(self, size: int, bodies: Sequence[bytes], told_root: str) -> Memory:
-        """Accept a restored ledger of `size` entries as a new epoch; Refused unless it is an older state of this log.
+    def signed_states(self, limit: int) -> list[tuple[int, str]]:
+        """Return (size, root) of what was signed, newest first: a forked database is compared with them."""
+        states = [(int(line["size"]), str(line["root"])) for line in kept_lines(self._history)]
+        return sorted(set(states), reverse=True)[:limit]
 
-        `bodies` are the entries after the newest signed state that the restored ledger still holds.
+    def go_back(self, base: tuple[int, str], size: int, bodies: Sequence[bytes], told_root: str) -> Memory:
+        """Return the memory of a restored ledger of `size` entries, as a new epoch; the caller keeps it.
+
+        `base` is a (size, root) that was signed, `bodies` are the ledger's entries from there on. Refused unless they
+        continue that state.
         """
-        base = self.signed_at_most(size)
-        restored = extend(base, base.size, bodies, told_root)
+        restored = extend(self._signed_state(base), base[0], bodies, told_root)
         if restored.size != size:
-            raise Refused(_gap(base.size, size))
-        memory = replace(restored, epoch=self.memory.epoch + 1, body="", sshsig="", note="", reason="", at="")
-        self.keep(memory)
-        return memory
+            raise Refused(_gap(base[0], size))
+        return replace(restored, epoch=self.memory.epoch + 1, body="", sshsig="", note="", reason="", at="")
+
+    def _signed_state(self, base: tuple[int, str]) -> Memory:
+        found = None
+        for line in kept_lines(self._history):
+            if (line["size"], line["root"]) == base:
+                found = Memory(**line)
+        if found is None and base == (0, EMPTY_ROOT.hex()):
+            return Memory(self.memory.origin)
+        if found is None:
+            raise Refused(_inconsistent(base[0], "this sealer never signed the ledger that ends before it"))
+        return found
 
 
 def write_durably(path: Path, data: bytes) -> None:

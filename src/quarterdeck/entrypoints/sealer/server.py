@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import socketserver
+import stat
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -39,7 +40,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
 
 class SealerServer(socketserver.ThreadingUnixStreamServer):
-    """Listens at `path` (mode 0600, or 0660 where the folder's group may come in) for the users that `admits` names."""
+    """Listens at `path` for the users that `admits` names; mode 0600, or 0660 behind a door with the setgid bit."""
 
     daemon_threads = True
     block_on_close = False
@@ -53,6 +54,8 @@ class SealerServer(socketserver.ThreadingUnixStreamServer):
             super().__init__(str(path), _Handler)
         finally:
             os.umask(before)
+        if path.parent.stat().st_mode & stat.S_ISGID:
+            path.chmod(0o660)  # the door of a sealer with a user of its own: its group is the data folder's owner's
 
     def reply(self, line: bytes) -> dict[str, object]:
         """Return the desk's answer to one line."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from quarterdeck.adapters.ssh_signature import SshKeygenSigner
+from quarterdeck.adapters.ssh_signature import FRESH_MARK, SshKeygenSigner
 from quarterdeck.config.api import Settings
 
 SEALING_KEY = "sealing_key"
@@ -27,10 +27,11 @@ def private_folders(config: Settings) -> tuple[Path, ...]:
 
 def private_files(config: Settings) -> tuple[Path, ...]:
     """Return every file with a secret that `qd init` makes; all of mode 0600."""
-    return (config.secret_key_file, config.factor_key_file, config.sealer_folder / SEALING_KEY)
+    sealing = [path for path in config.sealer_folder.glob("sealing_key*") if path.suffix != ".pub"]
+    return (config.secret_key_file, config.factor_key_file, *sorted(sealing))
 
 
-def prepare(config: Settings, owner: str = "") -> list[str]:
+def prepare(config: Settings, owner: str = "", sealer_owner: str = "") -> list[str]:
     """Make what is missing and return a line for each thing made; Unusable when something stands in the way."""
     os.umask(0o077)
     made: list[str] = []
@@ -42,7 +43,7 @@ def prepare(config: Settings, owner: str = "") -> list[str]:
         made += _keys(config)
     except OSError as error:
         raise Unusable(f"{error.filename or config.data_dir} cannot be made ({error.strerror}).") from error
-    _give_away(config, owner)
+    give_away(config, owner, sealer_owner)
     return made
 
 
@@ -56,10 +57,15 @@ def _keys(config: Settings) -> list[str]:
             write_secret(path, value)
             made.append(f"key {path}")
     sealing_key = config.sealer_folder / SEALING_KEY
-    if not sealing_key.exists() and not (config.sealer_folder / "state.json").exists():
-        SshKeygenSigner.create(sealing_key, config.ledger_origin)
-        made.append(f"key {sealing_key}")
-    return made
+    public = sealing_key.with_name(SEALING_KEY + ".pub")
+    if public.exists() or (config.sealer_folder / "state.json").exists():
+        return made
+    if config.sealing_key == "agent":
+        raise Unusable(f"QD_SEALING_KEY is agent, so put the public half of the agent's key into {public} first.")
+    # The mark comes first: a key without it and without memory is one whose memory is lost.
+    (config.sealer_folder / FRESH_MARK).touch(mode=0o600)
+    SshKeygenSigner.create(sealing_key, config.ledger_origin, config.sealing_key_type)
+    return [*made, f"key {sealing_key}"]
 
 
 def write_secret(path: Path, value: str) -> None:
@@ -82,22 +88,48 @@ def _lets_through(folder: Path, account: pwd.struct_passwd) -> bool:
     return bool(status.st_mode & stat.S_IXOTH)
 
 
-def _give_away(config: Settings, owner: str) -> None:
-    """As root, give everything to `owner`, or to whom the data folder belongs already."""
+def give_away(config: Settings, owner: str, sealer_owner: str) -> None:
+    """As root, give everything to `owner` (or to whom the data folder belongs already), the sealer's to its own user.
+
+    A sealer that was given a user of its own before keeps it.
+    """
     if os.geteuid() != 0:
-        if owner:
+        if owner or sealer_owner:
             raise Unusable("Only root can give the folders to another user; run this as root or leave --owner out.")
         return
+    account = _account(owner, config.data_dir)
+    before = config.sealer_folder.stat().st_uid
+    apart = sealer_owner or before not in (0, account.pw_uid)
+    sealer = _account(sealer_owner, config.sealer_folder) if apart else account
+    _give(config.data_dir, account)
+    _give(config.signer_folder, account)
+    _give(config.sealer_folder, sealer)
+    if sealer.pw_uid != account.pw_uid:
+        _open_door(config.sealer_folder, sealer, account)
+
+
+def _account(name: str, folder: Path) -> pwd.struct_passwd:
     try:
-        account = pwd.getpwnam(owner) if owner else pwd.getpwuid(config.data_dir.stat().st_uid)
+        return pwd.getpwnam(name) if name else pwd.getpwuid(folder.stat().st_uid)
     except KeyError as error:
-        raise Unusable(f"There is no user {owner!r} on this machine; make it with `useradd --system`.") from error
-    for folder in (config.data_dir, config.sealer_folder, config.signer_folder):
-        shut = next((above for above in folder.resolve().parents if not _lets_through(above, account)), None)
-        if shut is not None:
-            raise Unusable(
-                f"{account.pw_name} cannot pass through {shut} to {folder}. Choose a place that it can reach, "
-                "for example QD_DATA_DIR=/var/lib/quarterdeck/data."
-            )
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+        raise Unusable(f"There is no user {name!r} on this machine; make it with `useradd --system`.") from error
+
+
+def _give(folder: Path, account: pwd.struct_passwd) -> None:
+    shut = next((above for above in folder.resolve().parents if not _lets_through(above, account)), None)
+    if shut is not None:
+        raise Unusable(
+            f"{account.pw_name} cannot pass through {shut} to {folder}. Choose a place that it can reach, "
+            "for example QD_DATA_DIR=/var/lib/quarterdeck/data."
+        )
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+
+
+def _open_door(folder: Path, sealer: pwd.struct_passwd, account: pwd.struct_passwd) -> None:
+    """Let the data folder's owner reach the sealer's socket, and nothing else: folders to pass through, not to list."""
+    door = folder / "door"
+    door.mkdir(exist_ok=True)
+    for path, mode in ((folder, 0o710), (door, 0o2710)):  # what is made behind the door is its group's
+        os.chown(path, sealer.pw_uid, account.pw_gid)
+        path.chmod(mode)

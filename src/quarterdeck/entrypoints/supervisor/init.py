@@ -13,6 +13,7 @@ from quarterdeck.config.api import Settings, load
 from quarterdeck.entrypoints.supervisor.children import identity_for
 from quarterdeck.entrypoints.supervisor.folders import SEALING_KEY, Unusable, prepare
 from quarterdeck.entrypoints.supervisor.roster_file import MalformedRoster, parse_roster, read_file
+from quarterdeck_verify.bundle import digest
 
 EXAMPLE = """\
 [[person]]
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--roster", type=Path, metavar="FILE", help="the first people and their roles")
     made.add_argument("--owner", default="", metavar="USER", help="give the folders to this user (only as root)")
+    made.add_argument("--sealer-owner", default="", metavar="USER", help="a user of the sealer's own (only as root)")
     made.add_argument("--json", action="store_true", help="print the enrolment codes as JSON")
     return made
 
@@ -48,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         config = load()
         roster = b"" if chosen.roster is None else read_file(chosen.roster)
         parse_roster(roster, str(chosen.roster)) if roster else ()
-        made = prepare(config, chosen.owner)
+        made = prepare(config, chosen.owner, chosen.sealer_owner)
     except (Unusable, MalformedRoster, SigningFailed, ValidationError) as error:
         print(f"qd init: {error}", file=sys.stderr)
         return 1
@@ -56,6 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(*(f"made {line}" for line in made), sep="\n", file=sys.stderr)
     print("The key that seals this ledger has the fingerprint", file=sys.stderr)
     print(f"  {signer.shown_fingerprint()}\nWrite it down on paper: it is what an assessor pins.", file=sys.stderr)
+    print(f"The verifier of this version, verify.pyz, has the SHA-256\n  {digest()}", file=sys.stderr)
     return go_on(config, roster, signer.fingerprint(), as_json=chosen.json)
 
 

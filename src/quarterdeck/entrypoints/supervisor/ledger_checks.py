@@ -12,6 +12,9 @@ from quarterdeck.entrypoints.supervisor.findings import Finding, fine, note, wro
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Refused
+from quarterdeck.workflows import change_key
+from quarterdeck.workflows.restore_ledger import look
+from quarterdeck.workflows.seal_checkpoint import SealerStatus
 
 _SQLITE_DURABLE = {"PRAGMA synchronous": ("2", "3")}
 _POSTGRESQL_DURABLE = {
@@ -28,7 +31,7 @@ def running_findings(config: Settings, clock: Clock) -> list[Finding]:
             processes(config),
             durability(),
             ledger_time(clock),
-            sealer(),
+            *sealer(),
             *anchors(config, clock),
         ]
     except Refused as refused:
@@ -76,17 +79,35 @@ def ledger_time(clock: Clock) -> Finding:
     return fine("ledger", f"{evidence.head().size} entries.")
 
 
-def sealer() -> Finding:
-    """The sealer answers, and the ledger holds at least what it signed."""
+def sealer() -> list[Finding]:
+    """The sealer answers, the ledger continues what it signed, and where its key lives."""
     try:
-        status = wiring.sealer().status()
+        status, differs = look(wiring.sealer())
     except Refused as refused:
-        return note("sealer", str(refused))
-    size = evidence.head().size
-    if status.size > size:
-        return wrong(
-            "sealer",
-            f"The sealer signed {status.size} entries, the ledger holds {size}: the database is older than its seal.",
-            "If you restored a backup, finish with `qd restore`; otherwise keep the machine as it is.",
+        return [note("sealer", str(refused))]
+    head = evidence.head()
+    if differs is not None:
+        return [wrong("sealer", one.sentence, one.next_step) for one in differs.reasons]
+    found = [fine("sealer", f"Signed {status.size} of {head.size} entries, epoch {status.epoch}."), key_place(status)]
+    found += [
+        wrong("sealer", f"Since {one.since:%Y-%m-%d %H:%M} UTC: {one.sentence}", one.next_step)
+        for one in evidence.sealing_troubles()
+    ]
+    change = change_key.unacknowledged()
+    if change is not None:
+        how = "without the old key's signature " if change.unsigned else ""
+        found.append(
+            note(
+                "sealing key",
+                f"It changed {how}and nobody acknowledged it.",
+                "An approver or CUI owner compares its fingerprint and acknowledges it under Evidence, Sealing key.",
+            )
         )
-    return fine("sealer", f"Signed {status.size} of {size} entries, epoch {status.epoch}.")
+    return found
+
+
+def key_place(status: SealerStatus) -> Finding:
+    """Say where the sealing key lives: whoever has it can sign whatever no outsider has anchored."""
+    retired = sum(1 for key in status.keys if key.until)
+    kind = status.key.partition(" ")[0]
+    return fine("sealing key", f"It lives {status.key_place} ({kind}); {retired} retired.")

@@ -42,7 +42,8 @@ def permissions(config: Settings) -> list[Finding]:
     """Folders 0700 (the gate's 0710 where it logs in as a user of its own), files with secrets 0600."""
     if not config.data_dir.is_dir():
         return [wrong("permissions", f"{config.data_dir} holds no Quarterdeck yet.", "Run `qd init`.")]
-    found = [_mode(folder, 0o077 if folder != config.gate_dir else 0o067) for folder in private_folders(config)]
+    passed_through = {config.gate_dir, *([config.sealer_folder] if config.sealer_is_apart else [])}
+    found = [_mode(folder, 0o067 if folder in passed_through else 0o077) for folder in private_folders(config)]
     found += [_mode(path, 0o077) for path in private_files(config)]
     bad = [finding for finding in found if finding is not None]
     return bad or [fine("permissions", "Folders and keys are their owner's alone.")]
@@ -74,7 +75,8 @@ def separation(config: Settings) -> list[Finding]:
         found.append(
             note("separation", "The data belongs to root, so everything runs as root.", "Use `qd init --owner USER`.")
         )
-    return found or [fine("separation", "Sealer, signer and the rest are different users.")]
+    words = "are different users" if len(owners) == len(places) else "are not all of one user"
+    return found or [fine("separation", f"Sealer, signer and the rest {words}.")]
 
 
 def terminals() -> Finding:

@@ -8,7 +8,6 @@ import fcntl
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,11 +15,12 @@ from pydantic import ValidationError
 
 from quarterdeck.config.api import Settings, load
 from quarterdeck.entrypoints.supervisor import sealed_keys
-from quarterdeck.entrypoints.supervisor.children import identity_for
 from quarterdeck.entrypoints.supervisor.copies import copy_objects, is_whole, sha256_of, sync
 from quarterdeck.entrypoints.supervisor.folders import Unusable, prepare
+from quarterdeck.entrypoints.supervisor.owned import NotAnswering, run_with_data, running_sealer
 from quarterdeck.entrypoints.supervisor.places import CannotCopy, database_file, key_places
 
+SECOND_HALF = "quarterdeck.entrypoints.supervisor.restored"
 DESCRIPTION = "Put a backup back, void all access, and record the restoration. `qd up` must not be running."
 
 
@@ -46,16 +46,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, RestoreFailed, CannotCopy, Unusable, sealed_keys.WrongPassphrase, ValidationError) as error:
         print(f"qd restore: {error}", file=sys.stderr)
         return 1
-    owner = identity_for(config.data_dir)
-    command = [sys.executable, "-m", "quarterdeck.entrypoints.supervisor.restored", chosen.dir.resolve().name]
-    return subprocess.run(
-        command,
-        check=False,
-        user=None if owner is None else owner.uid,
-        group=None if owner is None else owner.gid,
-        extra_groups=None if owner is None else owner.groups,
-        env={**os.environ, **({} if owner is None else owner.environment)},
-    ).returncode
+    try:
+        with running_sealer(config):
+            return run_with_data(config, SECOND_HALF, [chosen.dir.resolve().name])
+    except NotAnswering as error:
+        print(f"qd restore: {error}", file=sys.stderr)
+        return 1
 
 
 def put_back(config: Settings, folder: Path, passphrase_file: Path | None, *, replace: bool) -> None:

@@ -18,9 +18,12 @@ from pydantic import ValidationError
 from quarterdeck.adapters.own_ports import port_trouble
 from quarterdeck.config.api import Settings, load
 from quarterdeck.entrypoints.supervisor.children import Child
+from quarterdeck.entrypoints.supervisor.owned import run_with_data
 from quarterdeck.entrypoints.supervisor.recipes import beat_file, recipes
+from quarterdeck_verify.merkle import EMPTY_ROOT
 
 LOG = logging.getLogger("quarterdeck.up")
+START_CHECK = "quarterdeck.entrypoints.supervisor.start_check"
 LOOK_SECONDS = 0.2
 GRACE_SECONDS = 10.0
 
@@ -122,6 +125,8 @@ def main(arguments: list[str] | None = None) -> int:
     if trouble:
         print(f"qd up: {trouble}", file=sys.stderr)
         return 1
+    if run_with_data(config, START_CHECK, [sealed_last(config)]) != 0:
+        return 1
     beat_file(config).unlink(missing_ok=True)
     supervisor = Supervisor(_children(config, logs=chosen.logs), config.run_dir / "supervisor.json")
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -129,6 +134,15 @@ def main(arguments: list[str] | None = None) -> int:
     supervisor.run()
     lock.close()
     return 0
+
+
+def sealed_last(config: Settings) -> str:
+    """Return the sealer's last (size, root) as JSON, nothing sealed where it remembers nothing."""
+    try:
+        told = json.loads((config.sealer_folder / "state.json").read_text())
+        return json.dumps({"size": told["size"], "root": told["root"]})
+    except (OSError, ValueError, KeyError):
+        return json.dumps({"size": 0, "root": EMPTY_ROOT.hex()})
 
 
 def _children(config: Settings, *, logs: bool) -> list[Child]:

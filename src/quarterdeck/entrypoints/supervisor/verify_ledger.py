@@ -1,9 +1,16 @@
-"""`qd ledger verify`: reads the whole log again and compares it with every kept checkpoint and with the sealer."""
+"""`qd ledger verify`: reads the whole log again and compares it with every kept checkpoint, the sealer and all files.
+
+What the person brings (`--signers`, `--anchor`) is what makes it more than the database's own word.
+"""
 
 import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import django
 
@@ -12,8 +19,13 @@ django.setup()
 
 from quarterdeck import wiring  # noqa: E402  the models need Django first
 from quarterdeck.evidence import api as evidence  # noqa: E402
-from quarterdeck.evidence.api import LedgerReport  # noqa: E402
+from quarterdeck.evidence.api import LedgerReport, Outside  # noqa: E402
 from quarterdeck.kernel.decision import Refused  # noqa: E402
+from quarterdeck.workflows.seal_checkpoint import SealerStatus  # noqa: E402
+from quarterdeck_verify import checkpoint as checkpoint_format  # noqa: E402
+from quarterdeck_verify import signers as signers_format  # noqa: E402
+
+WRONG_USAGE = 2
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,6 +33,15 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="qd ledger verify", description="Read the whole ledger again: bytes, chain, tree, checkpoints, sealer."
     )
+    made.add_argument(
+        "--signers", type=Path, action="append", default=[], metavar="FILE",
+        help="allowed_signers file that was kept elsewhere: only its keys may have signed the checkpoints",
+    )  # fmt: skip
+    made.add_argument(
+        "--anchor", type=Path, action="append", default=[], metavar="FILE",
+        help="a checkpoint that was kept elsewhere, such as a mail: the ledger must continue it",
+    )  # fmt: skip
+    made.add_argument("--without-files", action="store_true", help="do not read the stored files again")
     made.add_argument("--json", action="store_true", help="print the report as JSON")
     return made
 
@@ -28,41 +49,93 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Print the report; returns 0 when whole and anchored outside, 3 when whole but never anchored, 1 otherwise."""
     chosen = parser().parse_args()
-    report = evidence.verify_ledger(_progress)
-    sealer = sealer_words(report)
-    anchored = evidence.anchored_size()
+    try:
+        outside = read_outside(chosen.signers, chosen.anchor, files=not chosen.without_files)
+    except (OSError, ValueError) as problem:
+        print(f"qd ledger verify: {problem}", file=sys.stderr)
+        return WRONG_USAGE
+    status = sealer_status()
+    report = evidence.verify_ledger(_progress, with_memory(outside, status))
+    anchored = max(evidence.anchored_size(), report.covered)
     told = {
         "size": report.size,
         "root": report.root,
         "checkpoints": report.checkpoints,
-        "sealer": sealer,
+        "files": report.files if outside.files else None,
+        "sealer": sealer_words(status),
         "anchored_entries": anchored,
         "problems": report.problems,
+        "notes": report.notes,
+        "not_checked": not_checked(outside, status),
     }
     if chosen.json:
         print(json.dumps(told, indent=1))
     else:
-        print(f"{report.size} entries, root {report.root}\n{report.checkpoints} checkpoints, sealer: {sealer}")
-        for problem in report.problems:
-            print(f"WRONG: {problem}")
+        _show(told)
         print(_verdict(report, anchored))
     if report.problems:
         return 1
     return 0 if anchored else 3
 
 
-def sealer_words(report: LedgerReport) -> str:
-    """Compare with what the sealer remembers, add a problem to the report if they differ, return a few words."""
+def read_outside(signers: Sequence[Path], anchors: Sequence[Path], *, files: bool) -> Outside:
+    """Return what the files hold; OSError or ValueError with a sentence when one cannot be used."""
+    kept = []
+    for path in anchors:
+        found = checkpoint_format.find(path.read_bytes())
+        if not found:
+            raise ValueError(f"{path} holds no checkpoint: three lines of origin, size and root, one after the other")
+        kept += [(str(path), one) for one in found]
+    pins = [line for path in signers for line in signers_format.parse(path.read_bytes())]
+    return Outside(pins, kept, files=files)
+
+
+def sealer_status() -> SealerStatus | None:
+    """Return what the sealer remembers, None when it is not running."""
     try:
-        status = wiring.sealer().status()
+        return wiring.sealer().status()
     except Refused:
+        return None
+
+
+def with_memory(outside: Outside, status: SealerStatus | None) -> Outside:
+    """Add the sealer's own memory to what the log is held against: the database cannot reach it."""
+    if status is None:
+        return outside
+    remembered = checkpoint_format.Checkpoint(status.origin, status.size, bytes.fromhex(status.root))
+    return replace(outside, memory=remembered)
+
+
+def sealer_words(status: SealerStatus | None) -> str:
+    """Return what the sealer remembers, in a few words."""
+    if status is None:
         return "not running, not compared"
-    if status.size > report.size:
-        report.add(f"the sealer signed {status.size} entries, {report.size} are here: the database is older")
-    checkpoint = evidence.checkpoint(status.size)
-    if checkpoint is not None and checkpoint.root != status.root:
-        report.add(f"the sealer remembers another root at {status.size} entries than the checkpoint kept here")
     return f"signed {status.size} entries in epoch {status.epoch}"
+
+
+def not_checked(outside: Outside, status: SealerStatus | None) -> list[str]:
+    """Return what this run could not say."""
+    told = []
+    if not outside.pins:
+        told.append("Whose key signed the checkpoints: pin it with --signers, from a copy that was kept elsewhere.")
+    if not outside.kept:
+        told.append("Whether everything was rewritten with the sealing key: give a kept checkpoint with --anchor.")
+    if status is None:
+        told.append("What the sealer remembers: it is not running.")
+    if not outside.files:
+        told.append("The stored files.")
+    return told
+
+
+def _show(told: dict[str, Any]) -> None:
+    print(f"{told['size']} entries, root {told['root']}\n{told['checkpoints']} checkpoints, sealer: {told['sealer']}")
+    if told["files"] is not None:
+        print(f"{told['files']} files are whole")
+    for problem in told["problems"]:
+        print(f"WRONG: {problem}")
+    for note in told["notes"]:
+        print(f"Note: {note}")
+    print("Not checked:" if told["not_checked"] else "", *[f"  - {one}" for one in told["not_checked"]], sep="\n")
 
 
 def _verdict(report: LedgerReport, anchored: int) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from quarterdeck import wiring
+from quarterdeck.attachments import api as attachments
 from quarterdeck.baselines.api import MeasureChannel
 from quarterdeck.config.api import load
 from quarterdeck.entrypoints.ticker.loop import Duty
@@ -16,12 +17,14 @@ from quarterdeck.workflows import (
     do_captures,
     export_package,
     keep_elevation,
+    keep_evidence,
     keep_plans,
     look_after_sessions,
     run_plans,
     seal_checkpoint,
     seal_period,
     send_notices,
+    watch_sealer,
 )
 from quarterdeck.workflows.anchor_checkpoints import AnchorQueue
 
@@ -39,7 +42,10 @@ def duties(clock: Clock) -> list[Duty]:
         Duty("plans", 60, partial(keep_plans.look_after_plans, TICKER, clock)),
         Duty("people", 60, partial(personnel.apply_due_changes, actor=TICKER, clock=clock)),
         Duty("notices", 5, lambda: send_notices.send_notices(wiring.mailer(), clock, load().base_url)),
-        Duty("seal", 1, partial(seal_checkpoint.seal_if_due, sealer, clock=clock)),
+        Duty("seal", 1, partial(watch_sealer.seal_due, sealer, actor=TICKER, clock=clock)),
+        Duty("sealer", 30, partial(_look_after_sealer, clock)),
+        Duty("keeping", 3600, partial(keep_evidence.finish_ends, TICKER, clock)),
+        Duty("uploads", 600, partial(attachments.clean_uploads, clock)),
     ]
 
 
@@ -63,6 +69,10 @@ def capture_duties(clock: Clock) -> list[Duty]:
         Duty("packages", 0.5, partial(export_package.make_next_package, clock, wiring.press)),
         Duty("monitoring", 15, partial(run_plans.run_next_plan, TICKER, clock, channel, wiring.target_authority)),
     ]
+
+
+def _look_after_sealer(clock: Clock) -> None:
+    watch_sealer.look_after(wiring.sealer(), wiring.mailer, actor=TICKER, clock=clock, url=load().base_url)
 
 
 def _anchoring(allowed_signers: Callable[[], str], clock: Clock) -> Callable[[], object]:

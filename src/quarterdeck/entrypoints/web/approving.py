@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from quarterdeck.controls.api import fact_kind
-from quarterdeck.entrypoints.web import stepup, zones
+from quarterdeck.entrypoints.web import passkeys, stepup, zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.overlaps import LIVE, overlaps
 from quarterdeck.entrypoints.web.pages import Visitor, page, posted
@@ -60,6 +60,7 @@ def approve(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
     form = DecisionForm(posted(request), roles=roles)
     code = stepup.code_form(request, seen)
     extra: dict[str, Any] = {"form": form, "code_form": code, "may_decide": bool(roles), "roles_open": roles}
+    extra["passkeys"] = passkeys.usable(request, seen)
     status = 200
     if request.method == "POST" and roles and form.is_valid():
         if request.POST.get("content_hash", "") != ticket.content_hash:
@@ -87,15 +88,14 @@ def _roles_for(seen: Visitor, number: str) -> list[ApprovalRole]:
 def _decided(request: HttpRequest, seen: Visitor, ticket: TicketView, form: DecisionForm) -> HttpResponse:
     said = form.cleaned_data
     verdict = request.POST.get("verdict", "")
-    act = deciding.refuse if verdict == "refused" else deciding.approve
-    after = act(
-        seen.actor,
-        CLOCK,
-        ticket.number,
-        role=ApprovalRole(said["role"]),
-        content_hash=request.POST["content_hash"],
-        reason=said["reason"],
-    )
+    role, shown_hash, reason = ApprovalRole(said["role"]), request.POST["content_hash"], said["reason"]
+    if verdict == "refused":
+        after = deciding.refuse(seen.actor, CLOCK, ticket.number, role=role, content_hash=shown_hash, reason=reason)
+    else:
+        kept = passkeys.signature(request, seen, ticket.number, role, shown_hash)
+        after = deciding.approve(
+            seen.actor, CLOCK, ticket.number, role=role, content_hash=shown_hash, reason=reason, signature=kept
+        )
     word = "refused" if verdict == "refused" else "approved"
     messages.success(request, f"You {word} {ticket.number}. {_then(after, seen)}")
     return redirect("ticket", ticket.number)
@@ -147,9 +147,7 @@ def shown(request: HttpRequest, seen: Visitor, ticket: TicketView) -> dict[str, 
     }
 
 
-def _changes(
-    ticket: TicketView, seen: Visitor, names: Names, zone: ZoneInfo
-) -> tuple[list[dict[str, str]], str]:
+def _changes(ticket: TicketView, seen: Visitor, names: Names, zone: ZoneInfo) -> tuple[list[dict[str, str]], str]:
     """Return what has moved under the frozen names, else what an edit changed, and since when that is told.
 
     It is told from what this person was shown last, else from the last decision that the edit voided.

@@ -80,7 +80,8 @@ def tickets_package(request: HttpRequest, seen: Visitor) -> HttpResponse:
         return f"{made.base} is being made. It shows under Evidence when it is ready."
 
     def more(numbers: Sequence[str]) -> dict[str, Any]:
-        return {"contents": contents_shown(assessor.contents(numbers, None, None, seen.now), seen, Names())}
+        found = assessor.contents(assessor.Scope(tuple(numbers)), assessor.Recipient(), seen.now)
+        return {"contents": contents_shown(found, seen, Names())}
 
     lead = "Their whole chains, files and proofs, and a report. What stays here is listed below and in the package."
     bulk = Bulk("Package of chosen tickets", lead, "Make it of", "tickets", look, act, more=more)

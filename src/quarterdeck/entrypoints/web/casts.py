@@ -24,7 +24,7 @@ def events(lines: Iterable[str]) -> Iterator[tuple[float, str, str]]:
         try:
             moment, code, data = json.loads(line)
             seconds = float(moment)
-        except (ValueError, TypeError, OverflowError):
+        except (ValueError, TypeError, OverflowError, RecursionError):
             return
         yield seconds, str(code), str(data)
 

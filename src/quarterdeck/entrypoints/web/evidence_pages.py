@@ -15,12 +15,13 @@ from quarterdeck.config.api import load
 from quarterdeck.entrypoints.web import anchor_holders, checkpoints, lists, zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.package_contents import PACKAGERS, PeriodForm, kept_back
+from quarterdeck.entrypoints.web.package_orders import AssessmentForm, RecipientForm, kind_words
 from quarterdeck.entrypoints.web.pages import Visitor, page
 from quarterdeck.entrypoints.web.people_in import CLOCK
-from quarterdeck.entrypoints.web.reading import ticket_for
 from quarterdeck.entrypoints.web.tags import bytes_words
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.decision import Refused
+from quarterdeck.retention import api as retention
 from quarterdeck.tickets import api as tickets
 from quarterdeck.workflows import export_package
 
@@ -48,9 +49,12 @@ def evidence_page(request: HttpRequest, seen: Visitor) -> HttpResponse:
         "origin": load().ledger_origin,
         "anchors": anchor_holders.card(seen, names),
         "may_package": may_package,
+        "may_keep": seen.has(*retention.READERS),
         "orders": made,
         "live": any(one["live"] for one in made),
         "form": PeriodForm(zone=zones.zone_of(request), now=seen.now),
+        "assessment": AssessmentForm(zone=zones.zone_of(request), now=seen.now),
+        "recipient": RecipientForm(),
         "tickets": [
             {"number": one.number, "title": one.title, "state": one.state.value}
             for one in tickets.tickets(person_id=seen.person.id, at=seen.now)
@@ -73,20 +77,12 @@ def _state_word(code: str) -> str:
     return _LOOKS[OrderState(code)][1] if code in set(OrderState) else code
 
 
-def _what(order: OrderView) -> str:
-    """Say what a package is of; many tickets are counted."""
-    if order.since and order.until:
-        return f"{order.since:%d %b %Y} to {order.until:%d %b %Y}"
-    shown = ", ".join(order.tickets[:3])
-    return shown if len(order.tickets) <= 3 else f"{shown} and {len(order.tickets) - 3} more"
-
-
 def _order(order: OrderView, seen: Visitor, names: Names) -> dict[str, Any]:
     code, word = _LOOKS[order.state]
     return {
         "id": order.id,
         "name": order.file_name,
-        "what": _what(order),
+        "what": kind_words(order.scope),
         "by": names.person(order.ordered_by),
         "at": order.ordered_at,
         "code": code,
@@ -118,7 +114,7 @@ def order_archive(request: HttpRequest, seen: Visitor) -> HttpResponse:
         name="packages",
         noun="packages",
         columns=[
-            lists.Column("name", "Package", lambda row: lists.text(row.file_name, sub=_what(row))),
+            lists.Column("name", "Package", lambda row: lists.text(row.file_name, sub=kind_words(row.scope))),
             lists.Column("state", "State", lambda row: lists.state(_LOOKS[row.state][0], _LOOKS[row.state][1])),
             lists.Column("by", "Ordered by", lambda row: lists.text(names.person(row.ordered_by))),
             lists.Column("at", "Ordered", lambda row: lists.moment(row.ordered_at), lambda row: row.ordered_at),
@@ -153,27 +149,6 @@ def checkpoint_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
 
 
 _CRUMBS = (("Evidence", "evidence"),)
-
-
-@page(*PACKAGERS)
-@require_POST
-def order_package(request: HttpRequest, seen: Visitor) -> HttpResponse:
-    """Ask for a package of one ticket or of a period; it is made in the background."""
-    number = request.POST.get("ticket", "")
-    if number:
-        ticket_for(seen, number)
-        export_package.order_package(seen.actor, CLOCK, numbers=[number])
-    else:
-        form = PeriodForm(request.POST, zone=zones.zone_of(request), now=seen.now)
-        if not form.is_valid():
-            for field in form.errors.values():
-                messages.error(request, str(field[0]))
-            return redirect("evidence")
-        export_package.order_package(
-            seen.actor, CLOCK, since=form.cleaned_data["since"], until=form.cleaned_data["until"]
-        )
-    messages.success(request, "The package is being made. It goes on when you leave this page.")
-    return redirect("evidence")
 
 
 @page(*PACKAGERS)

@@ -19,6 +19,7 @@ def ticket_file(request: HttpRequest, seen: Visitor, number: str, sha256: str) -
         raise Http404
     if not named[sha256]["url"]:
         raise PermissionDenied
+    evidence.require_kept(sha256)
     record_view(seen, "artifact", sha256, number)
     response = FileResponse(
         evidence.open_artifact(sha256),

@@ -131,10 +131,17 @@ def _rules() -> list[str]:
         f"Own staff lengthen an open window once by {policy.number('self_extension_minutes')} min; all other time is "
         "decided like the ticket.",
         f"A terminal at which nobody types ends after {policy.number('idle_minutes_terminal')} min.",
+        *_screens(policy),
         "Standard work is approved in advance for 90 days.",
         "An emergency is authorised by one named person and ratified within two business days.",
         "Watched files are measured before and after; whatever was not declared is explained by somebody else.",
     ]
+
+
+def _screens(policy: tickets.Policy) -> list[str]:
+    if policy.flag("record_screens_of_cui_assets"):
+        return []
+    return ["What is shown on assets that handle CUI is not recorded, only times, sizes, files and ends."]
 
 
 def _minutes(count: int) -> str:

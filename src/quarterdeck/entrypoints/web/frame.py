@@ -19,6 +19,8 @@ from quarterdeck.inventory import api as inventory
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
 from quarterdeck.sessions import api as sessions
+from quarterdeck.workflows.change_key import unacknowledged
+from quarterdeck.workflows.watch_sealer import shown_troubles
 
 WAITING = "waiting_count"
 _WAITING_COOKIE = "qd_waiting"
@@ -73,6 +75,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         running = sessions.running()
         context |= {"running_sessions": len(running), "escort_needed": _needs_escort(running, now)}
         context |= {"watched": is_watched(found)}
+        context |= {"sealing_troubles": shown_troubles(CLOCK), "key_change": unacknowledged()}
     return context
 
 

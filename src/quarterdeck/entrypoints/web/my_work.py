@@ -10,7 +10,16 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from quarterdeck.baselines import api as baselines
-from quarterdeck.entrypoints.web import consents, extending, live_sessions, questions, target_words, watching, zones
+from quarterdeck.entrypoints.web import (
+    consents,
+    extending,
+    keeping,
+    live_sessions,
+    questions,
+    target_words,
+    watching,
+    zones,
+)
 from quarterdeck.entrypoints.web.calendar import line
 from quarterdeck.entrypoints.web.first_run import steps_done
 from quarterdeck.entrypoints.web.frame import WAITING, remember_waiting
@@ -99,7 +108,7 @@ def waiting(seen: Visitor, live: list[TicketView], names: Names) -> list[dict[st
     """Return everything that waits for this person, the soonest due first."""
     found = [item for ticket in live for item in _of_ticket(ticket, seen, names)] + _of_people(seen, names)
     found += watching.waiting(seen, names) + target_words.waiting(seen, names) + live_sessions.waiting(seen, names)
-    found += consents.waiting(seen) + questions.waiting(seen)
+    found += consents.waiting(seen) + questions.waiting(seen) + keeping.waiting(seen, names)
     far = datetime.max.replace(tzinfo=seen.now.tzinfo)
     return sorted(found, key=lambda item: item["due"] or far)
 

@@ -3,18 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-
 from quarterdeck.assessor import api as assessor
 from quarterdeck.assessor.api import Contents, OrderView
-from quarterdeck.entrypoints.web import consents, zones
+from quarterdeck.entrypoints.web import consents
 from quarterdeck.entrypoints.web.naming import Names
-from quarterdeck.entrypoints.web.pages import Visitor, page
-from quarterdeck.entrypoints.web.reading import ticket_for
+from quarterdeck.entrypoints.web.pages import Visitor
 from quarterdeck.entrypoints.web.ticket_forms import MomentField, TimedForm
 from quarterdeck.entrypoints.web.words import called, file_label
-from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel.api import Role
 from quarterdeck.workflows import export_package
 
@@ -70,24 +65,3 @@ def _counted(roles: list[str]) -> str:
         count = roles.count(role)
         said.append(f"{file_label(role)} × {count}" if count > 1 else file_label(role))
     return ", ".join(said)
-
-
-@page(*PACKAGERS)
-def package_contents(request: HttpRequest, seen: Visitor) -> HttpResponse:
-    """The contents of what the form next to it names, asked for while it is filled."""
-    number = request.GET.get("ticket", "")
-    context: dict[str, Any] = {}
-    try:
-        if number:
-            ticket_for(seen, number)
-            found = assessor.contents([number], None, None, seen.now)
-        else:
-            form = PeriodForm(request.GET, zone=zones.zone_of(request), now=seen.now)
-            if not form.is_valid():
-                return HttpResponse("")
-            found = assessor.contents((), form.cleaned_data["since"], form.cleaned_data["until"], seen.now)
-        context["contents"] = contents_shown(found, seen, Names())
-    except Refused as refused:
-        context["refused"] = refused.decision
-    return render(request, "evidence/contents.html", context)
-

@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from quarterdeck.attachments.api import SCREEN_ROLES, given_up
 from quarterdeck.baselines import api as baselines
 from quarterdeck.controls.api import fact_kind, is_fact_kind
 from quarterdeck.entrypoints.web import drifting, session_words, target_words, ticket_words, words, zones
@@ -22,7 +23,9 @@ from quarterdeck.tools import api as tools
 from quarterdeck.workflows.watch_state import may_read_findings
 
 _HAVE_C_OF_THEIR_OWN = frozenset({"comments", "drift"})
-SECRET_ROLES = frozenset({"recording", "manifest", "posture", "drift", "measurement", "commands", "target-log"})
+SECRET_ROLES = SCREEN_ROLES | {
+    "recording", "manifest", "posture", "drift", "measurement", "commands", "target-log",
+}  # fmt: skip
 # Of everybody who came to the target, not of this ticket alone: for those who explain findings, not for who took part.
 _OF_EVERYBODY = frozenset({"target-log"})
 
@@ -150,6 +153,7 @@ def files(seen: Visitor, ticket: TicketView, entries: Sequence[Entry]) -> list[d
                 "size": named["size"],
                 "at": entry.at,
                 "cui": _may_contain_cui(sha256),
+                "gone": given_up(sha256),
                 "url": "" if hidden else reverse("ticket_file", args=[ticket.number, sha256]),
             }
     return list(found.values())

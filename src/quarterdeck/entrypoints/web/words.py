@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from quarterdeck.attachments.api import KINDS
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -57,6 +59,11 @@ STATUSES: dict[str, Status] = {
     # evidence
     "captured": Status("Captured", "good", "shield-check"),
     "attached": Status("Attached", "warn", "file-upload"),
+    "kept": Status("Kept", "good", "archive"),
+    "due": Status("Due", "warn", "clock"),
+    "held": Status("Legal hold", "warn", "hand-stop"),
+    "confirmed": Status("Confirmed", _IDLE, "circle-check"),
+    "given_up": Status("Given up", _IDLE, "trash"),
     "missing": Status("Missing", "bad", "circle-dashed"),
     # registers, people, grants
     "active": Status("Active", "good", "circle-check"),
@@ -161,7 +168,9 @@ _FILES = {
     "commands": "Commands as the target saw them", "target-log": "Logins and commands in the target's log",
     "sudo-rule": "sudo rules as the target listed them", "rotation": "Record of a changed credential",
     "transcript": "Transcript", "sample_population": "List that was drawn from",
-}  # fmt: skip
+    "attachment": "Attached document", "attached_link": "Link to where it lies", "redacted_copy": "Redacted copy",
+    "approval-signature": "Signature of an approval",
+} | {kind.role: kind.label for kind in KINDS.values() if kind.role != "attachment"}  # fmt: skip
 
 
 def file_label(role: str, phase: str = "") -> str:
@@ -267,6 +276,20 @@ _ACTS = {
     "asset.added": "Asset added",
     "asset.changed": "Asset changed",
     "role.granted": "Role granted",
+    "artifact.cui_marked": "Marked: may contain CUI",
+    "artifact.cui_cleared": "Mark of CUI taken off",
+    "artifact.disposed": "File disposed of by two people",
+    "artifact.redacted": "File redacted by two people",
+    "hold.placed": "Legal hold placed",
+    "hold.released": "Legal hold released",
+    "disposal.proposed": "End of files proposed",
+    "disposal.confirmed": "End of files confirmed",
+    "disposal.refused": "End of files refused",
+    "retention.adopted": "Retention policy adopted",
+    "assessment.recorded": "Assessment recorded",
+    "assessment.dated": "CMMC status date recorded",
+    "passkey.registered": "Passkey registered",
+    "passkey.removed": "Passkey removed",
     "snapshot.kept": "Frozen content kept",
 }
 

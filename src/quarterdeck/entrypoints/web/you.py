@@ -48,6 +48,7 @@ def _context(request: HttpRequest, seen: Visitor) -> dict[str, Any]:
         "code_forms": _code_forms(request, seen),
         "fresh_until": seen.actor.mfa_at + STEP_UP_MAX_AGE if seen.stepped_up and seen.actor.mfa_at else None,
         "key": personnel.key_of(seen.person.id),
+        "passkeys": personnel.passkeys_of(seen.person.id),
         "tokens": personnel.tokens_of(seen.person.id, seen.now),
         "password_form": PasswordForm(),
         "key_form": KeyForm(),
@@ -61,7 +62,7 @@ def _code_forms(request: HttpRequest, seen: Visitor) -> dict[str, stepup.CodeFor
         name: stepup.code_form(request, seen)
         if seen.stepped_up or sent == f"you_{name}"
         else stepup.CodeForm(auto_id=f"{name}_%s")
-        for name in ("step_up", "key", "password", "codes")
+        for name in ("step_up", "key", "password", "codes", "passkey")
     }
 
 

@@ -63,6 +63,8 @@ for (const button of all("[data-play]")) {
     button.hidden = true;
   });
 }
+// A page of one recording shows it at once; it does not begin to play.
+for (const box of all("[data-open] [data-play]")) box.click();
 
 addEventListener("beforeprint", () => {
   for (const box of all("details:not([open])")) {

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("evidence", "0002_entries_are_found_by_their_bytes")]
+    dependencies = [("evidence", "0003_sealing_trouble")]
 
     operations = [
         migrations.CreateModel(

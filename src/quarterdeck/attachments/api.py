@@ -1,0 +1,66 @@
+"""Attached evidence: kinds, uploads under way, what was attached. The only module of this app that others import."""
+
+from quarterdeck.attachments.checking import FORMS, Form, check
+from quarterdeck.attachments.reading import ATTACHED, attached, given_up, target_of
+from quarterdeck.attachments.rules import CHUNK, known_kind, usable_target
+from quarterdeck.attachments.terms import (
+    IMAGE_TYPES,
+    KINDS,
+    LINK_ROLE,
+    SCREEN_ROLES,
+    TEXT_TYPES,
+    Attached,
+    Kind,
+    Told,
+    UploadState,
+    UploadView,
+    Way,
+)
+from quarterdeck.attachments.uploads import (
+    begin_checking,
+    cancel,
+    clean_uploads,
+    end,
+    path_of,
+    put_back,
+    room_for,
+    start,
+    take_chunk,
+    upload,
+    uploads,
+)
+
+__all__ = [
+    "ATTACHED",
+    "CHUNK",
+    "FORMS",
+    "IMAGE_TYPES",
+    "KINDS",
+    "LINK_ROLE",
+    "SCREEN_ROLES",
+    "TEXT_TYPES",
+    "Attached",
+    "Form",
+    "Kind",
+    "Told",
+    "UploadState",
+    "UploadView",
+    "Way",
+    "attached",
+    "begin_checking",
+    "cancel",
+    "check",
+    "clean_uploads",
+    "end",
+    "given_up",
+    "known_kind",
+    "path_of",
+    "put_back",
+    "room_for",
+    "start",
+    "take_chunk",
+    "target_of",
+    "upload",
+    "uploads",
+    "usable_target",
+]

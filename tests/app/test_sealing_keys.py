@@ -1,0 +1,154 @@
+"""The sealing key changes in a living ledger: recorded, sealed by both, acknowledged, carried by packages."""
+
+import json
+import zipfile
+
+import pytest
+from tests.package_shop import PackageShop
+from tests.sealer_process import running_sealer
+from tests.shop import FAST_HASHER
+from tests.ticket_yard import build_yard
+
+from quarterdeck.adapters.note_signature import Cosigner
+from quarterdeck.evidence import api as evidence
+from quarterdeck.evidence.api import AnchorGrade
+from quarterdeck.kernel.actors import OPERATOR
+from quarterdeck.kernel.decision import Refused
+from quarterdeck.workflows import change_key
+from quarterdeck_verify import cosignature, signers, sshsig
+from quarterdeck_verify.verification import Verdict, verify
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "sealer"
+
+
+@pytest.fixture
+def shop(clock, folder, settings):
+    settings.PASSWORD_HASHERS = FAST_HASHER
+    with running_sealer(folder, clock) as sealer:
+        yield PackageShop(build_yard(clock), sealer)
+
+
+def code(call):
+    with pytest.raises(Refused) as caught:
+        call()
+    return caught.value.decision.codes[0]
+
+
+def key_of(checkpoint):
+    return sshsig.parse(checkpoint.sshsig).key
+
+
+def test_a_rotation_is_recorded_and_each_key_signs_its_own_side(shop, clock):
+    shop.closed()
+    change, sealed = change_key.change_key(shop.sealer, OPERATOR, clock)
+    entry = evidence.last_entry(("key.rotated",))
+    before = evidence.checkpoint(entry.seq)
+    assert (entry.actor_kind, entry.data["sha256"]) == ("operator", change.sha256)
+    assert key_of(before) != key_of(sealed) == signers.parse_public_key(change.public)
+    assert (before.reason, sealed.reason, sealed.key_id) == ("key", "key", change.sha256)
+    statement = json.loads(evidence.read_artifact(entry.artifacts[0]["sha256"]))
+    assert {"signature_old", "signature_new"} < set(statement)
+
+
+def test_a_package_after_the_change_is_intact_to_who_pinned_either(shop, clock):
+    old = signers.parse(shop.sealer.status().allowed_signers.encode())
+    number = shop.closed()
+    shop.anchor()
+    early = shop.package(numbers=[number])
+    clock.advance(hours=1)
+    change_key.change_key(shop.sealer, OPERATOR, clock)
+    clock.advance(hours=1)
+    shop.anchor()
+    late = shop.package(numbers=[number])
+    for path in (early, late):
+        assert shop.verify(path).verdict is Verdict.INTACT, "with the history of signers"
+    found = shop.verify(late, pinned=False)
+    assert found.verdict is Verdict.UNANCHORED
+    carried = verify(late, old, [])
+    assert list(carried.findings) == []
+    assert "1 recorded change of keys after the pinned one" in carried.checks["signed"].sentence
+
+
+def test_a_lost_key_is_never_carried_over_from_the_old_pin(shop, folder, clock):
+    old = signers.parse(shop.sealer.status().allowed_signers.encode())
+    number = shop.closed()
+    shop.anchor()
+    (folder / "sealing_key").unlink()
+    assert code(lambda: change_key.change_key(shop.sealer, OPERATOR, clock)) == "sealer.key_missing"
+    change_key.change_key(shop.sealer, OPERATOR, clock, lost=True)
+    clock.advance(minutes=1)
+    path = shop.package(numbers=[number])
+    report = shop.verify(path)
+    assert list(report.findings) == []
+    assert report.verdict is Verdict.INTACT, "the organisation's new pins name the new key"
+    assert any("says that the key before it was lost" in note for note in report.not_checked)
+    with_old = verify(path, old, [])
+    assert {finding.code for finding in with_old.findings} == {"signer.unpinned"}
+
+
+def test_a_key_that_signs_cannot_be_declared_lost(shop, clock):
+    shop.closed()
+    shop.anchor()
+    assert code(lambda: change_key.change_key(shop.sealer, OPERATOR, clock, lost=True)) == "sealer.key_there"
+    assert evidence.last_entry(("sealer.key_replaced",)) is None
+
+
+def test_a_change_waits_until_an_approver_has_compared_it(shop, clock):
+    shop.closed()
+    assert change_key.unacknowledged() is None
+    change, _ = change_key.change_key(shop.sealer, OPERATOR, clock)
+    waiting = change_key.unacknowledged()
+    assert (waiting.sha256, waiting.unsigned) == (change.sha256, False)
+    yard = shop.yard
+    for who, wanted in (("max", "role.missing"), ("iris", "role.missing"), ("quinn", "role.missing")):
+        actor = yard.actor(who)
+        assert code(lambda actor=actor: change_key.acknowledge(actor, clock, change.sha256)) == wanted
+    assert code(lambda: change_key.acknowledge(OPERATOR, clock, change.sha256)) == "actor.not_a_person"
+    avery = yard.actor("avery")
+    assert code(lambda: change_key.acknowledge(avery, clock, "ab" * 32)) == "key.unknown"
+    clock.advance(minutes=11)
+    assert code(lambda: change_key.acknowledge(avery, clock, change.sha256)) == "step_up.needed"
+    change_key.acknowledge(yard.actor("avery"), clock, change.sha256)
+    assert change_key.unacknowledged() is None
+    entry = evidence.last_entry(("sealer.key_acknowledged",))
+    assert (entry.actor_kind, entry.data["unsigned"]) == ("person", False)
+
+
+def test_two_changes_in_a_row_are_two_steps_from_the_pin(shop, clock):
+    old = signers.parse(shop.sealer.status().allowed_signers.encode())
+    number = shop.closed()
+    for _ in range(2):
+        clock.advance(minutes=10)
+        change_key.change_key(shop.sealer, OPERATOR, clock)
+    clock.advance(minutes=1)
+    report = verify(shop.package(numbers=[number]), old, [])
+    assert "2 recorded changes" in report.checks["signed"].sentence
+    assert evidence.verify_ledger().problems == []
+
+
+def test_a_package_carries_the_notes_that_witnesses_cosigned(shop, clock, tmp_path):
+    number = shop.closed()
+    shop.anchor()
+    kept = evidence.latest_checkpoint()
+    cosigner = Cosigner(tmp_path / "key", "msp.example/witness")
+    text, _ = cosignature.split_note(kept.note)
+    line = cosigner.cosign(text, int(clock.now().timestamp()))
+    evidence.save_receipt(
+        size=kept.size, channel="witness", target="msp.example/witness", grade=AnchorGrade.INDEPENDENT,
+        sent_at=clock.now(), receipt=line.rstrip("\n"),
+    )  # fmt: skip
+    clock.advance(minutes=1)
+    path = shop.package(numbers=[number])
+    assert shop.verify(path).verdict is Verdict.INTACT
+    with zipfile.ZipFile(path) as archive:
+        held = {name.rpartition("/")[2]: archive.read(name) for name in archive.namelist() if "/anchors/" in name}
+    text, lines = cosignature.split_note(held[f"{kept.size}.checkpoint"] + b"\n" + held[f"{kept.size}.cosignature"])
+    assert text == kept.body
+    assert [one.name for one in lines] == ["msp.example/witness"]
+    assert cosignature.cosigned_at(lines[0], cosigner.key, text)
+    assert b'"grade":"independent","holder":"witness"' in held["receipts.jsonl"]
