@@ -23,6 +23,8 @@ from quarterdeck.adapters.sealer_heads import SealerHeads
 from quarterdeck.adapters.signer_client import SignerClient
 from quarterdeck.adapters.smtp import MailAnchor, MailServer, NoticeMail
 from quarterdeck.adapters.syslog_line import SyslogAnchor
+from quarterdeck.adapters.syslog_tls import TlsEnd
+from quarterdeck.adapters.time_stamp import TimeStampAnchor
 from quarterdeck.adapters.witness import WitnessAnchor
 from quarterdeck.backups.api import Product
 from quarterdeck.config.api import load
@@ -183,8 +185,8 @@ def anchor_queue(allowed_signers: str) -> AnchorQueue:
 
 
 def anchor_routes(at: datetime) -> list[Route]:
-    """Return every configured way out at `at`: mail to the approvers and CUI owners of then, syslog, S3, witnesses."""
-    return [*_mail_routes(at), *_syslog_routes(), *_s3_routes(), *_witness_routes()]
+    """Return every way out at `at`: mail to approvers and CUI owners of then, syslog, stamps, S3, witnesses."""
+    return [*_mail_routes(at), *_syslog_routes(), *_stamp_routes(), *_s3_routes(), *_witness_routes()]
 
 
 def mailer() -> NoticeMail | None:
@@ -204,6 +206,7 @@ def _mail_server() -> MailServer | None:
         password_file=config.smtp_password_file,
         starttls=config.smtp_starttls,
         sender=config.mail_from,
+        ca_file=config.smtp_ca_file,
     )
 
 
@@ -221,7 +224,17 @@ def _syslog_routes() -> list[Route]:
     config = load()
     if not config.syslog_address:
         return []
-    return [Route(SyslogAnchor(config.syslog_address, AnchorGrade(config.syslog_grade)), Reach.EVERY)]
+    end = TlsEnd(config.syslog_ca_file, config.syslog_cert_file, config.syslog_key_file, config.syslog_server_name)
+    return [Route(SyslogAnchor(config.syslog_address, AnchorGrade(config.syslog_grade), end), Reach.EVERY)]
+
+
+def _stamp_routes() -> list[Route]:
+    config = load()
+    if not config.tsa_url:
+        return []
+    grade = AnchorGrade(config.tsa_grade)
+    authority = TimeStampAnchor(config.tsa_url, grade, config.tsa_ca_file, config.tsa_tls_ca_file)
+    return [Route(authority, Reach.STAMPS)]
 
 
 def witnesses() -> list[tuple[str, str, str]]:
@@ -235,7 +248,7 @@ def _witness_routes() -> list[Route]:
         return []
     prove = keep_witness.prover()
     return [
-        Route(WitnessAnchor(url, parse_key(key), AnchorGrade(grade), prove), Reach.EVERY) for grade, url, key in wanted
+        Route(WitnessAnchor(url, parse_key(key), AnchorGrade(grade), prove), Reach.NEWEST) for grade, url, key in wanted
     ]
 
 

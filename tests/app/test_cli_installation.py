@@ -61,11 +61,14 @@ class Installation:
         self.environment = outside | {name: str(value) for name, value in settings.items()}
         self.folder = folder
 
-    def qd(self, *words, expect=0):
+    def qd_any(self, *words):
         command = [sys.executable, "-m", "quarterdeck.entrypoints.cli", *map(str, words)]
-        done = subprocess.run(
+        return subprocess.run(
             command, env=self.environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120
         )
+
+    def qd(self, *words, expect=0):
+        done = self.qd_any(*words)
         assert done.returncode == expect, f"qd {words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
@@ -135,6 +138,13 @@ def test_an_installation_from_init_to_restore(installation):
         wrong = {finding["topic"] for finding in findings if finding["grade"] == "wrong"}
         assert wrong <= {"anchors", "terminals", "disk", "gate user"}
         assert "anchors" in wrong
+        held = json.loads(installation.qd("anchors", "--json", expect=3).stdout)
+        assert (held["self_attested"], held["routes"]) == (True, [])
+        assert installation.qd("anchors", expect=3).stdout.startswith(
+            "Self-attested only: no channel is configured.\n0 of "
+        )
+        assert installation.qd("anchor", "receipts").stdout == "No checkpoint has left this server.\n"
+        assert "no such holder" in installation.qd("anchor", "try", "0123456789abcdef", expect=1).stderr
         (installation.folder / "passphrase").write_text(PASSPHRASE)
         keys = ("--keys", "--passphrase-file", installation.folder / "passphrase")
         backup = installation.qd("backup", installation.folder / "backups", *keys).stdout.strip()

@@ -7,6 +7,7 @@ import email
 import email.policy
 import socket
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -88,16 +89,42 @@ def test_the_text_of_the_mail_alone_is_an_anchor_too(mailbox):
     assert "Please keep this mail" in text
 
 
+def mailed_text(anchor, grade=INDEPENDENT):
+    made = compose(anchor, sender="a@example.test", recipient="b@example.test", grade=grade)
+    return made.get_body(("plain",)).get_content()
+
+
+def test_the_three_lines_and_their_signature_hang_on_it_apart(mailbox):
+    MailAnchor(mailbox.server, "avery@example.test", INDEPENDENT).send(ANCHOR)
+    message = email.message_from_bytes(mailbox.mails[0].content, policy=email.policy.default)
+    files = {one.get_filename(): one.get_content() for one in message.iter_attachments()}
+    assert set(files) == {ATTACHMENT, "42.checkpoint", "42.checkpoint.sig"}
+    assert (files["42.checkpoint"], files["42.checkpoint.sig"]) == (BODY, SIGNATURE)
+
+
+def test_the_mail_says_how_independent_its_holder_is():
+    assert "(independent)" in mailed_text(ANCHOR)
+    assert "(same administrator)" in mailed_text(ANCHOR, AnchorGrade.SAME_ADMINISTRATOR)
+
+
+def test_the_mail_counts_what_came_since_the_last_and_names_nobody():
+    again = replace(ANCHOR, before=30, news={"approval": 2, "close": 1, "news": 4})
+    said = mailed_text(again)
+    assert "Since the checkpoint of 30 entries, which you have: 12 new entries, sealed" in said
+    assert "sealed because of approval (2), closing (1)." in said
+    assert "Since the checkpoint" not in mailed_text(ANCHOR)
+
+
 def test_the_same_checkpoint_gives_the_same_mail():
     def made():
-        return compose(ANCHOR, sender="a@example.test", recipient="b@example.test").as_bytes()
+        return compose(ANCHOR, sender="a@example.test", recipient="b@example.test", grade=INDEPENDENT).as_bytes()
 
     assert made() == made()
 
 
 def test_an_organisations_name_cannot_add_a_header():
     anchor = Anchor("Evil\r\nBcc: x@example.test", ANCHOR.checkpoint, "")
-    message = compose(anchor, sender="a@example.test", recipient="b@example.test")
+    message = compose(anchor, sender="a@example.test", recipient="b@example.test", grade=INDEPENDENT)
     assert message["Bcc"] is None
     assert "\n" not in str(message["Subject"])
 

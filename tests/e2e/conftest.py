@@ -117,7 +117,8 @@ def web_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebShop]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QD_")} | {
         "QD_DATA_DIR": str(data), "QD_WEB_PORT": str(port), "QD_ORGANISATION": "Harbour Precision Inc.",
         "QD_TIME_ZONE": "America/New_York", "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
-        "DJANGO_SETTINGS_MODULE": "quarterdeck.settings",
+        "DJANGO_SETTINGS_MODULE": "quarterdeck.settings", "QD_SMTP_HOST": "127.0.0.1",
+        "QD_SYSLOG_ADDRESS": "tls:siem.example.test:6514", "QD_SYSLOG_GRADE": "independent",
     }  # fmt: skip
     log = (folder / "server.log").open("wb")
     server = subprocess.Popen(

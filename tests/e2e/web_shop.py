@@ -189,12 +189,20 @@ def _store_looked_after() -> None:
     keep_store.do_next_job(OPERATOR, CLOCK, store)
 
 
+def _failing_anchor() -> None:
+    """Remember a collector that refuses, as the sending process would: a long sentence on the evidence page."""
+    route = evidence.open_anchor_route("syslog", "tls:siem.example.test:6514")
+    why = "it refused the connection without a client certificate (TLSV13_ALERT_CERTIFICATE_REQUIRED)"
+    evidence.route_failed(route, f"the syslog server {route.target} did not take it: {why}", CLOCK.now(), CLOCK.now())
+
+
 def main() -> None:
     """Migrate, fill, serve."""
     port, seed = int(sys.argv[1]), Path(sys.argv[2])
     call_command("migrate", verbosity=0)
     call_command("createcachetable", verbosity=0)
     told = seeded()
+    _failing_anchor()
     assert tickets.ticket(told["waiting"]).state is tickets.State.SUBMITTED
     _store_looked_after()
     seed.write_text(json.dumps(told))

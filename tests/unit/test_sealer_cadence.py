@@ -12,6 +12,7 @@ from quarterdeck.workflows.cadence import (
     Reach,
     heartbeat_due,
     is_wanted,
+    may_try,
     retry_at,
     seal_reason,
 )
@@ -48,11 +49,41 @@ def test_the_heart_beats_once_a_day():
     assert heartbeat_due(START - timedelta(hours=24), START)
 
 
-def test_mail_is_for_milestones_and_syslog_for_every_checkpoint():
-    assert is_wanted(Reach.EVERY, ["news"])
-    assert not is_wanted(Reach.EVERY, [])
-    assert not is_wanted(Reach.MILESTONES, ["news", "open"])
-    assert is_wanted(Reach.MILESTONES, ["news", "approval"])
+def test_syslog_gets_every_checkpoint():
+    assert is_wanted(Reach.EVERY, ["news"], START, START)
+    assert not is_wanted(Reach.EVERY, [], None, START)
+    assert is_wanted(Reach.NEWEST, ["news"], START, START)
+
+
+@pytest.mark.parametrize(
+    ("reason", "mailed", "stamped"),
+    [
+        ("approval", True, False),
+        ("open", True, False),
+        ("close", True, True),
+        ("export", True, True),
+        ("key", True, False),
+        ("heartbeat", True, True),
+        ("news", False, False),
+    ],
+)
+def test_mail_is_for_milestones_and_stamps_are_for_what_a_package_rests_on(reason, mailed, stamped):
+    assert is_wanted(Reach.MILESTONES, ["news", reason], START, START) is mailed
+    assert is_wanted(Reach.STAMPS, ["news", reason], START, START) is stamped
+
+
+@pytest.mark.parametrize("reach", [Reach.MILESTONES, Reach.STAMPS])
+def test_days_without_a_milestone_go_out_as_a_digest(reach):
+    assert not is_wanted(reach, ["news"], START - timedelta(hours=23, minutes=59), START)
+    assert is_wanted(reach, ["news"], START - timedelta(hours=24), START)
+    assert not is_wanted(reach, [], None, START)
+
+
+def test_a_back_off_ends_and_one_written_by_a_wrong_clock_does_not_count():
+    assert may_try(None, START)
+    assert not may_try(START + timedelta(seconds=1), START)
+    assert may_try(START, START)
+    assert may_try(START + timedelta(days=400), START)
 
 
 def test_retries_grow_to_a_quarter_of_an_hour():

@@ -1,4 +1,4 @@
-"""Anchor by mail: a message that explains itself, with the checkpoint attached as `kept.checkpoint`.
+"""Anchor by mail: a message that explains itself, with the checkpoint attached, in one file and signature apart.
 
 The holder needs no tool and no knowledge: keeping the mail is enough. No name, ticket or host stands in it.
 """
@@ -27,6 +27,21 @@ WHY = {
     "heartbeat": "the daily sign of life",
     "news": "new entries",
 }
+_COUNTED = {
+    "approval": "approval",
+    "open": "opening",
+    "close": "closing",
+    "export": "export",
+    "key": "key or roster",
+    "heartbeat": "sign of life",
+}
+_HOLDS = {
+    AnchorGrade.INDEPENDENT: "Its settings say that your mailbox is in other hands than that server (independent).",
+    AnchorGrade.SAME_ADMINISTRATOR: (
+        "Its settings say that the same administrator could reach your mailbox (same administrator):\n"
+        "keep a copy where he or she cannot, on paper if need be."
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,7 @@ class MailServer:
     password_file: Path | None = None
     starttls: bool = False
     sender: str = "quarterdeck@localhost"
+    ca_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +68,7 @@ class MailAnchor:
 
     def send(self, anchor: Anchor) -> str:
         """Hand the mail in and return the server's own words; AnchorFailed when it was not taken."""
-        message = compose(anchor, sender=self.server.sender, recipient=self.target)
+        message = compose(anchor, sender=self.server.sender, recipient=self.target, grade=self.grade)
         raw = message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
         try:
             code, text = hand_in(self.server, self.target, raw)
@@ -98,7 +114,7 @@ def _session(server: MailServer) -> Iterator[smtplib.SMTP]:
     with smtplib.SMTP(server.host, server.port, timeout=TIMEOUT) as smtp:
         smtp.ehlo()
         if server.starttls:
-            smtp.starttls(context=ssl.create_default_context())
+            smtp.starttls(context=ssl.create_default_context(cafile=server.ca_file))
             smtp.ehlo()
         if server.user and server.password_file is not None:
             smtp.login(server.user, server.password_file.read_text().strip())
@@ -116,8 +132,11 @@ def kept_checkpoint(body: bytes, sshsig: bytes) -> bytes:
     return body + b"\n" + sshsig
 
 
-def compose(anchor: Anchor, *, sender: str, recipient: str) -> EmailMessage:
-    """Return the mail; the same checkpoint to the same person gives the same bytes."""
+def compose(anchor: Anchor, *, sender: str, recipient: str, grade: AnchorGrade) -> EmailMessage:
+    """Return the mail; the same checkpoint to the same person gives the same bytes.
+
+    Attached are the one file that the verifier takes, and the three lines and their signature apart for `ssh-keygen`.
+    """
     checkpoint = anchor.checkpoint
     attachment = kept_checkpoint(checkpoint.body, checkpoint.sshsig)
     origin = checkpoint.body.decode("ascii").split("\n")[0]
@@ -129,8 +148,13 @@ def compose(anchor: Anchor, *, sender: str, recipient: str) -> EmailMessage:
     message["Date"] = format_datetime(checkpoint.at)
     message["Message-ID"] = f"<{checkpoint.size}.{identity}@{origin.partition('/')[0]}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(_text(anchor, attachment), cte="quoted-printable")
-    message.add_attachment(attachment, maintype="application", subtype="octet-stream", filename=ATTACHMENT)
+    message.set_content(_text(anchor, attachment, grade), cte="quoted-printable")
+    for name, content in (
+        (ATTACHMENT, attachment),
+        (f"{checkpoint.size}.checkpoint", checkpoint.body),
+        (f"{checkpoint.size}.checkpoint.sig", checkpoint.sshsig),
+    ):
+        message.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
     message.set_boundary(f"quarterdeck-{identity}")
     return message
 
@@ -139,22 +163,38 @@ def _plain(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:80]
 
 
-def _text(anchor: Anchor, attachment: bytes) -> str:
+def _digest(anchor: Anchor) -> str:
+    """Say what came since the checkpoint that this person has already; nothing where there is none."""
+    if not anchor.before or anchor.checkpoint.size <= anchor.before:
+        return ""
+    new = anchor.checkpoint.size - anchor.before
+    counted = [f"{_COUNTED[reason]} ({count})" for reason, count in anchor.news.items() if reason in _COUNTED]
+    since = f"Since the checkpoint of {anchor.before} entries, which you have: {new} new entries"
+    return f"\n{since}{', sealed because of ' if counted else ''}{', '.join(counted)}.\n"
+
+
+def _text(anchor: Anchor, attachment: bytes, grade: AnchorGrade) -> str:
     checkpoint = anchor.checkpoint
     lines = "\n".join(f"    {line}" for line in checkpoint.body.decode("ascii").splitlines())
     return f"""\
 Please keep this mail. You need to do nothing else.
 
 Quarterdeck keeps the maintenance ledger of {_plain(anchor.organisation)}. Below is its checkpoint after
-{checkpoint.size} entries ({WHY.get(checkpoint.reason, 'new entries')}, {checkpoint.at:%Y-%m-%d %H:%M} UTC).
+{checkpoint.size} entries ({WHY.get(checkpoint.reason, "new entries")}, {checkpoint.at:%Y-%m-%d %H:%M} UTC).
 Because you hold it, nobody, not even the administrator of the server, can later change or remove
 one of these entries without it being found.
-
+{_HOLDS[grade]}
+{_digest(anchor)}
 {lines}
 
 The same lines, signed, are attached as {ATTACHMENT}. To check an assessor package against them:
 
     python3 -I verify.pyz package.zip --signers allowed_signers --anchor {ATTACHMENT}
+
+or, with OpenSSH alone, that the organisation's key signed them (SIGNER is the first word of allowed_signers):
+
+    ssh-keygen -Y verify -f allowed_signers -I SIGNER -n quarterdeck-checkpoint \\
+        -s {checkpoint.size}.checkpoint.sig < {checkpoint.size}.checkpoint
 
 Signing key (SHA-256 of the public key, compare with the one you were given on paper):
     {checkpoint.key_id}

@@ -1,29 +1,34 @@
-"""Anchor by syslog: one RFC 5424 line per checkpoint, over TCP (octet counting, RFC 6587) or UDP.
+"""Anchor by syslog: one RFC 5424 line per checkpoint, over TLS (RFC 5425), TCP (octet counting, RFC 6587) or UDP.
 
-Neither transport acknowledges: the receipt says that the line was handed over, not that it was stored.
+Over TLS the collector's own end of the connection shows that it read the line; plain TCP and UDP acknowledge nothing.
+No receipt says that the line was stored.
 """
 
 import base64
 import os
 import socket
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
+from quarterdeck.adapters.syslog_tls import NotTaken, TlsEnd, hand_over
 from quarterdeck.evidence.api import AnchorGrade
 from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.kernel.names import is_address, is_port
 from quarterdeck.workflows.anchor_checkpoints import Anchor, AnchorFailed
 
-TIMEOUT = 10
+TIMEOUT = 10.0
 PRIORITY = 13 * 8 + 5  # facility "log audit", severity "notice"
 ENTERPRISE = "quarterdeck@32473"  # 32473: the number that IANA reserves for documentation and private agreement
 
 
 @dataclass(frozen=True, slots=True)
 class SyslogAnchor:
-    """Fulfils anchor_checkpoints.AnchorChannel; `target` is `host:port`, `tcp:host:port` or `udp:host:port`."""
+    """Fulfils anchor_checkpoints.AnchorChannel; `target` is `tls:host:port`, `tcp:host:port` or `udp:host:port`."""
 
     target: str
     grade: AnchorGrade
+    end: TlsEnd = field(default_factory=TlsEnd)
+    seconds: float = TIMEOUT
     channel: str = "syslog"
 
     def send(self, anchor: Anchor) -> str:
@@ -31,24 +36,30 @@ class SyslogAnchor:
         transport, host, port = parse_target(self.target)
         line = compose(anchor, host_name=socket.gethostname(), process=os.getpid())
         try:
-            if transport == "udp":
-                _send_datagram(line, host, port)
+            if transport == "tls":
+                hand_over(line, host, port, self.end, self.seconds)
+            elif transport == "udp":
+                _send_datagram(line, host, port, self.seconds)
             else:
-                _send_stream(line, host, port)
-        except OSError as error:
-            raise AnchorFailed(f"the syslog server {self.target} did not take it: {error}") from error
-        return f"handed over by {transport}, not acknowledged: {line.decode()}"
+                _send_stream(line, host, port, self.seconds)
+        except (OSError, UnicodeError, NotTaken) as error:
+            why = "it did not answer in time" if isinstance(error, TimeoutError) else error
+            raise AnchorFailed(f"the syslog server {self.target} did not take it: {why}") from error
+        how = (
+            "read by the collector over tls" if transport == "tls" else f"handed over by {transport}, not acknowledged"
+        )
+        return f"{how}: {line.decode()}"
 
 
 def parse_target(text: str) -> tuple[str, str, int]:
     """Return transport, host and port; AnchorFailed with a sentence when the address is malformed."""
     transport, colon, rest = text.partition(":")
-    if not colon or transport not in {"tcp", "udp"}:
+    if not colon or transport not in {"tcp", "udp", "tls"}:
         transport, rest = "tcp", text
     host, _, port = rest.rpartition(":")
     host = host.strip("[]")
     if not is_address(host) or not port.isdecimal() or not is_port(int(port)):
-        raise AnchorFailed(f"{text!r} is no syslog address; write host:port, tcp:host:port or udp:host:port")
+        raise AnchorFailed(f"{text!r} is no syslog address; write tls:host:port, tcp:host:port or udp:host:port")
     return transport, host, int(port)
 
 
@@ -66,18 +77,19 @@ def compose(anchor: Anchor, *, host_name: str, process: int) -> bytes:
     return f"<{PRIORITY}>1 {rfc3339(checkpoint.at)} {host} quarterdeck {process} checkpoint {data} {text}".encode()
 
 
-def _send_datagram(line: bytes, host: str, port: int) -> None:
+def _send_datagram(line: bytes, host: str, port: int, seconds: float) -> None:
     family = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0][0]
     with socket.socket(family, socket.SOCK_DGRAM) as connection:
-        connection.settimeout(TIMEOUT)
+        connection.settimeout(seconds)
         connection.connect((host, port))
         connection.send(line)
 
 
-def _send_stream(line: bytes, host: str, port: int) -> None:
-    with socket.create_connection((host, port), timeout=TIMEOUT) as connection:
+def _send_stream(line: bytes, host: str, port: int, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    with socket.create_connection((host, port), timeout=seconds) as connection:
         connection.sendall(b"%d %s" % (len(line), line))
         connection.shutdown(socket.SHUT_WR)
         # A refusal after the fact (a reset) arrives only on a read: wait until the other side has closed.
         while connection.recv(4096):
-            continue
+            connection.settimeout(max(0.001, deadline - time.monotonic()))

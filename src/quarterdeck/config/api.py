@@ -77,10 +77,20 @@ class Settings(BaseSettings):
     smtp_user: str = ""
     smtp_password_file: Path | None = None
     smtp_starttls: bool = False
+    smtp_ca_file: Path | None = None
     mail_from: str = "quarterdeck@localhost"
     mail_grade: Literal["independent", "same_administrator"] = "same_administrator"
     syslog_address: str = ""
     syslog_grade: Literal["independent", "same_administrator"] = "same_administrator"
+    syslog_ca_file: Path | None = None
+    syslog_cert_file: Path | None = None
+    syslog_key_file: Path | None = None
+    syslog_server_name: str = ""
+    tsa_url: str = ""
+    tsa_ca_file: Path | None = None
+    tsa_tls_ca_file: Path | None = None
+    tsa_grade: Literal["independent", "same_administrator"] = "same_administrator"
+    anchor_target_minutes: int = Field(default=15, ge=1, le=1440)
     witness_name: str = ""
     witnessed_logs: str = ""
     witnesses: str = ""

@@ -26,7 +26,8 @@ def save_checkpoint(
     )
 
 
-def _view(row: Checkpoint) -> CheckpointView:
+def view_of(row: Checkpoint) -> CheckpointView:
+    """Return a row as the value that leaves this app."""
     return CheckpointView(
         row.size, row.root, bytes(row.body), bytes(row.sshsig), bytes(row.note), row.key_id, row.reason, row.at
     )
@@ -35,18 +36,18 @@ def _view(row: Checkpoint) -> CheckpointView:
 def latest_checkpoint() -> CheckpointView | None:
     """Return the newest checkpoint."""
     row = Checkpoint.objects.order_by("-size").first()
-    return None if row is None else _view(row)
+    return None if row is None else view_of(row)
 
 
 def checkpoint(size: int) -> CheckpointView | None:
     """Return the checkpoint of this size."""
     row = Checkpoint.objects.filter(size=size).first()
-    return None if row is None else _view(row)
+    return None if row is None else view_of(row)
 
 
 def checkpoints(limit: int = 200) -> Sequence[CheckpointView]:
     """Return the newest checkpoints, newest first."""
-    return [_view(row) for row in Checkpoint.objects.order_by("-size")[:limit]]
+    return [view_of(row) for row in Checkpoint.objects.order_by("-size")[:limit]]
 
 
 def save_receipt(*, size: int, channel: str, target: str, grade: AnchorGrade, sent_at: datetime, receipt: str) -> None:
@@ -59,11 +60,12 @@ def save_receipt(*, size: int, channel: str, target: str, grade: AnchorGrade, se
     )
 
 
-def receipts(size: int | None = None) -> Sequence[ReceiptView]:
-    """Return receipts, of one checkpoint or all, newest checkpoint first."""
+def receipts(size: int | None = None, *, limit: int | None = None) -> Sequence[ReceiptView]:
+    """Return receipts, of one checkpoint or all, newest checkpoint first; at most `limit`."""
     rows = AnchorReceipt.objects.order_by("-checkpoint_id", "channel", "target")
     if size is not None:
         rows = rows.filter(checkpoint_id=size)
+    rows = rows[:limit]
     return [ReceiptView(r.checkpoint_id, r.channel, r.target, AnchorGrade(r.grade), r.sent_at, r.receipt) for r in rows]
 
 

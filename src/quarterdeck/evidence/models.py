@@ -189,6 +189,30 @@ class Checkpoint(models.Model):
     at = models.DateTimeField()
 
 
+class AnchorRoute(models.Model):
+    """How it stands with one holder of checkpoints: what it got last, what failed, when it is tried again.
+
+    Every checkpoint from `floor` on is owed to a holder who gets every one; receipts say which of them it has.
+    """
+
+    unguarded_reason = "state of an outside effect, like the receipts; that somebody asked for a trial is an entry"
+
+    id = models.CharField(primary_key=True, max_length=16)
+    channel = models.CharField(max_length=20)
+    target = models.CharField(max_length=200)
+    floor = models.BigIntegerField()
+    taken_size = models.BigIntegerField(default=0)
+    taken_at = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0)
+    failed_at = models.DateTimeField(null=True)
+    sentence = models.CharField(max_length=500, blank=True)
+    next_try = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["channel", "target"], name="one_route_per_holder")]
+
+
 class AnchorReceipt(models.Model):
     """A checkpoint that somebody else holds, through which channel, and how independent that one is."""
 

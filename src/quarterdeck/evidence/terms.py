@@ -128,6 +128,23 @@ class CheckpointView:
 
 
 @dataclass(frozen=True, slots=True)
+class AnchorRouteView:
+    """How it stands with one holder; `taken_size` is 0 as long as it took nothing, `sentence` its last failure."""
+
+    id: str
+    channel: str
+    target: str
+    floor: int
+    taken_size: int
+    taken_at: datetime | None
+    failures: int
+    failed_at: datetime | None
+    sentence: str
+    next_try: datetime | None
+    asked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiptView:
     """Proof that a checkpoint left the server through a channel."""
 

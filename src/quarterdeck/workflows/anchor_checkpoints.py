@@ -1,23 +1,23 @@
-"""Anchoring: bring the newest checkpoint to everybody who is to hold one, and keep the receipts.
+"""Anchoring: bring the checkpoints to everybody who is to hold them, and keep the receipts.
 
-Never blocks work: a channel that fails is tried again later, apart from the others. The newest checkpoint covers all
-before it, so what was not sent while a channel was down is made good by one sending.
+Never blocks work: it has a loop of its own, and a channel that fails is tried again later, apart from the others. Who
+gets every checkpoint gets them in their order, the missed ones too; for the others the newest covers all before it. A
+receipt is written after the sending: whoever is killed between the two sends a checkpoint twice, never not at all.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Protocol
 
 from quarterdeck.evidence import api as evidence
-from quarterdeck.evidence.api import AnchorGrade, CheckpointView, ReceiptView
+from quarterdeck.evidence.api import AnchorGrade, AnchorRouteView, CheckpointView
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Reason
-from quarterdeck.workflows.cadence import Reach, is_wanted, retry_at
+from quarterdeck.workflows.cadence import Reach, is_wanted, may_try, retry_at
 
 LOG = logging.getLogger("quarterdeck.anchors")
-RECENT = 200
+BATCH = 50  # checkpoints that one holder gets at one turn, so that a long outage of one does not starve the others
 
 
 class AnchorFailed(Exception):
@@ -30,11 +30,16 @@ class AnchorContradicts(AnchorFailed):
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """What goes out: who sends it, the checkpoint and the line that pins its key."""
+    """What goes out: who sends it, the checkpoint and the line that pins its key.
+
+    `before` is the size that this holder has already (0: none), `news` counts the checkpoints since by their reason.
+    """
 
     organisation: str
     checkpoint: CheckpointView
     allowed_signers: str
+    before: int = 0
+    news: Mapping[str, int] = field(default_factory=dict)
 
 
 class AnchorChannel(Protocol):
@@ -42,7 +47,7 @@ class AnchorChannel(Protocol):
 
     @property
     def channel(self) -> str:
-        """Return the kind of channel: `mail`, `syslog`."""
+        """Return the kind of channel: `mail`, `syslog`, `rfc3161`."""
 
     @property
     def target(self) -> str:
@@ -64,82 +69,84 @@ class Route:
     reach: Reach
 
 
-@dataclass(slots=True)
-class _Trouble:
-    failures: int
-    next_try: datetime
-    sentence: str
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class AnchorQueue:
-    """The unsent checkpoints per route. Failures live in memory only: after a restart every route is tried at once."""
+    """Sends what is owed; what each holder took and refused is kept in the database, so a restart loses nothing."""
 
     organisation: str
     allowed_signers: str
-    _troubles: dict[tuple[str, str], _Trouble] = field(default_factory=dict)
 
     def send_due(self, routes: Sequence[Route], *, clock: Clock) -> int:
-        """Send the newest checkpoint wherever it is wanted and not in back-off; returns how many were taken."""
-        recent = evidence.checkpoints(RECENT)
-        if not recent:
-            return 0
-        receipts = evidence.receipts()
-        return sum(self._send_one(route, recent, receipts, clock) for route in routes)
+        """Send whatever is wanted and not in back-off; returns how many checkpoints were taken."""
+        newest = evidence.latest_checkpoint()
+        return 0 if newest is None else sum(self._serve(route, newest, clock) for route in routes)
 
-    def troubles(self) -> dict[tuple[str, str], str]:
-        """Return, per (channel, target) in back-off, the sentence of its last failure."""
-        return {where: trouble.sentence for where, trouble in self._troubles.items()}
+    def _serve(self, route: Route, newest: CheckpointView, clock: Clock) -> int:
+        taken = 0
+        known = evidence.open_anchor_route(route.channel.channel, route.channel.target)
+        for checkpoint in due(route, known, newest, clock):
+            sentence = self._send(route.channel, known, checkpoint, clock)
+            if sentence:
+                now = clock.now()
+                evidence.route_failed(known, sentence, now, retry_at(known.failures + 1, now))
+                LOG.warning("anchor %s to %s failed: %s", known.channel, known.target, sentence)
+                break
+            evidence.route_took(known, checkpoint.size, clock.now())
+            known = evidence.open_anchor_route(known.channel, known.target)
+            taken += 1
+        return taken
 
-    def _send_one(
-        self, route: Route, recent: Sequence[CheckpointView], receipts: Sequence[ReceiptView], clock: Clock
-    ) -> int:
-        channel, now = route.channel, clock.now()
-        where = (channel.channel, channel.target)
-        trouble = self._troubles.get(where)
-        if trouble is not None and now < trouble.next_try:
-            return 0
-        if not is_wanted(route.reach, [checkpoint.reason for checkpoint in unsent(recent, receipts, where)]):
-            return 0
-        newest = recent[0]
+    def _send(self, channel: AnchorChannel, known: AnchorRouteView, checkpoint: CheckpointView, clock: Clock) -> str:
+        """Send one and keep its receipt; returns why it failed, else nothing."""
+        news = evidence.reasons_since(known.taken_size)
+        anchor = Anchor(self.organisation, checkpoint, self.allowed_signers, known.taken_size, news)
         try:
-            receipt = channel.send(Anchor(self.organisation, newest, self.allowed_signers))
+            receipt = channel.send(anchor)
         except AnchorFailed as error:
             if isinstance(error, AnchorContradicts):
-                evidence.note_sealing_trouble(_contradiction(error), now, _kind(where))
-            failures = 1 if trouble is None else trouble.failures + 1
-            self._troubles[where] = _Trouble(failures, retry_at(failures, now), str(error))
-            LOG.warning("anchor %s to %s failed (%d in a row): %s", *where, failures, error)
-            return 0
-        self._troubles.pop(where, None)
-        evidence.end_sealing_trouble(_kind(where))
+                evidence.note_sealing_trouble(_contradiction(error), clock.now(), _kind(known))
+            return _plain(str(error))
+        except Exception as error:  # noqa: BLE001  a defect of one channel must not stop the others behind it
+            return _plain(f"it broke off: {type(error).__name__}: {error}")
+        evidence.end_sealing_trouble(_kind(known))
         evidence.save_receipt(
-            size=newest.size,
+            size=checkpoint.size,
             channel=channel.channel,
             target=channel.target,
             grade=channel.grade,
-            sent_at=now,
+            sent_at=clock.now(),
             receipt=receipt,
         )
-        return 1
+        return ""
 
 
-def _kind(where: tuple[str, str]) -> str:
-    return ":".join(where)
+def _kind(known: AnchorRouteView) -> str:
+    return f"{known.channel}:{known.target}"
 
 
 def _contradiction(error: AnchorContradicts) -> Reason:
+    said = _plain(str(error))
     return Reason(
         "anchor.contradicts",
-        f"{str(error)[:1].upper()}{str(error)[1:]}.",
+        f"{said[:1].upper()}{said[1:]}.",
         "If you restored a backup, show its holder the entry ledger.restored. Otherwise keep the machine as it is: "
         "entries were removed or changed here.",
     )
 
 
-def unsent(
-    recent: Sequence[CheckpointView], receipts: Sequence[ReceiptView], where: tuple[str, str]
-) -> list[CheckpointView]:
-    """Return the checkpoints, newest first, that this holder has neither got nor covered by a newer one."""
-    covered = max((item.size for item in receipts if (item.channel, item.target) == where), default=0)
-    return [checkpoint for checkpoint in recent if checkpoint.size > covered]
+def _plain(text: str) -> str:
+    """Return the text without anything that could steer a terminal: part of it is the other server's."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def due(route: Route, known: AnchorRouteView, newest: CheckpointView, clock: Clock) -> Sequence[CheckpointView]:
+    """Return what this holder is to get now, oldest first; what somebody asked for goes out in any case."""
+    now = clock.now()
+    if known.asked_at is None and not may_try(known.next_try, now):
+        return []
+    if route.reach is Reach.EVERY:
+        owed = evidence.owed_checkpoints(known, BATCH)
+        return owed or ([newest] if known.asked_at else [])
+    oldest = evidence.first_since(known.taken_size)
+    wanted = is_wanted(route.reach, evidence.reasons_since(known.taken_size), oldest, now)
+    return [newest] if wanted or known.asked_at else []

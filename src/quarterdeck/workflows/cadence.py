@@ -4,13 +4,14 @@ A checkpoint at every approval, opening, closing, export and key change; else 15
 a heartbeat every day, because without it nobody can say that the newest anchor is the newest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 NEWS_AGE = timedelta(minutes=15)
 NEWS_COUNT = 256
 HEARTBEAT = timedelta(hours=24)
+DIGEST = timedelta(hours=24)
 FIRST_RETRY = timedelta(seconds=15)
 LONGEST_RETRY = timedelta(minutes=15)
 
@@ -34,14 +35,22 @@ REASON_OF_EVENT = {
     "package.exported": "export",
     "ledger.heartbeat": "heartbeat",
 }
-MILESTONES = frozenset({"approval", "close", "export", "key", "heartbeat"})
+# A stamp costs a request to somebody else's server: it is for what a package rests on, and once a day.
+STAMPED = frozenset({"close", "export", "heartbeat"})
+MILESTONES = STAMPED | {"approval", "open", "key"}
 
 
 class Reach(StrEnum):
-    """How often a channel is used: every checkpoint, or only those that a person should keep."""
+    """What a channel gets: every checkpoint, the newest at once, what a person should keep, what is worth a stamp."""
 
     EVERY = "every"
+    NEWEST = "newest"
     MILESTONES = "milestones"
+    STAMPS = "stamps"
+
+
+AT_ONCE = frozenset({Reach.EVERY, Reach.NEWEST})
+_WANTED = {Reach.MILESTONES: MILESTONES, Reach.STAMPS: STAMPED}
 
 
 def seal_reason(events: Sequence[str], oldest_news: datetime | None, now: datetime) -> str | None:
@@ -63,11 +72,26 @@ def heartbeat_due(last_entry_at: datetime | None, now: datetime) -> bool:
     return last_entry_at is not None and now - last_entry_at >= HEARTBEAT
 
 
-def is_wanted(reach: Reach, unsent_reasons: Sequence[str]) -> bool:
-    """True when a channel of this reach is to carry the newest checkpoint, given the reasons of all unsent ones."""
-    if reach is Reach.EVERY:
-        return bool(unsent_reasons)
-    return any(reason in MILESTONES for reason in unsent_reasons)
+def is_wanted(reach: Reach, unsent_reasons: Collection[str], oldest_unsent: datetime | None, now: datetime) -> bool:
+    """True when a channel of this reach is to carry the newest checkpoint, given the reasons of all unsent ones.
+
+    Whatever the reach, what is a day old goes out: the digest of days without a milestone.
+    """
+    if oldest_unsent is None:
+        return False
+    if reach in AT_ONCE or now - oldest_unsent >= DIGEST:
+        return True
+    return not wanted_reasons(reach).isdisjoint(unsent_reasons)
+
+
+def wanted_reasons(reach: Reach) -> frozenset[str]:
+    """Return the reasons for which a channel of this reach gets a checkpoint at once."""
+    return _WANTED.get(reach, frozenset(REASON_OF_EVENT.values()) | {"news"})
+
+
+def may_try(next_try: datetime | None, now: datetime) -> bool:
+    """True when a channel's back-off is over; a back-off longer than any we give was written by a wrong clock."""
+    return next_try is None or now >= next_try or next_try - now > LONGEST_RETRY
 
 
 def retry_at(failures: int, failed_at: datetime) -> datetime:

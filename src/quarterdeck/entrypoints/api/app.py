@@ -11,6 +11,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from quarterdeck import __version__
 from quarterdeck.entrypoints.api import (
     activity,
+    anchors,
     assessing,
     attaching,
     captures,
@@ -74,6 +75,7 @@ api.add_router("/break-glass", activity.break_glass_router)
 api.add_router("/tickets", activity.rules_router)
 api.add_router("/sessions", live_sessions.router)
 api.add_router("", packages.router)
+api.add_router("/anchors", anchors.router)
 api.add_router("/packages", package_hashes.router)
 api.add_router("/policy", policy.router)
 api.add_router("", keeping.router)

@@ -9,6 +9,7 @@ from quarterdeck import __version__
 from quarterdeck.entrypoints.cli import (
     access_verbs,
     activity_verbs,
+    anchor_verbs,
     attach_verbs,
     capture_verbs,
     keeping_verbs,
@@ -49,6 +50,7 @@ _MODULES = (
     register_verbs,
     listing_verbs,
     package_verbs,
+    anchor_verbs,
     sealing_verbs,
     policy_verbs,
     keeping_verbs,

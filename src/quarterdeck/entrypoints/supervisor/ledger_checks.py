@@ -1,13 +1,13 @@
 """What doctor looks at in the running installation: processes, database, clock against the ledger, sealer, anchors."""
 
 import json
-from datetime import timedelta
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 
 from quarterdeck import wiring
 from quarterdeck.config.api import Settings
+from quarterdeck.entrypoints.supervisor.anchor_checks import anchors
 from quarterdeck.entrypoints.supervisor.findings import Finding, fine, note, wrong
 from quarterdeck.entrypoints.supervisor.store_checks import store_findings
 from quarterdeck.evidence import api as evidence
@@ -17,7 +17,6 @@ from quarterdeck.workflows import change_key
 from quarterdeck.workflows.restore_ledger import look
 from quarterdeck.workflows.seal_checkpoint import SealerStatus
 
-ANCHOR_TARGET = timedelta(minutes=15)
 _SQLITE_DURABLE = {"PRAGMA synchronous": ("2", "3")}
 _POSTGRESQL_DURABLE = {
     "SHOW synchronous_commit": ("on", "remote_apply", "remote_write", "local"),
@@ -114,29 +113,3 @@ def key_place(status: SealerStatus) -> Finding:
     retired = sum(1 for key in status.keys if key.until)
     kind = status.key.partition(" ")[0]
     return fine("sealing key", f"It lives {status.key_place} ({kind}); {retired} retired.")
-
-
-def anchors(config: Settings, clock: Clock) -> list[Finding]:
-    """Somebody else must hold the newest checkpoint soon; without a channel the log is self-attested only."""
-    if not (config.smtp_host or config.syslog_address or config.witness_list or config.checkpoints_url):
-        return [
-            wrong(
-                "anchors",
-                "Self-attested only: no checkpoint leaves this server, so whoever administers it can rewrite the log.",
-                "Set QD_SMTP_HOST, QD_SYSLOG_ADDRESS, QD_CHECKPOINTS_URL or QD_WITNESSES.",
-            )
-        ]
-    found = []
-    witnessed = {grade for grade, _, _ in config.witness_list}
-    if "independent" not in {config.mail_grade, config.syslog_grade, config.checkpoints_grade} | witnessed:
-        found.append(
-            note("anchors", "Every anchor is held by the same administrator.", "Add one that somebody else holds.")
-        )
-    oldest = evidence.oldest_unanchored()
-    if oldest is None:
-        return [*found, fine("anchors", "Every entry is covered by a checkpoint outside this server.")]
-    age = clock.now() - oldest.at
-    words = f"The oldest unanchored entry ({oldest.seq}) is {age.total_seconds() / 60:.0f} min old."
-    if age > ANCHOR_TARGET and (config.syslog_address or config.checkpoints_url or witnessed):
-        return [*found, wrong("anchors", words, "Look whether mail, syslog, S3 and witnesses are reached from here.")]
-    return [*found, note("anchors", words)]

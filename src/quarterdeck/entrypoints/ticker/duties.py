@@ -50,12 +50,16 @@ def duties(clock: Clock) -> list[Duty]:
         Duty("sealer", 30, partial(_look_after_sealer, clock)),
         Duty("keeping", 3600, partial(keep_evidence.finish_ends, TICKER, clock)),
         Duty("uploads", 600, partial(attachments.clean_uploads, clock)),
-        Duty("anchor", 1, _anchoring(lambda: sealer.status().allowed_signers, clock)),
     ]
 
 
+def anchor_duties(clock: Clock) -> list[Duty]:
+    """Return the duty of the anchors' own loop: a holder that answers slowly must not hold up windows and seals."""
+    return [Duty("anchor", 1, _anchoring(lambda: wiring.sealer().status().allowed_signers, clock))]
+
+
 def capture_duties(clock: Clock) -> list[Duty]:
-    """Return the duties of the second loop: captures take minutes and must not hold up windows and anchors."""
+    """Return the duties of the second loop: captures take minutes and must not hold up windows and seals."""
     channel = partial(wiring.monitor_channel, TICKER)
 
     def measuring() -> MeasureChannel:

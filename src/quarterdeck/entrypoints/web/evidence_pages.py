@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from quarterdeck.assessor import api as assessor
 from quarterdeck.assessor.api import OrderState, OrderView
 from quarterdeck.config.api import load
-from quarterdeck.entrypoints.web import checkpoints, lists, store_panel, zones
+from quarterdeck.entrypoints.web import anchor_holders, checkpoints, lists, store_panel, zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.package_contents import PACKAGERS, PeriodForm, kept_back
 from quarterdeck.entrypoints.web.package_orders import AssessmentForm, RecipientForm, kind_words
@@ -48,6 +48,7 @@ def evidence_page(request: HttpRequest, seen: Visitor) -> HttpResponse:
         "checkpoints": kept[:SHOWN_CHECKPOINTS],
         "more_checkpoints": max(0, len(kept) - SHOWN_CHECKPOINTS),
         "origin": load().ledger_origin,
+        "anchors": anchor_holders.card(seen, names),
         "may_package": may_package,
         "may_keep": seen.has(*retention.READERS),
         "orders": made,

@@ -61,7 +61,7 @@ def _step(key: str, name: str, done: bool, say: str, missing: list[str], **more:
 def _organisation(request: HttpRequest) -> dict[str, Any]:
     config = load()
     named = config.organisation != UNNAMED
-    anchored = bool(config.smtp_host or config.syslog_address)
+    anchored = bool(config.smtp_host or config.syslog_address or config.tsa_url)
     lines, missing = [], []
     if not named:
         missing.append("The organisation has no name yet.")
@@ -153,9 +153,7 @@ def _day() -> timedelta:
 
 
 def _target(request: HttpRequest) -> dict[str, Any]:
-    proven = {
-        fact.asset for fact in evidence.facts(kinds=["sole_path.proven"]) if fact.outcome is Outcome.PASSED
-    }
+    proven = {fact.asset for fact in evidence.facts(kinds=["sole_path.proven"]) if fact.outcome is Outcome.PASSED}
     ways = [(asset, link) for asset in inventory.assets() for link in asset.connections]
     ways.sort(key=lambda way: (way[0].id in proven, way[0].hostname))
     chosen = next((way for way in ways if way[1].id == request.GET.get("target", "")), ways[0] if ways else None)

@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from quarterdeck.entrypoints.web import (
+    anchor_holders,
     approving,
     assessments,
     asset_import,
@@ -189,6 +190,7 @@ urlpatterns = [
         name="package_hash_file",
     ),
     path("evidence/packages/<str:order_id>/cancel/", evidence_pages.order_cancel, name="package_cancel"),
+    path("evidence/anchors/<str:route_id>/try/", anchor_holders.try_now, name="anchor_try"),
     path("witness/add-checkpoint", witnessing.add_checkpoint, name="witness_add"),
     path("witness/<str:origin_sha256>/checkpoint", witnessing.cosigned_checkpoint, name="witness_latest"),
     path("evidence/sealing/", sealing.sealing_page, name="sealing_keys"),
