@@ -5,9 +5,11 @@ The holder needs no tool and no knowledge: keeping the mail is enough. No name, 
 
 import hashlib
 import smtplib
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -17,6 +19,7 @@ from quarterdeck.evidence.api import AnchorGrade
 from quarterdeck.workflows.anchor_checkpoints import Anchor, AnchorFailed
 
 TIMEOUT = 20
+SECONDS = 60.0  # for the whole of one mail: a server that answers a byte at a time must not hold up other holders
 ATTACHMENT = "kept.checkpoint"
 WHY = {
     "approval": "a maintenance ticket was approved",
@@ -55,6 +58,7 @@ class MailServer:
     starttls: bool = False
     sender: str = "quarterdeck@localhost"
     ca_file: Path | None = None
+    seconds: float = SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +113,34 @@ def hand_in(server: MailServer, address: str, raw: bytes) -> tuple[int, bytes]:
         return reply
 
 
+class _Bounded(smtplib.SMTP):
+    """A session that ends after `seconds` altogether; smtplib's own limit starts anew with every byte."""
+
+    def __init__(self, host: str, port: int, seconds: float) -> None:
+        self._guard = threading.Timer(seconds, self._cut)
+        self._guard.daemon = True
+        self._guard.start()
+        try:
+            super().__init__(host, port, timeout=min(TIMEOUT, seconds))
+        except BaseException:
+            self._guard.cancel()
+            raise
+
+    def close(self) -> None:
+        """Close the connection and forget the limit."""
+        self._guard.cancel()
+        super().close()
+
+    def _cut(self) -> None:
+        connection = self.sock
+        if connection is not None:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
 @contextmanager
 def _session(server: MailServer) -> Iterator[smtplib.SMTP]:
-    with smtplib.SMTP(server.host, server.port, timeout=TIMEOUT) as smtp:
+    with _Bounded(server.host, server.port, server.seconds) as smtp:
         smtp.ehlo()
         if server.starttls:
             smtp.starttls(context=ssl.create_default_context(cafile=server.ca_file))

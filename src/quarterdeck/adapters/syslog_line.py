@@ -92,4 +92,7 @@ def _send_stream(line: bytes, host: str, port: int, seconds: float) -> None:
         connection.shutdown(socket.SHUT_WR)
         # A refusal after the fact (a reset) arrives only on a read: wait until the other side has closed.
         while connection.recv(4096):
-            connection.settimeout(max(0.001, deadline - time.monotonic()))
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError  # one that never stops talking is no better than one that never answers
+            connection.settimeout(left)

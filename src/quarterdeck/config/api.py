@@ -80,13 +80,13 @@ class Settings(BaseSettings):
     smtp_ca_file: Path | None = None
     mail_from: str = "quarterdeck@localhost"
     mail_grade: Literal["independent", "same_administrator"] = "same_administrator"
-    syslog_address: str = ""
+    syslog_address: str = Field(default="", max_length=254)
     syslog_grade: Literal["independent", "same_administrator"] = "same_administrator"
     syslog_ca_file: Path | None = None
     syslog_cert_file: Path | None = None
     syslog_key_file: Path | None = None
     syslog_server_name: str = ""
-    tsa_url: str = ""
+    tsa_url: str = Field(default="", max_length=254)
     tsa_ca_file: Path | None = None
     tsa_tls_ca_file: Path | None = None
     tsa_grade: Literal["independent", "same_administrator"] = "same_administrator"

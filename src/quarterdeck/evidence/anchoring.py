@@ -103,6 +103,11 @@ def _floor(route: AnchorRouteView, size: int) -> int:
     return settled[0] if owed is None else min(settled[0], owed)
 
 
+def route_tried(route: AnchorRouteView, next_try: datetime) -> None:
+    """Note that a try begins, before it does; it stands until the holder's answer is noted."""
+    AnchorRoute.objects.filter(id=route.id).update(next_try=next_try)
+
+
 def route_failed(route: AnchorRouteView, sentence: str, at: datetime, next_try: datetime) -> None:
     """Note a failure, its sentence and the next try."""
     AnchorRoute.objects.filter(id=route.id).update(

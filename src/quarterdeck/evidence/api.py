@@ -22,6 +22,7 @@ from quarterdeck.evidence.anchoring import (
     reasons_since,
     route_failed,
     route_took,
+    route_tried,
 )
 from quarterdeck.evidence.cached import CachedStore, tidy
 from quarterdeck.evidence.caretaking import Cancelled, MoveReport, missing_in, move, scrub, sweep
@@ -223,6 +224,7 @@ __all__ = [
     "retain",
     "route_failed",
     "route_took",
+    "route_tried",
     "row_digest",
     "save_checkpoint",
     "save_receipt",

@@ -7,6 +7,8 @@ from quarterdeck.evidence import reading
 from quarterdeck.evidence.models import AnchorReceipt, Checkpoint
 from quarterdeck.evidence.terms import AnchorGrade, CheckpointView, Entry, ReceiptView
 
+STAMPS = "rfc3161"
+
 
 def save_checkpoint(
     *, size: int, root: bytes, body: bytes, sshsig: bytes, note: bytes, key_id: str, reason: str, at: datetime
@@ -70,8 +72,16 @@ def receipts(size: int | None = None, *, limit: int | None = None) -> Sequence[R
 
 
 def anchored_size() -> int:
-    """Return how many entries are covered by a checkpoint that left this server."""
-    newest = AnchorReceipt.objects.order_by("-checkpoint_id").values_list("checkpoint_id", flat=True).first()
+    """Return how many entries are covered by a checkpoint that somebody else holds.
+
+    An authority keeps nothing of what it stamps: the token lies here, with whoever could delete it.
+    """
+    newest = (
+        AnchorReceipt.objects.exclude(channel=STAMPS)
+        .order_by("-checkpoint_id")
+        .values_list("checkpoint_id", flat=True)
+        .first()
+    )
     return newest or 0
 
 

@@ -199,7 +199,7 @@ class AnchorRoute(models.Model):
 
     id = models.CharField(primary_key=True, max_length=16)
     channel = models.CharField(max_length=20)
-    target = models.CharField(max_length=200)
+    target = models.CharField(max_length=254)
     floor = models.BigIntegerField()
     taken_size = models.BigIntegerField(default=0)
     taken_at = models.DateTimeField(null=True)
@@ -220,7 +220,7 @@ class AnchorReceipt(models.Model):
 
     checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="receipts")
     channel = models.CharField(max_length=20)
-    target = models.CharField(max_length=200)
+    target = models.CharField(max_length=254)
     grade = models.CharField(max_length=20)
     sent_at = models.DateTimeField()
     receipt = models.TextField()

@@ -77,14 +77,30 @@ class AnchorQueue:
     allowed_signers: str
 
     def send_due(self, routes: Sequence[Route], *, clock: Clock) -> int:
-        """Send whatever is wanted and not in back-off; returns how many checkpoints were taken."""
+        """Send whatever is wanted and not in back-off; returns how many checkpoints were taken.
+
+        Raises, after every holder was served, what kept us from noting how it stands with one.
+        """
         newest = evidence.latest_checkpoint()
-        return 0 if newest is None else sum(self._serve(route, newest, clock) for route in routes)
+        if newest is None:
+            return 0
+        taken, broken = 0, []
+        for route in routes:
+            try:
+                taken += self._serve(route, newest, clock)
+            except Exception as error:  # noqa: BLE001  what one holder's notes do to us must not stop those behind it
+                broken.append(error)
+        if broken:
+            raise broken[0]
+        return taken
 
     def _serve(self, route: Route, newest: CheckpointView, clock: Clock) -> int:
         taken = 0
         known = evidence.open_anchor_route(route.channel.channel, route.channel.target)
         for checkpoint in due(route, known, newest, clock):
+            # Before the sending: where nothing can be noted, or where sending ends this process, a holder must not get
+            # the same checkpoint every second.
+            evidence.route_tried(known, retry_at(known.failures + 1, clock.now()))
             sentence = self._send(route.channel, known, checkpoint, clock)
             if sentence:
                 now = clock.now()
@@ -101,7 +117,7 @@ class AnchorQueue:
         news = evidence.reasons_since(known.taken_size)
         anchor = Anchor(self.organisation, checkpoint, self.allowed_signers, known.taken_size, news)
         try:
-            receipt = channel.send(anchor)
+            receipt = channel.send(anchor).replace("\0", " ")  # part of it is the holder's; PostgreSQL keeps no NUL
         except AnchorFailed as error:
             if isinstance(error, AnchorContradicts):
                 evidence.note_sealing_trouble(_contradiction(error), clock.now(), _kind(known))
