@@ -120,7 +120,9 @@ def press() -> Press:
     built = Path(__file__).parent / "entrypoints" / "web" / "static" / "built"
     wanted = ("player.js", "player.css")
     player = {name: (built / name).read_bytes() for name in wanted if (built / name).is_file()}
-    return Press(sealer(), player, locksmith())
+    ca_file = load().tsa_ca_file
+    root = ca_file.read_bytes() if ca_file is not None and ca_file.is_file() else None
+    return Press(sealer(), player, locksmith(), root)
 
 
 def locksmith() -> Envelopes:

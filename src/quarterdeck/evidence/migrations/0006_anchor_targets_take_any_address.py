@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("evidence", "0003_anchor_routes")]
+    dependencies = [("evidence", "0005_copies_of_artifacts_in_stores")]
 
     operations = [
         migrations.AlterField("anchorreceipt", "target", models.CharField(max_length=254)),
