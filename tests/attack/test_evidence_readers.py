@@ -3,6 +3,7 @@ holds, deny by default; what is read is an event; nothing is kept in a cache, no
 """
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from django.http.response import HttpResponseBase
 from tests.api_caller import Caller
+from tests.evidence_files import png
 from tests.evidence_readers import evidence_views
 from tests.package_scene import HOSTILE, WORK
 from tests.package_shop import PackageShop
@@ -22,12 +24,13 @@ from tests.web_visitor import sign_in
 
 from quarterdeck import wiring
 from quarterdeck.assessor import api as assessor
+from quarterdeck.attachments.api import Told
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.actors import system
 from quarterdeck.kernel.windows import Window
 from quarterdeck.sessions import api as sessions
 from quarterdeck.sessions.api import Ending, EndReason, SessionState, StreamSum, Work
-from quarterdeck.workflows import export_package
+from quarterdeck.workflows import attach_evidence, export_package
 from quarterdeck.workflows.attend_assessor import draw_sample
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,6 +71,11 @@ CASES = {
     "api.packages.download_package": Case("/packages/{order}/download", PACKAGE, "order"),
     "api.packages.package_withheld": Case("/packages/{order}/withheld", PACKAGE),
     "api.package_hashes.hash_file": Case("/packages/{order}/hashes/HashedArtifacts.zip", PACKAGE, "order"),
+}
+CASES |= {
+    "web.attaching.look": Case("/tickets/{number}/files/{shot}/look/", RECORDING, "shot", shown=True),
+    "web.attaching.picture": Case("/tickets/{number}/files/{shot}/picture/", RECORDING, "shot", shown=True),
+    "api.attaching.download": Case("/tickets/{number}/attachments/{shot}", RECORDING, "shot"),
 }
 # Views that want a stage of their own, and the test that has it.
 ELSEWHERE = {
@@ -129,6 +137,8 @@ def stage(tmp_path: Path, settings) -> Iterator[Stage]:
         )  # fmt: skip
         with evidence.act(system("gate"), clock) as act:
             sessions.end(act, ending, ref)
+        console, of = io.BytesIO(png()), Told("screenshot", "What the console said.")
+        shot = attach_evidence.attach_file(yard.actor("max"), clock, number, of, name="console.png", file=console)
         order = export_package.order_package(yard.actor("quinn"), clock, numbers=[number])
         assert export_package.make_next_package(clock, shop.press)
         assert assessor.order(order.id).state is assessor.OrderState.DONE
@@ -136,7 +146,7 @@ def stage(tmp_path: Path, settings) -> Iterator[Stage]:
         sample = draw_sample(yard.actor("quinn"), clock, assessor.Population.CLOSED, size=1, seed="")
         assert sample.tickets == (drawn_from,)
         names = {
-            "number": number, "session": begun.id, "recording": ref.sha256, "order": order.id,
+            "number": number, "session": begun.id, "recording": ref.sha256, "shot": shot.sha256, "order": order.id,
             "sample": str(sample.seq), "population": sample.list_sha256,
         }  # fmt: skip
         yield Stage(shop, names)

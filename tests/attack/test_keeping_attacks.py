@@ -2,6 +2,7 @@
 
 import io
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -13,7 +14,7 @@ from tests.shop import FAST_HASHER
 from tests.ticket_yard import Yard, build_yard
 from tests.web_visitor import sign_in, text_of
 
-from quarterdeck.assessor.withholding import _reason
+from quarterdeck.assessor.withholding import ENCRYPTED, _reason
 from quarterdeck.attachments import api as attachments
 from quarterdeck.attachments.api import Told
 from quarterdeck.evidence import api as evidence
@@ -60,8 +61,10 @@ def test_rows_by_hand_free_nothing_and_hide_nothing(yard: Yard) -> None:
     assert refused.value.decision.codes == ("artifact.stands",)
     (entry,) = [one for one in evidence.entries(ticket=number) if one.event == "evidence.attached"]
     # A state written by hand withholds nothing, and a mark taken off by hand lets nothing out.
-    assert _reason(entry, shot, "attached_screenshot", consented=False, cui=True) == "no_consent"
-    assert _reason(entry, shot, "attached_screenshot", consented=True, cui=True) == ""
+    reason = partial(_reason, entry, shot, "attached_screenshot", cui=True, supporting=False)
+    assert reason(consented=False, sealable=True) == "no_consent"
+    assert reason(consented=True, sealable=False) == "no_recipient"
+    assert reason(consented=True, sealable=True) == ENCRYPTED
 
 
 def test_our_own_code_marks_and_ends_in_an_act_only(yard: Yard) -> None:

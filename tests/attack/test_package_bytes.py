@@ -178,7 +178,8 @@ def test_rubbish_instead_of_each_member(tiny, tmp_path):
 
 
 def test_one_damaged_byte_is_told_as_one_cause_without_false_reasons():
-    judged = Report(Findings(), dict.fromkeys(("intact", "signed", "anchored", "time"), Check(State.FAILED, "x")))
+    names = ("intact", "signed", "anchored", "witnessed", "time")
+    judged = Report(Findings(), dict.fromkeys(names, Check(State.FAILED, "x")))
     judged.findings.add("member.unreadable", "data/artifacts/a.json", "Its bytes do not fit the checksum.")
     for number in range(22):
         judged.findings.add("entry.artifact", f"entry {number}", "Its artifact is not here.")
