@@ -89,7 +89,7 @@ def test_a_collector_of_another_name_gets_nothing(rsyslog, end):
 
 
 @pytest.mark.django_db
-def test_after_an_outage_of_an_hour_every_checkpoint_is_sent_and_read(rsyslog, end, tmp_path, clock):
+def test_an_outage_of_an_hour_loses_no_checkpoint(rsyslog, end, tmp_path, clock):
     queue = AnchorQueue("Example Organisation", "")
     routes = [Route(channel(rsyslog, end), Reach.EVERY)]
     with running_sealer(tmp_path / "sealer", clock) as sealer:
@@ -105,7 +105,7 @@ def test_after_an_outage_of_an_hour_every_checkpoint_is_sent_and_read(rsyslog, e
             minute()
         # Stopped when it has written what it took: one that stops right then may lose an acknowledged line (measured),
         # which no transport of RFC 5425 shows to the sender. Here it is about what was not taken.
-        wait_for(lambda: sizes(rsyslog) == [1, 2, 3], "the first three in rsyslog's file")
+        wait_for(lambda: {1, 2, 3} <= set(sizes(rsyslog)), "the first three in rsyslog's file")
         rsyslog.stop()
         for _ in range(60):
             minute()
@@ -116,7 +116,7 @@ def test_after_an_outage_of_an_hour_every_checkpoint_is_sent_and_read(rsyslog, e
         for _ in range(40):
             minute()
         assert evidence.count_owed(evidence.anchor_routes()[0]) == 0
-    # Each was read to its end by the collector, which then loses one now and then when connections follow each other
-    # this fast (measured, see syslog_tls): what it keeps is not ours to promise, that nothing was skipped is.
-    wait_for(lambda: len(set(sizes(rsyslog))) >= 90, "the checkpoints of the outage in rsyslog's file")
-    assert set(sizes(rsyslog)) <= set(range(1, 104))
+    # The collector loses one now and then when connections follow each other this fast (measured, see syslog_tls); the
+    # two deliveries after it carry it again, so only the last two of the run may lack.
+    wait_for(lambda: set(sizes(rsyslog)) >= set(range(1, 102)), "every checkpoint in rsyslog's file")
+    assert list(dict.fromkeys(sizes(rsyslog)))[:3] == [1, 2, 3]

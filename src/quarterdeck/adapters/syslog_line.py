@@ -1,14 +1,16 @@
 """Anchor by syslog: one RFC 5424 line per checkpoint, over TLS (RFC 5425), TCP (octet counting, RFC 6587) or UDP.
 
 Over TLS the collector's own end of the connection shows that it read the line; plain TCP and UDP acknowledge nothing.
-No receipt says that the line was stored.
+No receipt says that the line was stored, so each delivery carries the last few lines once more: a collector that lost
+one, as rsyslog does when it is stopped right after reading it, has it from the next delivery.
 """
 
 import base64
 import os
 import socket
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from quarterdeck.adapters.syslog_tls import NotTaken, TlsEnd, hand_over
 from quarterdeck.evidence.api import AnchorGrade
@@ -34,21 +36,22 @@ class SyslogAnchor:
     def send(self, anchor: Anchor) -> str:
         """Hand the line over and return what was sent; AnchorFailed when nobody took it."""
         transport, host, port = parse_target(self.target)
-        line = compose(anchor, host_name=socket.gethostname(), process=os.getpid())
+        told = [replace(anchor, checkpoint=one) for one in (*anchor.again, anchor.checkpoint)]
+        lines = [compose(one, host_name=socket.gethostname(), process=os.getpid()) for one in told]
         try:
             if transport == "tls":
-                hand_over(line, host, port, self.end, self.seconds)
+                hand_over(lines, host, port, self.end, self.seconds)
             elif transport == "udp":
-                _send_datagram(line, host, port, self.seconds)
+                _send_datagrams(lines, host, port, self.seconds)
             else:
-                _send_stream(line, host, port, self.seconds)
+                _send_stream(lines, host, port, self.seconds)
         except (OSError, UnicodeError, NotTaken) as error:
             why = "it did not answer in time" if isinstance(error, TimeoutError) else error
             raise AnchorFailed(f"the syslog server {self.target} did not take it: {why}") from error
         how = (
             "read by the collector over tls" if transport == "tls" else f"handed over by {transport}, not acknowledged"
         )
-        return f"{how}: {line.decode()}"
+        return f"{how}: {lines[-1].decode()}"
 
 
 def parse_target(text: str) -> tuple[str, str, int]:
@@ -77,18 +80,19 @@ def compose(anchor: Anchor, *, host_name: str, process: int) -> bytes:
     return f"<{PRIORITY}>1 {rfc3339(checkpoint.at)} {host} quarterdeck {process} checkpoint {data} {text}".encode()
 
 
-def _send_datagram(line: bytes, host: str, port: int, seconds: float) -> None:
+def _send_datagrams(lines: Sequence[bytes], host: str, port: int, seconds: float) -> None:
     family = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0][0]
     with socket.socket(family, socket.SOCK_DGRAM) as connection:
         connection.settimeout(seconds)
         connection.connect((host, port))
-        connection.send(line)
+        for line in lines:
+            connection.send(line)
 
 
-def _send_stream(line: bytes, host: str, port: int, seconds: float) -> None:
+def _send_stream(lines: Sequence[bytes], host: str, port: int, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     with socket.create_connection((host, port), timeout=seconds) as connection:
-        connection.sendall(b"%d %s" % (len(line), line))
+        connection.sendall(b"".join(b"%d %s" % (len(line), line) for line in lines))
         connection.shutdown(socket.SHUT_WR)
         # A refusal after the fact (a reset) arrives only on a read: wait until the other side has closed.
         while connection.recv(4096):

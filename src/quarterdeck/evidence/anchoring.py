@@ -64,6 +64,12 @@ def owed_checkpoints(route: AnchorRouteView, limit: int) -> Sequence[CheckpointV
     return [view_of(row) for row in _owed(route).order_by("size")[:limit]]
 
 
+def checkpoints_below(size: int, limit: int) -> Sequence[CheckpointView]:
+    """Return the last checkpoints smaller than `size`, in their order."""
+    rows = Checkpoint.objects.filter(size__lt=size).order_by("-size")[:limit]
+    return [view_of(row) for row in reversed(rows)]
+
+
 def count_owed(route: AnchorRouteView) -> int:
     """Return how many checkpoints this holder, who gets every one, has no receipt of."""
     return _owed(route).count()

@@ -18,6 +18,7 @@ from quarterdeck.workflows.cadence import Reach, is_wanted, may_try, retry_at
 
 LOG = logging.getLogger("quarterdeck.anchors")
 BATCH = 50  # checkpoints that one holder gets at one turn, so that a long outage of one does not starve the others
+AGAIN = 2
 
 
 class AnchorFailed(Exception):
@@ -33,6 +34,7 @@ class Anchor:
     """What goes out: who sends it, the checkpoint and the line that pins its key.
 
     `before` is the size that this holder has already (0: none), `news` counts the checkpoints since by their reason.
+    `again` are the last few before it: a holder whose word is no proof that it kept them gets them once more.
     """
 
     organisation: str
@@ -40,6 +42,7 @@ class Anchor:
     allowed_signers: str
     before: int = 0
     news: Mapping[str, int] = field(default_factory=dict)
+    again: Sequence[CheckpointView] = ()
 
 
 class AnchorChannel(Protocol):
@@ -115,7 +118,8 @@ class AnchorQueue:
     def _send(self, channel: AnchorChannel, known: AnchorRouteView, checkpoint: CheckpointView, clock: Clock) -> str:
         """Send one and keep its receipt; returns why it failed, else nothing."""
         news = evidence.reasons_since(known.taken_size)
-        anchor = Anchor(self.organisation, checkpoint, self.allowed_signers, known.taken_size, news)
+        again = [one for one in evidence.checkpoints_below(checkpoint.size, AGAIN) if one.size >= known.floor]
+        anchor = Anchor(self.organisation, checkpoint, self.allowed_signers, known.taken_size, news, again)
         try:
             receipt = channel.send(anchor).replace("\0", " ")  # part of it is the holder's; PostgreSQL keeps no NUL
         except AnchorFailed as error:
