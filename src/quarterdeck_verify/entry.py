@@ -40,9 +40,7 @@ def _usual_form() -> re.Pattern[str]:
     (2^53 has 16) it does not know.
     """
     token, sha256, count = f'"({_TOKEN.pattern})"', _HASH.pattern, "(?:0|[1-9][0-9]{0,14})"
-    artifact = (
-        rf'\{{"name":"{_ARTIFACT_NAME.pattern}","role":"{_TOKEN.pattern}","sha256":"{sha256}","size":{count}\}}'
-    )
+    artifact = rf'\{{"name":"{_ARTIFACT_NAME.pattern}","role":"{_TOKEN.pattern}","sha256":"{sha256}","size":{count}\}}'
     value = r'(?:"[^"\\\x00-\x1f]*"|0|-?[1-9][0-9]{0,14}|true|false|null)'
     pair = rf'"{_KEY.pattern}":{value}'
     return re.compile(

@@ -12,6 +12,7 @@ from pathlib import Path
 from quarterdeck_verify import contents, members, package, replacement, timestamps, trust, witness
 from quarterdeck_verify.approvals import Judged, check_approvals
 from quarterdeck_verify.container import Container, ContainerError, open_container
+from quarterdeck_verify.cosignature import VerifierKey
 from quarterdeck_verify.findings import Findings
 from quarterdeck_verify.gaps import Gap, find_gaps
 from quarterdeck_verify.ledgerslice import Slice, read_slice
@@ -19,7 +20,7 @@ from quarterdeck_verify.receipts import check_receipts
 from quarterdeck_verify.signers import Signer
 from quarterdeck_verify.timestamps import Stamps
 from quarterdeck_verify.trust import Anchor, Anchoring
-from quarterdeck_verify.witness import Witnessed, WitnessKey
+from quarterdeck_verify.witness import Witnessed
 
 
 class Verdict(StrEnum):
@@ -77,7 +78,7 @@ class _Outside:
 
     pins: Sequence[Signer] = ()
     anchors: Sequence[Anchor] = ()
-    witnesses: Sequence[WitnessKey] = ()
+    witnesses: Sequence[VerifierKey] = ()
     tsa_roots: Sequence[Path] = ()
     signers: list[str] = field(default_factory=list)
     anchoring: Anchoring = field(default_factory=Anchoring)
@@ -92,7 +93,7 @@ def verify(
     pins: Sequence[Signer] = (),
     anchors: Sequence[Anchor] = (),
     *,
-    witnesses: Sequence[WitnessKey] = (),
+    witnesses: Sequence[VerifierKey] = (),
     tsa_roots: Sequence[Path] = (),
 ) -> Report:
     """Return the report on the zip or folder at `path`; OSError when there is nothing to read.

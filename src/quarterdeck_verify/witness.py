@@ -14,25 +14,15 @@ from datetime import UTC, datetime
 
 from quarterdeck_verify import checkpoint, curves, merkle, package
 from quarterdeck_verify.checkpoint import NOTE_ED25519, Checkpoint, NoteSignature
+from quarterdeck_verify.cosignature import COSIGNATURE, VerifierKey, cosigned_message, parse_key
 from quarterdeck_verify.members import MAX_TINY, Members
 
-COSIGNATURE = 4
 MAX_KEYS_BYTES = 100_000
 MAX_RECEIPTS = 16 << 20
 MAX_COSIGNATURES = 2_000
 
 _LINE = re.compile(r"\u2014 ([!-*,-~]{1,200}) ([A-Za-z0-9+/]{8,400}={0,2})(?=[\s\"]|$)")
 _LATEST = 253_402_300_799  # the last second of year 9999
-
-
-@dataclass(frozen=True, slots=True)
-class WitnessKey:
-    """A verifier key: the name that stands in the line, its 4-byte id, the kind of signature, 32 bytes."""
-
-    name: str
-    key_id: bytes
-    kind: int
-    public: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +43,7 @@ class Witnessed:
     unknown: int = 0
 
 
-def parse_keys(data: bytes) -> list[WitnessKey]:
+def parse_keys(data: bytes) -> list[VerifierKey]:
     """Return the keys of a file of lines `name+id+key`; ValueError names the first line that cannot be used."""
     if len(data) > MAX_KEYS_BYTES:
         raise ValueError("the file of witness keys is too long")
@@ -68,23 +58,18 @@ def parse_keys(data: bytes) -> list[WitnessKey]:
     return found
 
 
-def cosignature_message(at: int, text: bytes) -> bytes:
-    """Return what a witness signs at the Unix second `at` over the three lines of a checkpoint."""
-    return f"cosignature/v1\ntime {at}\n".encode("ascii") + text
-
-
-def check_line(line: NoteSignature, key: WitnessKey, text: bytes) -> datetime | None:
+def check_line(line: NoteSignature, key: VerifierKey, text: bytes) -> datetime | None:
     """Return when the witness signed the checkpoint's lines, None unless the signature is the key's and holds."""
-    if key.kind != COSIGNATURE or (line.name, line.key_id) != (key.name, key.key_id) or len(line.signature) != 72:
+    if key.kind != COSIGNATURE or (line.name, line.key_id) != (key.name, key.id) or len(line.signature) != 72:
         return None
     at = int.from_bytes(line.signature[:8], "big")
-    if at > _LATEST or not curves.verify_ed25519(key.public, cosignature_message(at, text), line.signature[8:]):
+    if at > _LATEST or not curves.verify_ed25519(key.public, cosigned_message(at, text), line.signature[8:]):
         return None
     return datetime.fromtimestamp(at, UTC)
 
 
 def check_cosignatures(
-    members: Members, head: Checkpoint, steps: Mapping[int, package.ConsistencyStep], pins: Sequence[WitnessKey]
+    members: Members, head: Checkpoint, steps: Mapping[int, package.ConsistencyStep], pins: Sequence[VerifierKey]
 ) -> Witnessed:
     """Check every cosignature of this ledger that the package holds; a wrong one by a known key is a finding."""
     result, own = Witnessed(), _own_keys(members)
@@ -103,12 +88,12 @@ def _check_one(
     member: str,
     seen: tuple[int, bytes],
     line: NoteSignature,
-    keys: tuple[Sequence[WitnessKey], Sequence[WitnessKey]],
+    keys: tuple[Sequence[VerifierKey], Sequence[VerifierKey]],
     result: Witnessed,
 ) -> None:
     size, text = seen
     for known, found in zip(keys, (result.pinned, result.inside), strict=True):
-        mine = [key for key in known if key.kind == COSIGNATURE and (key.name, key.key_id) == (line.name, line.key_id)]
+        mine = [key for key in known if key.kind == COSIGNATURE and (key.name, key.id) == (line.name, line.key_id)]
         if not mine:
             continue
         at = check_line(line, mine[0], text)
@@ -121,7 +106,7 @@ def _check_one(
     result.unknown += 1
 
 
-def _check_note(members: Members, head: Checkpoint, own: Sequence[WitnessKey]) -> None:
+def _check_note(members: Members, head: Checkpoint, own: Sequence[VerifierKey]) -> None:
     """Check the log's own lines of the signed note by keys that the package names; others are nobody's."""
     if package.CHECKPOINT_NOTE not in members.measured:
         return
@@ -131,13 +116,13 @@ def _check_note(members: Members, head: Checkpoint, own: Sequence[WitnessKey]) -
         return  # `trust.read_checkpoint` names it
     text = checkpoint.body(head.origin, head.size, head.root)
     for line in signatures:
-        mine = [key for key in own if key.kind == NOTE_ED25519 and (key.name, key.key_id) == (line.name, line.key_id)]
+        mine = [key for key in own if key.kind == NOTE_ED25519 and (key.name, key.id) == (line.name, line.key_id)]
         if mine and not curves.verify_ed25519(mine[0].public, text, line.signature):
             sentence = f"The line of {line.name} does not sign the checkpoint."
             members.findings.add("note.wrong", package.CHECKPOINT_NOTE, sentence)
 
 
-def _own_keys(members: Members) -> list[WitnessKey]:
+def _own_keys(members: Members) -> list[VerifierKey]:
     if package.WITNESSES not in members.measured:
         return []
     try:
@@ -192,16 +177,8 @@ def _note_lines(data: bytes) -> Iterable[NoteSignature]:
             yield NoteSignature(match[1], raw[:4], raw[4:])
 
 
-def _parse_key(number: int, line: str) -> WitnessKey:
-    name, _, rest = line.partition("+")
-    identity, _, value = rest.partition("+")
+def _parse_key(number: int, line: str) -> VerifierKey:
     try:
-        raw = base64.b64decode(value, validate=True)
-    except binascii.Error:
-        raw = b""
-    if len(raw) != 33 or raw[0] not in (NOTE_ED25519, COSIGNATURE):
-        raise ValueError(f"line {number} of the file of witness keys is not `name+id+key` with an Ed25519 key")
-    found = WitnessKey(name, checkpoint.key_id(name, raw[0], raw[1:]), raw[0], raw[1:])
-    if found.key_id.hex() != identity:
-        raise ValueError(f"line {number} of the file of witness keys names another id than its key has")
-    return found
+        return parse_key(line)
+    except ValueError as problem:
+        raise ValueError(f"line {number} of the file of witness keys cannot be used: {problem}") from None
