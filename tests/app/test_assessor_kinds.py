@@ -118,7 +118,8 @@ def test_every_anchored_checkpoint_stands_there_with_proof_receipts_and_grade(sh
         with evidence.act(system("ticker"), shop.clock) as act:
             act.record("ledger.heartbeat", ObjectRef("ledger", "head"))
     path = shop.package(numbers=numbers)
-    assert shop.verify(path).verdict is Verdict.INTACT
+    # What is no time stamp is in the package as it came, and the verifier names it; nothing else is wrong.
+    assert {one.code.partition(".")[0] for one in shop.verify(path).findings} == {"stamp"}
     found = members(path)
     rows = parse_receipts(found[RECEIPTS])
     sizes = {row.size for row in rows}

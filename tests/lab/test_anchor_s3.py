@@ -91,7 +91,7 @@ def test_an_outage_costs_nothing_and_every_checkpoint_is_covered(s3, clock, tmp_
     away = S3Place("somewhere", "", f"http://127.0.0.1:{free_ports(1)[0]}", "us-east-1", lab.credentials())
     queue = AnchorQueue("Example Organisation", "")
     assert queue.send_due([Route(channel_at(away), Reach.EVERY)], clock=clock) == 0
-    assert "cannot be reached" in queue.troubles()["s3", "s3://somewhere"]
+    assert "cannot be reached" in evidence.known_anchor_route("s3", "s3://somewhere").sentence
     assert queue.send_due([Route(channel_at(s3.place), Reach.EVERY)], clock=clock) == 1
     (receipt,) = evidence.receipts()
     assert (receipt.size, receipt.channel, receipt.grade) == (7, "s3", AnchorGrade.INDEPENDENT)

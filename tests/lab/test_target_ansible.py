@@ -46,7 +46,8 @@ def play(lab: Lab, files: dict[str, str], *more: str, revoked: bytes = b"") -> s
     # The reload is looked at, not done: a process of ours stands in for sshd and takes the signal.
     # The end waits its turn behind a reload that has come and was not answered yet.
     waits = "trap 'echo reloaded >> \"$0\"; exit' HUP; trap exit TERM; while :; do sleep 0.1; done"
-    stand_in = subprocess.Popen(["sh", "-c", waits, str(lab.folder / "reloads")])
+    # A shell cannot trap a signal that was ignored when it began, as under nohup.
+    stand_in = subprocess.Popen(["env", "--default-signal=HUP", "sh", "-c", waits, str(lab.folder / "reloads")])
     (lab.folder / "reload").write_text(f"{stand_in.pid}\n")
     try:
         python = f"ansible_python_interpreter={sys.executable}"
