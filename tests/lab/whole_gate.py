@@ -157,6 +157,10 @@ class Crowd:
         ended = [client.stderr.read() for client in self.clients if client.poll() is not None]
         return f"the output of {quiet}; ended: {ended[:3]}"
 
+    def grown_since(self, sizes: list[int]) -> int:
+        """How many were shown more than when `sizes` was taken."""
+        return sum(file.stat().st_size > size for file, size in zip(self.files, sizes, strict=True))
+
     def wait_until_ended(self, seconds: float) -> float:
         began = time.monotonic()
         wait_for(lambda: not self.living, seconds, lambda: f"the end of {self.living} connections")
