@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 from aiosmtpd.controller import Controller
+from tests.ports import free_port
 
 from quarterdeck.adapters.smtp import ATTACHMENT, MailAnchor, MailServer, compose
 from quarterdeck.adapters.syslog_line import SyslogAnchor, parse_target
@@ -47,12 +48,6 @@ class Mailbox:
     async def handle_DATA(self, server, session, envelope):
         self.mails.append(envelope)
         return "250 2.0.0 OK queued as 4711"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from tests.ports import free_port
 from tests.shop import password_of
 
 from quarterdeck.personnel.totp import code_of
@@ -40,6 +40,7 @@ class WebShop:
     browser: Browser = field(init=False)
     signed_in: dict[str, Path] = field(default_factory=dict)
     trouble: list[str] = field(default_factory=list)
+    opened: list[BrowserContext] = field(default_factory=list)
 
     def page(self, key: str, *, size: dict[str, int] | None = None, dark: bool = False, **more: Any) -> Page:
         """Return a page of this person; what the console complains about is kept in `trouble`."""
@@ -47,10 +48,17 @@ class WebShop:
             base_url=self.address, storage_state=str(self._state(key)), viewport=size or DESKTOP,
             color_scheme="dark" if dark else "light", timezone_id="America/New_York", **more,
         )  # fmt: skip
+        self.opened.append(context)
         page = context.new_page()
         page.on("console", lambda said: self.trouble.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: self.trouble.append(str(error)))
         return page
+
+    def tidy(self) -> None:
+        """Close the pages of a test, which go on asking, and forget what they complained about."""
+        while self.opened:
+            self.opened.pop().close()
+        self.trouble.clear()
 
     def _state(self, key: str) -> Path:
         if key not in self.signed_in:
@@ -105,15 +113,21 @@ def web_shop(web_server: WebShop, browser: Browser) -> WebShop:
     return web_server
 
 
+@pytest.fixture(autouse=True)
+def _tidied(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test's pages end with it, whatever it thought of them."""
+    yield
+    if "web_shop" in request.fixturenames:
+        request.getfixturevalue("web_shop").tidy()
+
+
 @pytest.fixture(scope="session")
 def web_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebShop]:
     folder = tmp_path_factory.mktemp("web")
     data, seed = folder / "data", folder / "seed.json"
     data.mkdir(mode=0o700)
     (data / "secret_key").write_text("only for this test " * 4)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QD_")} | {
         "QD_DATA_DIR": str(data), "QD_WEB_PORT": str(port), "QD_ORGANISATION": "Harbour Precision Inc.",
         "QD_TIME_ZONE": "America/New_York", "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",

@@ -32,7 +32,7 @@ def test_a_passkey_is_registered_and_signs_an_approval(web_shop: WebShop) -> Non
         code.fill(web_shop.second_factor("avery"))
     page.get_by_role("button", name="Register a passkey").click()
     expect(page.get_by_text("From now on you can sign approvals with it.")).to_be_visible()
-    number = web_shop.seed["waiting"]
+    number = web_shop.seed["by_passkey"]
     page.goto(f"/tickets/{number}/decide/")
     page.get_by_label("Reason").fill("Plan and rollback are sound.")
     page.get_by_role("button", name="Approve and sign with your passkey").click()

@@ -102,7 +102,6 @@ def test_a_recording_is_taken_away_as_a_page_that_plays_alone(web_shop: WebShop,
     alone = web_shop.browser.new_context(offline=True).new_page()
     alone.on("request", lambda request: asked.append(request.url))
     alone.on("pageerror", lambda error: web_shop.trouble.append(str(error)))
-    web_shop.trouble.clear()
     alone.goto((tmp_path / "replay.html").as_uri())
     expect(alone.get_by_text("openssl version").first).to_be_visible()
     expect(alone.locator(".ap-player")).to_be_visible()
@@ -178,7 +177,7 @@ def test_a_phone_has_the_bar_at_the_bottom(web_shop: WebShop):
 
 def test_a_key_that_decides_brings_you_to_the_reason_first(web_shop: WebShop):
     page = web_shop.page("avery")
-    page.goto(f"/tickets/{web_shop.seed['waiting']}/decide/")
+    page.goto(f"/tickets/{web_shop.seed['by_key']}/decide/")
     page.keyboard.press("a")
     assert page.evaluate("document.activeElement.name") == "reason"
     expect(page.get_by_role("heading", name="Your decision")).to_be_visible()

@@ -73,7 +73,6 @@ ON_THE_PHONE = frozenset({
 def test_every_page_is_quiet_accessible_and_fits(web_shop, key, size, dark):
     # axe puts itself into the page by a script element, which our policy forbids: only this check goes without it.
     page = web_shop.page(key, size=size, dark=dark, bypass_csp=True)
-    web_shop.trouble.clear()
     found = []
     for template in PAGES[key]:
         if size is PHONE and template not in ON_THE_PHONE:
@@ -95,7 +94,6 @@ def test_every_page_is_quiet_accessible_and_fits(web_shop, key, size, dark):
 
 @pytest.mark.slow
 def test_the_policy_of_the_pages_breaks_nothing_and_wasm_is_for_the_replay_alone(web_shop):
-    web_shop.trouble.clear()
     for key, templates in PAGES.items():
         page = web_shop.page(key)
         for template in templates:

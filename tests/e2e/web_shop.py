@@ -95,6 +95,10 @@ def seeded() -> dict[str, Any]:
     waiting = yard.submitted(
         title="Patch openssl on the file server", window=Window(now + timedelta(hours=3), now + timedelta(hours=6))
     )
+    by_key, by_passkey = (
+        yard.submitted(title=title, window=Window(now + timedelta(days=day), now + timedelta(days=day, hours=3)))
+        for day, title in ((2, "Patch the kernel of the file server"), (3, "Replace the file server's fans"))
+    )
     scheduled = yard.scheduled(
         title="Replace the expired host certificate",
         window=Window(now - timedelta(minutes=5), now + timedelta(hours=2)),
@@ -126,6 +130,8 @@ def seeded() -> dict[str, Any]:
         "tool": yard.tool,
         "draft": draft.number,
         "waiting": waiting.number,
+        "by_key": by_key.number,
+        "by_passkey": by_passkey.number,
         "scheduled": scheduled.number,
         "longer": more_time_waits(yard, CLOCK),
         "session": _recorded(yard, scheduled.number, SessionState.ENDED),

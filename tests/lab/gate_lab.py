@@ -43,6 +43,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from tests.lab.gate_books import Books, utc_now
 from tests.lab.overseeing import FileHeads, supervised
+from tests.ports import free_port
 
 from quarterdeck.access.revocation_lists import Revoked, revocation_list
 from quarterdeck.entrypoints.gate.opening import Site, open_gate
@@ -240,12 +241,6 @@ class BookDesk:
         gone = {one for entry in self.books.journal("disconnected") for one in entry["sessions"]}
         sealed = [entry for entry in self.books.journal("sealed") if not entry["network_terminated"]]
         return [entry["session"] for entry in sealed if entry["session"] not in gone]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for(condition, seconds=10.0, what="the condition"):

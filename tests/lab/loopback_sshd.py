@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.ports import free_port
+
 from quarterdeck.access.api import Destination, target_files
 from quarterdeck.adapters.openssh_ca import CertificateAuthority, init_keys
 
@@ -56,12 +58,6 @@ def lab_folder() -> Iterator[Lab]:
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def prepared_files(lab: Lab, hostname: str = "web01", authority: CertificateAuthority | None = None) -> dict[str, str]:

@@ -9,7 +9,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,6 +21,7 @@ import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connections
+from tests.ports import free_port
 
 from quarterdeck import settings
 
@@ -49,12 +49,6 @@ def server_user() -> pwd.struct_passwd | None:
         return pwd.getpwuid(os.geteuid())
     known = {one.pw_name: one for one in pwd.getpwall()}
     return known.get("postgres") or known.get("nobody")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -37,7 +37,7 @@ def free_ports(count):
         probe = socket.socket()
         above = socket.socket()
         try:
-            port = 20_000 + secrets.randbelow(20_000)
+            port = 10_000 + secrets.randbelow(9_000)
             probe.bind(("127.0.0.1", port))
             above.bind(("127.0.0.1", port + 10_000))
         except OSError:

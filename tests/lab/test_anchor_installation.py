@@ -4,9 +4,10 @@ import base64
 import json
 
 import pytest
-from tests.app.test_cli_installation import Installation, ended, free_port
+from tests.app.test_cli_installation import Installation, ended
 from tests.certificates import Authority
 from tests.lab.rsyslog import MUTUAL_TLS, Rsyslog, wait_for
+from tests.ports import free_port
 from tests.time_stamping import StampingAuthority
 
 pytestmark = pytest.mark.slow

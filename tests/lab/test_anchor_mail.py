@@ -8,7 +8,8 @@ import subprocess
 import pytest
 from aiosmtpd.controller import Controller
 from tests.certificates import Authority
-from tests.contract.test_anchor_channels import ANCHOR, Mailbox, free_port
+from tests.contract.test_anchor_channels import ANCHOR, Mailbox
+from tests.ports import free_port
 from tests.sealer_process import running_sealer
 
 from quarterdeck.adapters.smtp import MailAnchor, MailServer

@@ -1,8 +1,9 @@
 """The syslog anchor against a real rsyslog: the line arrives whole, its structured data parsed."""
 
 import pytest
-from tests.contract.test_anchor_channels import ANCHOR, ORIGIN, free_port
+from tests.contract.test_anchor_channels import ANCHOR, ORIGIN
 from tests.lab.rsyslog import PLAIN, Rsyslog, wait_for
+from tests.ports import free_port
 
 from quarterdeck.adapters.syslog_line import SyslogAnchor
 from quarterdeck.evidence.api import AnchorGrade

@@ -4,8 +4,9 @@ import re
 
 import pytest
 from tests.certificates import Authority
-from tests.contract.test_anchor_channels import ANCHOR, free_port
+from tests.contract.test_anchor_channels import ANCHOR
 from tests.lab.rsyslog import MUTUAL_TLS, Rsyslog, wait_for
+from tests.ports import free_port
 from tests.sealer_process import running_sealer
 
 from quarterdeck.adapters.syslog_line import SyslogAnchor

@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 from tests.certificates import Authority, openssl
-from tests.contract.test_anchor_channels import ANCHOR, BODY, free_port
+from tests.contract.test_anchor_channels import ANCHOR, BODY
+from tests.ports import free_port
 from tests.sealer_process import running_sealer
 from tests.time_stamping import StampingAuthority
 

@@ -6,7 +6,6 @@
 import hashlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.e2e.conftest import _wait
+from tests.ports import free_port
 from tests.shop import password_of
 
 from quarterdeck.personnel.totp import code_of
@@ -31,9 +31,7 @@ def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str, dict]
     data, seed = tmp_path / "data", tmp_path / "seed.json"
     data.mkdir(mode=0o700)
     (data / "secret_key").write_text("only for this test " * 4)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QD_")} | {
         "QD_DATA_DIR": str(data), "QD_WEB_PORT": str(port), "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
         "DJANGO_SETTINGS_MODULE": "quarterdeck.settings", "QD_ATTACH_FLOOR_GB": "0",

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
-from tests.lab.gate_lab import free_port, gate_lab, new_key, sign, wait_for
+from tests.lab.gate_lab import gate_lab, new_key, sign, wait_for
+from tests.ports import free_port
 
 from quarterdeck.entrypoints.gate.sshd import configuration, gate_folder, login_user
 from quarterdeck.kernel.decision import Refused

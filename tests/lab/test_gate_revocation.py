@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.lab.gate_lab import TargetSshd, answers, free_port, new_key, utc_now, wait_for
+from tests.lab.gate_lab import TargetSshd, answers, new_key, utc_now, wait_for
+from tests.ports import free_port
 
 from quarterdeck.adapters.signer_client import SignerClient
 from quarterdeck.config.api import load

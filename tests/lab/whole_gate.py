@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.lab.gate_lab import TargetSshd, answers, free_port, new_key, wait_for
+from tests.lab.gate_lab import TargetSshd, answers, new_key, wait_for
+from tests.ports import free_port
 
 from quarterdeck.adapters.signer_client import SignerClient
 from quarterdeck.config.api import load

@@ -1,24 +1,26 @@
 // Keys of the page. An element says which key it answers with data-key, and what it does with data-key-label.
 import { all, make, one } from "./dom.js";
 
-const typing = (element) => element.closest("input, textarea, select, [contenteditable]") && !element.matches("[type=checkbox], [type=radio]");
+// The field of a dialog that Escape has just closed holds the focus a moment longer: nobody types into what is not shown.
+const typing = (element) => element.closest("input, textarea, select, [contenteditable]") && !element.matches("[type=checkbox], [type=radio]") && element.checkVisibility();
 
 export function startKeys(palette) {
-  let going = 0;
+  let going = -Infinity;
   document.addEventListener("keydown", (event) => {
     if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       return palette.open();
     }
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || one("dialog[open]")) return;
-    const wasGoing = Date.now() - going < 2500;
-    going = 0;
+    // When the keys were pressed counts, not when a busy page came to them.
+    const wasGoing = event.timeStamp - going < 2500;
+    going = -Infinity;
     if (wasGoing) {
       const place = one(`[data-go-to="${CSS.escape(event.key)}"]`);
       if (place) place.click();
       return;
     }
-    if (event.key === "g") going = Date.now();
+    if (event.key === "g") going = event.timeStamp;
     else if (event.key === "/") act(event, palette.open);
     else if (event.key === "?") act(event, showHelp);
     else if (event.key === "j") act(event, () => move(1));

@@ -3,6 +3,7 @@
 import getpass
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
@@ -26,6 +27,7 @@ from quarterdeck.adapters.own_ports import bind_trouble
 ACCOUNT = getpass.getuser()
 LOOPBACK = "127.0.0.1"
 READY_SECONDS = 60
+PORTS_FROM, PORTS = 20_000, 12_000
 
 
 class DemoFailed(Exception):
@@ -107,13 +109,17 @@ class Stage:
 
 
 def free_ports(count: int, first: int = 0) -> list[int]:
-    """Return ports that nothing listens on now; `first` is taken as it is when not 0."""
+    """Return ports that nothing listens on now; `first` is taken as it is when not 0.
+
+    They lie below those that the kernel gives to outgoing connections, one of which would have them before we listen.
+    """
+    ports: list[int] = []
     with ExitStack() as held:
-        ports = []
-        for _ in range(count):
+        while len(ports) < count:
             probe = held.enter_context(socket.socket())
-            probe.bind((LOOPBACK, 0))
-            ports.append(int(probe.getsockname()[1]))
+            with suppress(OSError):
+                probe.bind((LOOPBACK, PORTS_FROM + secrets.randbelow(PORTS)))
+                ports.append(int(probe.getsockname()[1]))
     return [first or ports[0], *ports[1:]]
 
 
