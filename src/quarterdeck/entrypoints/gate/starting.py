@@ -22,13 +22,17 @@ class Started:
 
 
 def on_terminal(person: Person, argv: Sequence[bytes], environment: Mapping[str, str]) -> Started:
-    """Start it on a terminal like the person's; what it says of itself comes on a pipe."""
+    """Start it on a terminal like the person's; the target's output comes on a pipe, what it says of itself on another.
+
+    It reads its window's size from the terminal that it types on. Output through the terminal as well takes a kernel
+    thread's turn more for each echo.
+    """
     master, slave = person.open_terminal()
-    own_words, own_words_end = os.pipe()
-    pid = start(list(argv), Standard(slave, slave, own_words_end), dict(environment), terminal=True)
-    os.close(slave)
-    os.close(own_words_end)
-    return Started(pid, (master, master, own_words), master)
+    (from_stdout, stdout), (own_words, own_words_end) = os.pipe(), os.pipe()
+    pid = start(list(argv), Standard(slave, stdout, own_words_end), dict(environment), terminal=True)
+    for descriptor in (slave, stdout, own_words_end):
+        os.close(descriptor)
+    return Started(pid, (master, from_stdout, own_words), master)
 
 
 def on_pipes(argv: Sequence[bytes], environment: Mapping[str, str]) -> Started:
