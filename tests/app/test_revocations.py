@@ -21,7 +21,8 @@ from quarterdeck.personnel import api as personnel
 from quarterdeck.sessions.api import Presented, Work
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import State
-from quarterdeck.workflows import open_window
+from quarterdeck.tickets.models import MaintenanceTicket
+from quarterdeck.workflows import close_ticket, open_window
 from quarterdeck.workflows.admission import GateDesk
 from quarterdeck.workflows.revoke_access import lift, preview, revoke
 from quarterdeck.workflows.take_access import take_access
@@ -154,6 +155,27 @@ def test_the_work_of_a_revoked_ticket_is_over_and_not_reopened(scene: Scene) -> 
     assert scene.refused(reopen, number) == ("access.stopped",)
     lift(scene.actor("avery"), scene.clock, Scope.TICKET, number, "A mistake.")
     assert open_window.reopen(scene.actor("sam"), scene.clock, number).state is State.OPEN
+
+
+def test_a_ticket_whose_work_ended_meanwhile_is_revoked_all_the_same(scene: Scene) -> None:
+    """What a revocation ends is asked under the ticket's lock, not before the act."""
+    number = scene.shop.ticket
+    shown = preview(Scope.TICKET, number)
+    close_ticket.end_work(scene.actor("sam"), scene.clock, number)
+    done = revoke(scene.actor("avery"), scene.clock, Scope.TICKET, number, WHY)
+    assert (shown.ends_work, done.ends_work) == ((number,), ())
+    assert tickets.ticket(number).state is State.VERIFYING
+    assert not scene.stays()
+
+
+def test_a_row_written_by_hand_does_not_keep_its_access(scene: Scene) -> None:
+    number = scene.shop.ticket
+    with open_guard():
+        MaintenanceTicket.objects.filter(number=number).update(title="Another")
+    done = revoke(scene.actor("avery"), scene.clock, Scope.TICKET, number, WHY)
+    assert (len(done.grants), done.ends_work) == (1, ())
+    assert [one.target for one in access.revocations()] == [number]
+    assert not scene.stays()
 
 
 def test_everything_leaves_tickets_open_and_takes_two_to_come_back(scene: Scene) -> None:

@@ -20,6 +20,7 @@ from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, refuse
 from quarterdeck.personnel import api as personnel
 from quarterdeck.sessions import api as sessions
 from quarterdeck.sessions.api import Ending, EndReason, Presented, SessionState, StreamSum, Work
+from quarterdeck.sessions.models import MaintenanceSession
 from quarterdeck.tickets import api as tickets
 from quarterdeck.workflows.admission import GateDesk
 from quarterdeck.workflows.take_access import take_access
@@ -80,9 +81,10 @@ def test_admission_begins_a_session_and_says_where_to(gate: Gate, clock: StillCl
     assert entry is not None
     assert (entry.ticket, entry.actor_id, entry.actor_auth) == (gate.shop.ticket, seen.person, "certificate")
     assert b"nginx" not in entry.body
-    assert evidence.openings([entry.data["command"]])[entry.data["command"]][1] == hashlib.sha256(
-        b"systemctl reload nginx"
-    ).hexdigest()
+    assert (
+        evidence.openings([entry.data["command"]])[entry.data["command"]][1]
+        == hashlib.sha256(b"systemctl reload nginx").hexdigest()
+    )
     assert sessions.check_row(seen).allowed
 
 
@@ -251,3 +253,51 @@ def test_what_sshd_refused_is_recorded_for_its_person_or_for_nobody(gate: Gate) 
         (gate.shop.people["sam"], gate.shop.ticket, ["gate.forwarding"]),
         ("gate", None, ["gate.subsystem"]),
     ]
+
+
+def cast_of(gate: Gate, session: str, tmp_path: Path) -> Ending:
+    recording = tmp_path / f"{session}.cast"
+    recording.write_bytes(b'{"version":2}\n')
+    now = gate.shop.clock.now()
+    return Ending(
+        session, EndReason.COMPLETED, SessionState.ENDED, now, now, 0, recording=recording, lines=1, head="ab" * 32
+    )
+
+
+def test_a_row_ended_by_hand_still_gets_its_recording_and_is_red(gate: Gate, clock: StillClock, tmp_path: Path) -> None:
+    """Only the ledger says that a session is over (attacks.md row 28)."""
+    admitted = gate.admit()
+    with open_guard():
+        MaintenanceSession.objects.filter(id=admitted.session).update(
+            state="ended", ended_at=clock.now(), end_reason="completed", serial=7, source="203.0.113.9"
+        )
+    assert list(gate.desk.orphans()) == [admitted.session], "a gate that starts anew finds it too"
+    gate.desk.disconnected([admitted.session], clock.now())
+    clock.advance(minutes=3)
+    ending = cast_of(gate, admitted.session, tmp_path)
+    gate.desk.seal(ending)
+    size = evidence.head().size
+    gate.desk.seal(ending)
+    assert evidence.head().size == size
+    seen = sessions.session(admitted.session)
+    assert evidence.read_artifact(seen.recording) == b'{"version":2}\n'
+    assert (seen.head, seen.lines, seen.serial, seen.source) == ("ab" * 32, 1, admitted.serial, "192.0.2.77")
+    assert (seen.state, seen.end_reason, seen.network_terminated) == (SessionState.INTERRUPTED, "row_altered", True)
+    assert sessions.lacks(seen) == ["its row was written by hand while it ran"]
+    assert sessions.check_row(seen).allowed
+    entry = evidence.last_entry(["session.interrupted"])
+    assert entry is not None
+    assert (entry.data["reason"], entry.data["observed"]) == ("row_altered", "completed")
+    assert entry.artifacts[0]["sha256"] == seen.recording
+    assert gate.desk.orphans() == []
+    with act(gate.shop.actor("avery"), clock) as current:
+        sessions.explain(current, admitted.session, "A repair by hand, told in the change log.")
+
+
+def test_a_running_row_that_was_altered_is_put_right_and_told(gate: Gate, clock: StillClock, tmp_path: Path) -> None:
+    admitted = gate.admit()
+    with open_guard():
+        MaintenanceSession.objects.filter(id=admitted.session).update(person=gate.shop.people["iris"])
+    gate.desk.seal(cast_of(gate, admitted.session, tmp_path))
+    seen = sessions.session(admitted.session)
+    assert (seen.person, seen.end_reason) == (gate.shop.people["sam"], "row_altered")

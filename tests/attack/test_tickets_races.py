@@ -22,6 +22,7 @@ from tests.clock import StillClock
 from tests.ticket_yard import Yard, build_yard
 
 from quarterdeck.access import api as access
+from quarterdeck.access.api import Scope
 from quarterdeck.adapters.certificate_signature import signed_by
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.decision import ALLOWED, Refused
@@ -30,7 +31,7 @@ from quarterdeck.sessions import api as sessions
 from quarterdeck.sessions.api import Presented, Work
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import ApprovalRole, State
-from quarterdeck.workflows import approve, close_ticket, request
+from quarterdeck.workflows import approve, close_ticket, open_window, request, revoke_access
 from quarterdeck.workflows.admission import GateDesk
 from quarterdeck.workflows.take_access import take_access
 
@@ -153,6 +154,31 @@ def test_after_the_ending_is_committed_no_admission_succeeds(gate, clock: StillC
     assert len(sessions.sessions(shop.ticket)) == len(begun)
     with pytest.raises(Refused):
         admit()
+    whole()
+
+
+@pytest.mark.parametrize("other", ["work ends", "ticket opens"])
+def test_a_revocation_meets_a_ticket_that_moves_as_it_is(gate, clock: StillClock, other: str) -> None:
+    """Whether work is to be ended is asked in the act: never refused for a lost race, never left open (3.7.5[b])."""
+    shop, desk, blob = gate
+    number = shop.ticket
+    if other == "ticket opens":
+        close_ticket.end_work(shop.actor("sam"), clock, number)
+
+    def move() -> object:
+        if other == "work ends":
+            return close_ticket.end_work(shop.actor("sam"), clock, number)
+        return open_window.reopen(shop.actor("sam"), clock, number)
+
+    def take_away() -> object:
+        return revoke_access.revoke(shop.actor("iris"), clock, Scope.TICKET, number, "Seen doing something else.")
+
+    moved, revoked = at_once(move, take_away)
+    assert isinstance(revoked, revoke_access.Reach), revoked
+    assert not isinstance(moved, Exception), moved
+    assert tickets.ticket(number).state is State.VERIFYING, "its work is over, whoever came first"
+    assert not desk.standing([access.read_certificate(blob).serial])[access.read_certificate(blob).serial].may_stay
+    assert [one.target for one in access.revocations()] == [number]
     whole()
 
 

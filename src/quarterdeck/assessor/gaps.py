@@ -11,7 +11,7 @@ from quarterdeck.evidence.api import Fact, Outcome
 from quarterdeck.inventory import api as inventory
 from quarterdeck.personnel import api as personnel
 from quarterdeck.sessions import api as sessions
-from quarterdeck.sessions.api import SessionKind, SessionState
+from quarterdeck.sessions.api import EndReason, SessionKind, SessionState
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import ApprovalKind, MeterRow, State, TicketView, Verdict
 from quarterdeck.tools import api as tools
@@ -134,6 +134,11 @@ def ticket_gaps(view: TicketView, meter: Sequence[MeterRow], at: datetime) -> It
         )
 
 
+def _red(one: sessions.SessionView) -> str:
+    altered = one.end_reason == EndReason.ROW_ALTERED.value
+    return "was written by hand in the database while it ran" if altered else "has no end that was observed"
+
+
 def session_gaps(found: Iterable[sessions.SessionView]) -> Iterator[Pair]:
     """Sessions whose end nobody saw and nobody explained, and those whose connection was not proven gone."""
     for one in found:
@@ -143,7 +148,7 @@ def session_gaps(found: Iterable[sessions.SessionView]) -> Iterator[Pair]:
         if one.state is SessionState.INTERRUPTED and not one.explained:
             gap = Gap(
                 "session.interrupted",
-                f"The end of the session of {began} was not observed, and nobody has explained it.",
+                f"The session of {began} {_red(one)}, and nobody has explained it.",
                 "Explain it on its page.",
                 one.ticket,
             )

@@ -12,9 +12,11 @@ from quarterdeck.sessions.reading import (
     check_all,
     check_row,
     running,
+    runs,
     session,
     sessions,
     still_connected,
+    unended,
 )
 from quarterdeck.sessions.rules import Standpoint, may_begin, may_order
 from quarterdeck.sessions.telling import (
@@ -133,6 +135,7 @@ __all__ = [
     "prolong",
     "record_manual",
     "running",
+    "runs",
     "session",
     "sessions",
     "shown_changes",
@@ -146,6 +149,7 @@ __all__ = [
     "supervision_of",
     "tally",
     "tally_words",
+    "unended",
     "watch",
     "watched",
     "watched_by",

@@ -1,6 +1,6 @@
 """What a session lacks to be whole: start, end, reason, recording and hash, or a gap that is told. Pure."""
 
-from quarterdeck.sessions.terms import SessionKind, SessionState, SessionView
+from quarterdeck.sessions.terms import EndReason, SessionKind, SessionState, SessionView
 
 
 def lacks(seen: SessionView) -> list[str]:
@@ -8,7 +8,9 @@ def lacks(seen: SessionView) -> list[str]:
     if seen.state is SessionState.RUNNING:
         return []
     found = []
-    if seen.state is SessionState.INTERRUPTED:
+    if seen.end_reason == EndReason.ROW_ALTERED.value:
+        found.append("its row was written by hand while it ran")
+    elif seen.state is SessionState.INTERRUPTED:
         found.append("its end was not observed")
     if seen.ended_at is None or not seen.end_reason:
         found.append("no end with a reason")

@@ -14,8 +14,9 @@ from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
 from quarterdeck.sessions import rules
 from quarterdeck.sessions.models import MaintenanceSession
-from quarterdeck.sessions.reading import digest_of, find, view
-from quarterdeck.sessions.terms import Ending, Protocol, SessionKind, SessionState, SessionView, Work
+from quarterdeck.sessions.reading import check_row, digest_of, find, runs, view
+from quarterdeck.sessions.restoring import put_right
+from quarterdeck.sessions.terms import Ending, EndReason, Protocol, SessionKind, SessionState, SessionView, Work
 from quarterdeck.tickets import api as tickets
 
 
@@ -62,11 +63,18 @@ def begin(
 
 
 def end(act: Act, ending: Ending, recording: ArtifactRef | None) -> SessionView:
-    """End a gate session with what is known; a second end changes nothing."""
+    """End a gate session with what is known; a second end, as the ledger tells it, changes nothing.
+
+    A row that somebody wrote into meanwhile is put right and the session is red: interrupted, until it is explained.
+    """
     row = MaintenanceSession.objects.select_for_update().get(id=ending.session)
-    if row.state != SessionState.RUNNING.value:
+    if not runs(row.id):
         return view(row)
+    altered = not check_row(view(row)).allowed
     row.state, row.end_reason = ending.state.value, ending.reason.value
+    if altered:
+        put_right(row)
+        row.state, row.end_reason = SessionState.INTERRUPTED.value, EndReason.ROW_ALTERED.value
     row.ended_at = max(row.began_at, ending.session_terminated or act.at)
     row.session_terminated_at, row.network_terminated_at = ending.session_terminated, ending.network_terminated
     row.exit_status, row.lines, row.head = ending.exit_status, ending.lines, ending.head
@@ -74,9 +82,10 @@ def end(act: Act, ending: Ending, recording: ArtifactRef | None) -> SessionView:
     row.files = asdict(ending.files) if ending.files else {}
     row.recording_sha256 = "" if recording is None else recording.sha256
     row.save()
-    event = "session.ended" if ending.state is SessionState.ENDED else "session.interrupted"
+    event = "session.ended" if row.state == SessionState.ENDED.value else "session.interrupted"
     data: dict[str, JsonValue] = {
-        "reason": ending.reason.value,
+        "reason": row.end_reason,
+        **({"observed": ending.reason.value} if altered else {}),
         "exit_status": ending.exit_status,
         "lines": ending.lines,
         "head": ending.head,
@@ -95,6 +104,8 @@ def disconnect(act: Act, session_ids: Sequence[str], at: datetime) -> None:
     for row in MaintenanceSession.objects.select_for_update().filter(
         id__in=list(session_ids), network_terminated_at__isnull=True, ended_at__isnull=False
     ):
+        if runs(row.id):
+            continue  # ended by a hand, not by the gate: its end tells of the connection as well
         row.network_terminated_at = at
         row.save(update_fields=["network_terminated_at"])
         _record(act, row, "session.disconnected", {"network_terminated": _moment(at)})

@@ -17,6 +17,7 @@ EVENTS = (
     "session.written_down",
     "session.explained",
 )
+LIFE = ("session.began", "session.ended", "session.interrupted")
 _MOMENTS = ("began_at", "ended_at", "session_terminated_at", "network_terminated_at", "explained_at")
 _PLAIN = (
     "id", "serial", "work", "source", "end_reason", "exit_status", "lines", "head", "streams", "account", "entry_point",
@@ -97,10 +98,22 @@ def check_all(ticket: str) -> Decision:
     return all_of([*(check_row(row) for row in rows), whole])
 
 
+def unended() -> list[str]:
+    """Return ids of gate sessions that began and have not ended, by the ledger whatever their rows say."""
+    open_ones: dict[str, None] = {}
+    for entry in entries(events=LIFE):
+        if entry.event == "session.began":
+            open_ones[entry.object.id] = None
+        else:
+            open_ones.pop(entry.object.id, None)
+    rows = MaintenanceSession.objects.filter(id__in=list(open_ones)).values_list("id", flat=True)
+    return list(rows.order_by("began_at", "id"))
+
+
 def runs(session_id: str) -> bool:
     """True when the ledger says that a gate session began and has not ended, whatever its row says."""
     about = ObjectRef("session", session_id)
-    told = last_entry(("session.began", "session.ended", "session.interrupted"), object=about)
+    told = last_entry(LIFE, object=about)
     return told is not None and told.event == "session.began"
 
 

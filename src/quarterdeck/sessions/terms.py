@@ -46,7 +46,7 @@ class SessionKind(StrEnum):
 
 
 class SessionState(StrEnum):
-    """`interrupted` means that the end was not observed: red until it is explained."""
+    """`interrupted`: the end was not observed, or the row was written by hand meanwhile; red until it is explained."""
 
     RUNNING = "running"
     ENDED = "ended"
@@ -88,6 +88,7 @@ class EndReason(StrEnum):
     ENDED_BY_PERSON = "ended_by_person"
     IDLE = "idle"
     INTERRUPTED = "interrupted"
+    ROW_ALTERED = "row_altered"
 
 
 @dataclass(frozen=True, slots=True)

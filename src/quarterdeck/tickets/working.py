@@ -99,6 +99,15 @@ def end_work(act: Act, number: str) -> None:
     move(act, row, "end_work")
 
 
+def is_at_work(act: Act, number: str) -> bool:
+    """Lock the ticket for the rest of the act; True when it is open, so that its work can be stopped.
+
+    A row that the ledger does not vouch for keeps nobody's access: its work can't be moved on, so the answer is no.
+    """
+    row = find(number, lock=True)
+    return row.state == State.OPEN.value and check_ticket(row).allowed
+
+
 def stop_work(act: Act, number: str) -> None:
     """Lead an open ticket into verification because its access was revoked; whoever may revoke ends the work."""
     require_role(act, [Role.IT_LEAD, Role.APPROVER, Role.CUI_OWNER])

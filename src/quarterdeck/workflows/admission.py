@@ -19,7 +19,7 @@ from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse
 from quarterdeck.personnel import api as personnel
 from quarterdeck.sessions import api as sessions
-from quarterdeck.sessions.api import Admitted, Denied, Ending, EndReason, Presented, SessionState, Standing, Supervision
+from quarterdeck.sessions.api import Admitted, Denied, Ending, EndReason, Presented, Standing, Supervision
 from quarterdeck.sessions.ports import TargetSigner
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import ExtensionState, State
@@ -208,8 +208,11 @@ class GateDesk:
         note_lapse(GATE, self.clock, session)
 
     def seal(self, ending: Ending) -> None:
-        """Store the recording, then record the end; repeating it changes nothing."""
-        if sessions.session(ending.session).state is not SessionState.RUNNING:
+        """Store the recording, then record the end; repeating it changes nothing.
+
+        Only the ledger says that a session is over: a row that somebody ended by hand still gets its recording.
+        """
+        if not sessions.runs(ending.session):
             return
         recording = self._stored(ending)
         with act(GATE, self.clock) as current:
@@ -241,8 +244,8 @@ class GateDesk:
         self._note(actor, _DENIED[what], None if grant is None else grant.ticket, rule="gate.request")
 
     def orphans(self) -> Sequence[str]:
-        """Return gate sessions that the books hold for running."""
-        return [one.id for one in sessions.running()]
+        """Return gate sessions that began and whose end no entry tells."""
+        return sessions.unended()
 
     def still_connected(self) -> Sequence[str]:
         """Return ended gate sessions whose connection nobody saw go."""

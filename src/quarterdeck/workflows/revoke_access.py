@@ -49,16 +49,18 @@ def revoke(actor: Actor, clock: Clock, scope: Scope, target: str, reason: str) -
     with refusals_recorded(actor, clock, "access.revoke", ticket):
         # First who asks: what there is to revoke is no answer for everybody.
         access.may_revoke(actor, scope, clock.now()).require()
-        before = preview(scope, target)
         with act(actor, clock) as current:
+            # Asked under the ticket's lock and held to the commit: one that opens or ends meanwhile is met as it is.
+            ends = (ticket,) if ticket is not None and tickets.is_at_work(current, ticket) else ()
+            live = preview(scope, target).sessions
             gone = access.order(current, scope, target, reason)
-            for number in before.ends_work:
+            for number in ends:
                 tickets.stop_work(current, number)
                 access.revoke_for(current, ticket=number, reason="revoked.ticket")
             _tell(current, gone)
-    for number in before.ends_work:
+    for number in ends:
         tickets.ask_capture(number, VERIFY, actor=actor, clock=clock)
-    return Reach(scope, target, tuple(gone), before.sessions, before.ends_work)
+    return Reach(scope, target, tuple(gone), live, ends)
 
 
 def lift(actor: Actor, clock: Clock, scope: Scope, target: str, reason: str) -> None:
