@@ -14,6 +14,7 @@ from quarterdeck import wiring
 from quarterdeck.activity import api as activity
 from quarterdeck.activity.api import BreakGlassView, Gap, How, LoginView, SealState, SeenLogin, Verdict
 from quarterdeck.activity.models import UnticketedLogin
+from quarterdeck.entrypoints.api.activity_schemas import SealIn
 from quarterdeck.entrypoints.cli import token_file
 from quarterdeck.entrypoints.cli.main import main
 from quarterdeck.evidence import api as evidence
@@ -23,7 +24,11 @@ from quarterdeck.kernel.actors import system
 from quarterdeck.kernel.clock import Clock, SystemClock
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
-from quarterdeck.workflows import explain_logins, keep_break_glass
+from quarterdeck.sessions.api import SessionKind
+from quarterdeck.tickets import api as tickets
+from quarterdeck.tickets.api import ApprovalRole, Before, State
+from quarterdeck.workflows import approve, close_ticket, explain_logins, keep_break_glass, keep_sessions
+from quarterdeck.workflows.account_for_use import make_tickets
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.api_urls")]
 TICKER = system("ticker")
@@ -50,10 +55,12 @@ def read(yard: Yard, *logins: SeenLogin, gap: Gap = Gap.NONE) -> activity.Readin
         sealed_accounts=activity.sealed_accounts(yard.server),
     )  # fmt: skip
     with act(TICKER, yard.clock) as current:
-        return activity.record_reading(
+        seen = activity.record_reading(
             current, asset=yard.server, since=yard.clock.now() - timedelta(hours=1), judged=judged,
             source="/var/log/auth.log", gap=gap, said="The log begins late." if gap else "", document=None, plan="mp_x",
         )  # fmt: skip
+        make_tickets(current, yard.server)
+    return seen
 
 
 def found(yard: Yard) -> LoginView:
@@ -189,11 +196,13 @@ def test_over_the_wire(yard: Yard) -> None:
     assert after["explained_by"] == yard.shop.ids["avery"]
     assert codes(avery.call("post", f"/logins/{one.id}/explain", {"reason": WHY})) == ["login.explained"]
     iris = caller(yard, "iris")
-    body = {"asset": yard.server, "account": "rescue", "place": "Safe in room 12", "due_at": "2027-01-05"}
+    body = {"asset": yard.server, "account": "rescue", "place": "Safe in room 12", "due_at": "2027-01-05T12:00:00Z"}
+    refused = iris.call("post", "/break-glass", body | {"due_at": "2027-01-05"})
+    assert "a moment with its offset" in refused.content.decode()
     made = iris.call("post", "/break-glass", body).json()
     assert made["state"] == "sealed"
     assert codes(iris.call("post", "/break-glass", body)) == ["break_glass.twice"]
-    changed = {"place": "Safe in room 14", "due_at": "2027-02-05", "how": "passwd rescue, Casey watched."}
+    changed = {"place": "Safe in room 14", "due_at": "2027-02-05T12:00:00Z", "how": "passwd rescue, Casey watched."}
     again = avery.call("post", f"/break-glass/{made['id']}/rotate", changed).json()
     assert again["place"] == "Safe in room 14"
     assert avery.call("post", f"/break-glass/{made['id']}/retire", {}).status_code == 403
@@ -217,6 +226,13 @@ def test_the_pages(settings) -> None:
     assert "Not by a certificate of ours" in text_of(avery.get("/logins/"))
     (broken,) = [shown for shown in activity.logins() if shown.break_glass]
     page = avery.get(f"/logins/{broken.id}/")
+    made = activity.break_glass(seal.id).ticket
+    assert f"{made} was made of its use" in text_of(page)
+    assert made in text_of(avery.get(f"/assets/{yard.server}/"))
+    assert "Ratify" in work
+    ticket = text_of(avery.get(f"/tickets/{made}/"))
+    assert "Break glass on fs01.example.test: rescue was used" in ticket
+    assert "The credential of the sealed account that was used is not changed yet" in ticket
     assert b"<script>alert(1)" not in page.content
     assert "The sealed account was used" in text_of(page)
     answer = avery.post(f"/logins/{one.id}/explain/", {"reason": WHY}, follow=True)
@@ -258,3 +274,87 @@ def test_at_the_terminal(yard: Yard, live_server, monkeypatch, tmp_path, capsys)
     assert "No asset has a sealed account" in capsys.readouterr().out
     assert main(["breakglass", "seal", "as_x", "--account", "rescue", "--place", "Safe", "--due", "in May"]) == 1
     assert "is no day; write it like 2027-05-31." in capsys.readouterr().err
+
+
+def used(yard: Yard) -> tuple[BreakGlassView, str]:
+    """Seal, use at the console, read: the sealed account and the ticket that was made of its use."""
+    seal = sealed(yard)
+    yard.clock.advance(hours=3)
+    read(yard, login(yard, "rescue", how=How.CONSOLE, source="tty1", text="LOGIN ON tty1 BY rescue"))
+    return seal, activity.break_glass(seal.id).ticket
+
+
+def write_down(yard: Yard, number: str, person: str) -> None:
+    now = yard.clock.now()
+    keep_sessions.write_down(
+        yard.actor("iris"), yard.clock, ticket=number, kind=SessionKind.ON_SITE, asset=yard.server,
+        person=yard.shop.ids[person], began_at=now - timedelta(minutes=20), ended_at=now,
+        account="The fan stood still; the envelope was opened.", how_ended="Logged out, screen locked.",
+    )  # fmt: skip
+
+
+def ratify(yard: Yard, who: str, number: str) -> tuple[str, ...]:
+    roles = {"avery": ApprovalRole.APPROVER, "casey": ApprovalRole.CUI_OWNER}
+    try:
+        approve.ratify(yard.actor(who), yard.clock, number, role=roles[who], approve_it=True, reason="It was right.")
+    except Refused as refused:
+        return refused.decision.codes
+    return ()
+
+
+def codes_before_closing(yard: Yard, number: str) -> tuple[str, ...]:
+    holds = [one for one in tickets.hold_points(number, yard.clock.now()) if one.before is Before.CLOSE]
+    return tuple(code for one in holds for code in one.codes)
+
+
+def test_the_use_makes_one_emergency_ticket_that_is_due_for_ratification(yard: Yard) -> None:
+    """Design section 4: its use is detected, makes a ticket, and its credential is rotated."""
+    seal, number = used(yard)
+    seen = tickets.ticket(number)
+    assert (seen.state, seen.emergency, seen.requester) == (State.VERIFYING, True, yard.shop.ids["iris"])
+    assert [one.asset_id for one in seen.assets] == [yard.server]
+    assert seen.ratify_until is not None
+    assert timedelta(days=2) <= seen.ratify_until - yard.clock.now() <= timedelta(days=4)
+    assert activity.check_seal(activity.break_glass(seal.id)).allowed
+    assert tickets.is_sealed(number)
+    for who in ("iris", "avery", "casey"):
+        assert "sealed account was used" in tickets.notices(yard.shop.ids[who])[0].subject
+    yard.clock.advance(minutes=5)
+    read(yard, login(yard, "rescue", how=How.CONSOLE, source="tty1", text="LOGIN ON tty1 BY rescue again"))
+    assert activity.break_glass(seal.id).ticket == number, "one ticket until the credential is changed"
+    assert b"rescue" not in b" ".join(entry.body for entry in evidence.entries(ticket=number))
+
+
+def test_it_is_written_down_ratified_by_others_and_closes_when_the_credential_is_changed(yard: Yard) -> None:
+    seal, number = used(yard)
+    assert ratify(yard, "avery", number) == ("break_glass.not_written_down",)
+    write_down(yard, number, "avery")
+    assert ratify(yard, "avery", number) == ("approval.own_work",)
+    write_down(yard, number, "max")
+    assert ratify(yard, "casey", number) == ()
+    with pytest.raises(Refused) as refused:
+        close_ticket.close(yard.actor("iris"), yard.clock, number, summary="The fan was changed.")
+    assert {"ratification.no_approver"} <= set(refused.value.decision.codes)
+    assert "not changed yet" in str(refused.value)
+    one = next(one for one in activity.logins(open_only=True))
+    with pytest.raises(Refused) as refused:
+        explain_logins.explain_login(yard.actor("avery"), yard.clock, one.id, reason=WHY)
+    assert "login.own_work" in refused.value.decision.codes
+    assert explain_logins.explain_login(yard.actor("casey"), yard.clock, one.id, reason=WHY).explained_ticket == number
+    keep_break_glass.rotate(
+        yard.actor("iris"), yard.clock, seal.id, place="Safe in room 14", how="passwd rescue, Casey watched.",
+        due_at=yard.clock.now() + timedelta(days=200),
+    )  # fmt: skip
+    assert activity.check_seal(activity.break_glass(seal.id)).allowed
+    assert codes_before_closing(yard, number) == ("ratification.no_approver",)
+    yard.clock.advance(hours=1)
+    read(yard, login(yard, "rescue", how=How.CONSOLE, source="tty1", text="LOGIN ON tty1 BY rescue, another day"))
+    assert activity.break_glass(seal.id).ticket not in ("", number), "another use, another ticket"
+
+
+@pytest.mark.parametrize("due", ["2027-01-31", "2027-01-31T00:00:00", "31 Jan 2027", 1800000000])
+def test_a_day_alone_is_no_moment(yard: Yard, due: object) -> None:
+    with pytest.raises(ValueError, match="offset"):
+        SealIn(asset=yard.server, account="rescue", place="Safe in room 12", due_at=due)
+    said = SealIn(asset=yard.server, account="rescue", place="Safe", due_at="2027-01-31T12:00:00-05:00")
+    assert said.due_at.utcoffset() == timedelta(hours=-5)

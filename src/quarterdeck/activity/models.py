@@ -94,6 +94,8 @@ class BreakGlass(models.Model):
     used_at = models.DateTimeField(null=True)
     due_at = models.DateTimeField()
     verified = models.BooleanField(default=False)
+    # The ticket that was made of its newest use.
+    ticket = models.CharField(max_length=16, blank=True)
     entry = models.CharField(max_length=64)
 
     class Meta:

@@ -20,7 +20,7 @@ from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse
 
 LOGIN_EVENTS = ("login.found", "login.explained")
 SEAL_EVENTS = ("break_glass.sealed", "break_glass.used", "break_glass.rotated", "break_glass.retired",
-               "break_glass.verified")  # fmt: skip
+               "break_glass.verified", "break_glass.ticketed")  # fmt: skip
 
 
 def reading_view(row: LogReading) -> ReadingView:
@@ -78,6 +78,7 @@ def break_glass_view(row: BreakGlass) -> BreakGlassView:
         due_at=row.due_at,
         verified=row.verified,
         entry=row.entry,
+        ticket=row.ticket,
     )
 
 
@@ -206,7 +207,8 @@ def seal_digest(seen: BreakGlassView) -> str:
         for name in ("sealed_at", "used_at", "due_at")
     }
     plain = {name: getattr(seen, name) for name in ("id", "asset", "account", "place", "sealed_by", "verified")}
-    return row_digest({**moments, **plain, "state": seen.state.value})
+    ticket: dict[str, JsonValue] = {"ticket": seen.ticket} if seen.ticket else {}  # rows of before keep their digest
+    return row_digest({**moments, **plain, **ticket, "state": seen.state.value})
 
 
 def check_seal(seen: BreakGlassView) -> Decision:

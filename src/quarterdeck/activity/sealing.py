@@ -59,10 +59,25 @@ def note_use(act: Act, seal_id: str, at: datetime) -> None:
         return
     if row.state == SealState.SEALED.value and at < row.sealed_at:
         return
+    if row.state == SealState.SEALED.value:
+        row.ticket = ""  # another use, another ticket
     due = act.at + ROTATE_WITHIN
     row.due_at = min(row.due_at, due) if row.state == SealState.USED.value else due
     row.state, row.used_at, row.verified = SealState.USED.value, at, False
     _record(act, row, "break_glass.used", Grade.CAPTURED)
+    row.save()
+
+
+def without_ticket(asset: str) -> list[BreakGlassView]:
+    """Return the asset's sealed accounts that were used and whose use has no ticket yet."""
+    return [one for one in break_glasses(asset) if one.state is SealState.USED and not one.ticket]
+
+
+def name_ticket(act: Act, seal_id: str, ticket: str) -> None:
+    """Name the ticket that was made of the newest use."""
+    row = find_seal(seal_id, lock=True)
+    row.ticket = ticket
+    _record(act, row, "break_glass.ticketed", Grade.CAPTURED)
     row.save()
 
 
@@ -95,6 +110,8 @@ def rotate(
     row.sealed_by, row.sealed_at, row.verified = who, act.at, False
     _record(act, row, "break_glass.rotated", Grade.ATTACHED, document)
     row.save()
+    if row.ticket:
+        tickets.note_rotation(act, row.ticket, row.entry)
     return break_glass_view(row)
 
 
@@ -143,6 +160,7 @@ def _record(act: Act, row: BreakGlass, event: str, grade: Grade, document: Artif
     row.entry = act.record(
         event,
         ObjectRef("break_glass", row.id),
+        ticket=row.ticket if row.ticket and not tickets.ticket(row.ticket).is_final else None,
         data={"asset": row.asset_id, "state": row.state, "row": seal_digest(break_glass_view(row))},
         artifacts=() if document is None else (document,),
     )

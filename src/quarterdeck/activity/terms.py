@@ -221,6 +221,7 @@ class BreakGlassView:
     due_at: datetime
     verified: bool
     entry: str
+    ticket: str = ""
 
     def is_overdue(self, at: datetime) -> bool:
         """True when its credential should have been changed by `at`."""

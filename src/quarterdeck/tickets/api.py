@@ -1,5 +1,6 @@
 """Tickets, the unit of control: verbs take an open act, reads return views. The only module others import."""
 
+from quarterdeck.tickets.afterwards import is_of_break_glass, note_rotation, request_for_use
 from quarterdeck.tickets.allowances import against_agreement, allowance_words
 from quarterdeck.tickets.allowances import usual as usual_allowance
 from quarterdeck.tickets.deciding import approve, authorise_emergency, ratify, refuse_ticket, schedule, waive
@@ -99,6 +100,7 @@ from quarterdeck.tickets.terms import (
     Risk,
     State,
     TicketAsset,
+    TicketUse,
     TicketView,
     Verdict,
     WorkClass,
@@ -158,6 +160,7 @@ __all__ = [
     "TemplateView",
     "TicketAsset",
     "TicketNoticeView",
+    "TicketUse",
     "TicketView",
     "Verdict",
     "WorkClass",
@@ -200,6 +203,7 @@ __all__ = [
     "hold_points",
     "is_at_work",
     "is_escort",
+    "is_of_break_glass",
     "is_sealed",
     "is_vendors",
     "jobs",
@@ -218,6 +222,7 @@ __all__ = [
     "may_move",
     "may_read",
     "needs_escort",
+    "note_rotation",
     "notices",
     "open_ticket",
     "person_acts",
@@ -230,6 +235,7 @@ __all__ = [
     "refuse_ticket",
     "reopen",
     "request",
+    "request_for_use",
     "request_standard",
     "require_reason",
     "row_from",

@@ -320,7 +320,7 @@ def _is_of_earlier_work(picture: Picture, row: PolicyRow, fact: Fact) -> bool:
 
 
 def _ratified(picture: Picture, row: PolicyRow) -> Decision:
-    if not picture.ticket.emergency or picture.ticket.finding == "not_ratified":
+    if not picture.ticket.emergency:
         return ALLOWED
     given = {
         approval.role
@@ -328,7 +328,16 @@ def _ratified(picture: Picture, row: PolicyRow) -> Decision:
         if approval.kind is ApprovalKind.RATIFICATION and approval.verdict is Verdict.APPROVED
     }
     wanted = [ApprovalRole.APPROVER, *([ApprovalRole.CUI_OWNER] if picture.needs_cui_owner else [])]
-    return all_of(
+    if picture.ticket.finding == "not_ratified":
+        wanted = []
+    changed = newest_fact(picture.facts, "credentials.rotated", "")
+    unchanged = require_that(
+        changed is None or changed.outcome is Outcome.PASSED,
+        "credentials.not_rotated",
+        "The credential of the sealed account that was used is not changed yet.",
+        "Change it, seal it anew and record it on the asset's page.",
+    )
+    missing = all_of(
         refuse(
             f"ratification.no_{role}",
             f"The emergency is not ratified by the {role.replace('_', ' ').replace('cui', 'CUI')}.",
@@ -337,6 +346,7 @@ def _ratified(picture: Picture, row: PolicyRow) -> Decision:
         for role in wanted
         if role not in given
     )
+    return all_of((missing, unchanged))
 
 
 def spoken(span: timedelta) -> str:

@@ -82,8 +82,10 @@ def _reasons(call: Callable[[], object]) -> list[Decision]:
     return []
 
 
-def new_row(act: Act, content: Content, work_class: WorkClass, *, emergency: bool) -> MaintenanceTicket:
-    """Take the next contiguous number and return the new draft's row."""
+def new_row(
+    act: Act, content: Content, work_class: WorkClass, *, emergency: bool, requester: str = ""
+) -> MaintenanceTicket:
+    """Take the next contiguous number and return the new draft's row; its requester is who acts, or another person."""
     counter, _ = TicketCounter.objects.select_for_update().get_or_create(year=act.at.year)
     counter.last += 1
     counter.save()
@@ -93,7 +95,7 @@ def new_row(act: Act, content: Content, work_class: WorkClass, *, emergency: boo
         emergency=emergency,
         state=State.DRAFT.value,
         state_at=act.at,
-        requester_id=act.actor.id,
+        requester_id=requester or act.actor.id,
         created_at=act.at,
     )
     write_content(row, content, is_new=True)

@@ -176,6 +176,18 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class TicketUse:
+    """The use of a sealed account, for the ticket that is made of it; `requester` answers for it until it is closed."""
+
+    seal: str
+    asset: str
+    account: str
+    at: datetime
+    requester: str
+    at_console: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalView:
     """One decision on one exact content."""
 

@@ -11,6 +11,7 @@ from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import ApprovalRole, EmergencyBasis, State, TicketView
+from quarterdeck.workflows.account_for_use import may_be_ratified
 from quarterdeck.workflows.refusals import refusals_recorded
 from quarterdeck.workflows.request import owners_of
 
@@ -82,6 +83,8 @@ def authorise_emergency(
 def ratify(actor: Actor, clock: Clock, number: str, *, role: ApprovalRole, approve_it: bool, reason: str) -> TicketView:
     """Ratify an emergency, or refuse: then every access of the ticket is withdrawn in the same act."""
     with refusals_recorded(actor, clock, "ticket.ratify", number), act(actor, clock) as current:
+        if approve_it:
+            may_be_ratified(number, actor.id)
         tickets.ratify(current, number, role=role, approve_it=approve_it, reason=reason)
         if not approve_it:
             access.revoke_for(current, ticket=number, reason="ratification.refused")

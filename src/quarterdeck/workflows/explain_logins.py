@@ -11,6 +11,7 @@ from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import all_of
+from quarterdeck.sessions import api as sessions
 from quarterdeck.tickets import api as tickets
 from quarterdeck.workflows.refusals import refusals_recorded
 
@@ -20,6 +21,8 @@ def explain_login(actor: Actor, clock: Clock, login: str, *, reason: str, ticket
     with refusals_recorded(actor, clock, "login.explain"):
         all_of((baselines.check_reason(reason), tickets.readable(reason))).require()
         seen = activity.login(login)
+        if seen.break_glass:
+            ticket = ticket or activity.break_glass(seen.break_glass).ticket
         document = evidence.store_artifact(
             reason.strip().encode(),
             media_type="text/plain",
@@ -33,7 +36,7 @@ def explain_login(actor: Actor, clock: Clock, login: str, *, reason: str, ticket
                 login,
                 reason=reason,
                 document=document,
-                workers=workers_at(seen.asset, seen.at),
+                workers={*workers_at(seen.asset, seen.at), *written_down(ticket)},
                 ticket=ticket,
             )
 
@@ -50,3 +53,8 @@ def tickets_at(asset: str, at: datetime) -> list[str]:
 def workers_at(asset: str, at: datetime) -> Collection[str]:
     """Return who worked on the asset at a moment: they explain none of its logins (3.1.4)."""
     return {person for number in tickets_at(asset, at) for person in tickets.workers(tickets.ticket(number))}
+
+
+def written_down(ticket: str) -> Collection[str]:
+    """Return who did the work of a ticket as its sessions say, nobody without a ticket."""
+    return {one.person for one in sessions.sessions(ticket) if one.person} if ticket else ()

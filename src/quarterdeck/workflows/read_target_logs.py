@@ -28,6 +28,7 @@ from quarterdeck.kernel.decision import Refused
 from quarterdeck.sessions import api as sessions
 from quarterdeck.sessions.api import EndReason, SessionKind, SessionView, Work
 from quarterdeck.tickets import api as tickets
+from quarterdeck.workflows.account_for_use import make_tickets
 
 OVERLAP = timedelta(minutes=10)
 _UNREADABLE = (baselines.MeasureFailed, baselines.BadOutput, ValueError, KeyError, OverflowError)
@@ -115,7 +116,9 @@ def _read(actor: Actor, clock: Clock, reader: Reader, since: datetime) -> list[s
         for account_, seal in activity.sealed_accounts(reader.asset).items():
             if account_ in log.password_days:
                 activity.verify_rotation(current, seal, log.password_days[account_])
-    found = [f"{seen.findings} login(s) on {host} match no ticket; see the findings."] if seen.findings else []
+        made = make_tickets(current, reader.asset)
+    found = [f"The sealed account of {host} was used: {number} was made of it." for number in made]
+    found += [f"{seen.findings} login(s) on {host} match no ticket; see the findings."] if seen.findings else []
     return found + ([f"The login log of {host}: {said}"] if gap is not Gap.NONE else [])
 
 

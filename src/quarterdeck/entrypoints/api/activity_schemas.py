@@ -5,7 +5,7 @@ from datetime import datetime
 from ninja import Schema
 
 from quarterdeck.activity.api import BreakGlassView, LoginView, ReadingView
-from quarterdeck.entrypoints.api.moments import MomentOrDay
+from quarterdeck.entrypoints.api.moments import MomentWithZone
 
 
 class LoginOut(Schema):
@@ -61,7 +61,7 @@ class ExplainLoginIn(Schema):
 
 
 class BreakGlassOut(Schema):
-    """A sealed account of an asset."""
+    """A sealed account of an asset; `ticket` was made of its newest use."""
 
     id: str
     asset: str
@@ -74,6 +74,7 @@ class BreakGlassOut(Schema):
     due_at: datetime
     overdue: bool
     verified: bool
+    ticket: str
 
     @classmethod
     def of(cls, view: BreakGlassView, at: datetime) -> "BreakGlassOut":
@@ -88,7 +89,7 @@ class SealIn(Schema):
     asset: str
     account: str
     place: str
-    due_at: MomentOrDay
+    due_at: MomentWithZone
     sealed_by: str = ""
 
 
@@ -96,7 +97,7 @@ class RotateIn(Schema):
     """That a credential was changed and sealed anew: how, where it lies now, when it is changed next."""
 
     place: str
-    due_at: MomentOrDay
+    due_at: MomentWithZone
     how: str
     sealed_by: str = ""
 

@@ -1,15 +1,17 @@
 """Moments and notice on the wire: with an offset, and within years that every database and time zone can hold."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import TicketView
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+_OFFSET = re.compile(r"(?:[Zz]|[+-]\d\d:?\d\d)$")
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -20,6 +22,17 @@ def in_utc(moment: datetime) -> datetime:
     return aware.astimezone(UTC)
 
 
+def with_zone(said: object) -> object:
+    """Return what was said unless it is a day, or a moment without offset: which noon or midnight is meant depends."""
+    if isinstance(said, datetime):
+        whole = said.tzinfo is not None
+    else:
+        whole = isinstance(said, str) and len(said) > len("2027-05-31") and _OFFSET.search(said) is not None
+    if not whole:
+        raise ValueError("a moment with its offset is wanted, such as 2027-05-31T17:00:00-05:00, not a day alone")
+    return said
+
+
 def notice_hours(view: TicketView) -> int:
     """Return how many hours ahead people are told of this ticket's work; 0 where it may open at once."""
     if view.work_class == "standard":
@@ -28,5 +41,6 @@ def notice_hours(view: TicketView) -> int:
     return int(lead.total_seconds()) // 3600
 
 
+MomentWithZone = Annotated[AwareDatetime, BeforeValidator(with_zone), Field(ge=EARLIEST, le=LATEST)]
 Moment = Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
 MomentOrDay = Annotated[datetime, AfterValidator(in_utc)]

@@ -13,7 +13,7 @@ from quarterdeck.kernel.clock import rfc3339
 LOGINS = {"Id": "id", "Asset": "asset", "At": "at", "How": "how", "What": "verdict", "Account": "account",
           "From": "source", "Explained": "explained_by"}  # fmt: skip
 SEALED = {"Id": "id", "Asset": "asset", "Account": "account", "State": "state", "Sealed by": "sealed_by",
-          "Change by": "due_at", "Overdue": "overdue", "Seen on target": "verified"}  # fmt: skip
+          "Change by": "due_at", "Overdue": "overdue", "Seen on target": "verified", "Its use": "ticket"}  # fmt: skip
 RULES = {"Asset": "asset", "Account": "account", "State": "state", "Until": "until", "Why": "said"}
 
 

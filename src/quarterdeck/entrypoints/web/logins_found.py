@@ -78,6 +78,7 @@ def login_page(request: HttpRequest, seen: Visitor, login_id: str) -> HttpRespon
         "login": login,
         "shown": login_shown(login, names),
         "between": [{"number": one, "readable": one in readable} for one in between],
+        "made_ticket": activity.break_glass(login.break_glass).ticket if login.break_glass else "",
         "explained_by": names.person(login.explained_by) if login.explained_by else "",
         "genuine": activity.check_login(login).allowed,
         "may_explain": login.is_open and seen.has(*SETTLERS),

@@ -31,6 +31,7 @@ from quarterdeck.entrypoints.web.ticket_forms import MomentField, ReasonForm, Ti
 from quarterdeck.entrypoints.web.words import called
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.decision import Refused
+from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
 from quarterdeck.sessions import api as sessions
 from quarterdeck.sessions.api import SessionKind, SessionView
@@ -267,6 +268,7 @@ class WrittenDownForm(TimedForm):
 
     kind = forms.ChoiceField(label="How it was done", choices=options(WRITTEN_DOWN), widget=forms.RadioSelect)
     asset = forms.ChoiceField(label="Asset")
+    person = forms.ChoiceField(label="Who did the work", required=False)
     entry_point = forms.ChoiceField(label="Through which way in", required=False)
     began_at = MomentField(label="Began", help_text="For example today 14:00.")
     ended_at = MomentField(label="Ended", initial="now")
@@ -282,10 +284,14 @@ def write_down(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse
     """Write down work that did not go through the gate."""
     ticket = ticket_for(seen, number)
     names = Names()
-    form = WrittenDownForm(posted(request), request.FILES or None, zone=zones.zone_of(request), now=seen.now)
+    form = WrittenDownForm(
+        posted(request), request.FILES or None, zone=zones.zone_of(request), now=seen.now,
+        initial={"person": seen.person.id},
+    )  # fmt: skip
     assets = [(named.asset_id, names.asset(named.asset_id)) for named in ticket.assets]
     ways = [("", "None of the register"), *((way.id, way.name) for way in inventory.entry_points())]
-    for name, choices in (("asset", assets), ("entry_point", ways)):
+    people = sorted(((one.id, one.name) for one in personnel.people()), key=lambda pair: pair[1])
+    for name, choices in (("asset", assets), ("entry_point", ways), ("person", people)):
         form.fields[name].choices = choices  # type: ignore[attr-defined]
     context: dict[str, Any] = {
         "ticket": ticket,
@@ -309,4 +315,5 @@ def _record(seen: Visitor, number: str, form: WrittenDownForm) -> None:
     log = said.pop("log")
     files = (Attachment(str(log.name), log.read()),) if log else ()
     said["kind"] = SessionKind(said["kind"])
-    keep_sessions.write_down(seen.actor, CLOCK, ticket=number, person=seen.person.id, files=files, **said)
+    said["person"] = said["person"] or seen.person.id
+    keep_sessions.write_down(seen.actor, CLOCK, ticket=number, files=files, **said)

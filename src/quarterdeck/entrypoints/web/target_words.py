@@ -93,6 +93,7 @@ def seal_shown(seal: BreakGlassView, names: Names, seen: Visitor) -> dict[str, A
         "code": "interrupted" if late else code,
         "word": "Overdue: change the credential" if late else word,
         "verified": seal.verified,
+        "ticket": seal.ticket,
         "genuine": activity.check_seal(seal).allowed,
         "may_retire": seal.state is SealState.SEALED and seen.has(Role.IT_LEAD),
     }
