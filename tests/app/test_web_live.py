@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
@@ -15,12 +16,15 @@ from tests.ticket_yard import Yard, build_yard
 from tests.web_visitor import sign_in, text_of
 
 from quarterdeck import wiring
+from quarterdeck.assessor.naming import Names
+from quarterdeck.assessor.report_work import Casts, session_rows
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.clock import SystemClock
 from quarterdeck.personnel import api as personnel
 from quarterdeck.sessions import api as sessions
 from quarterdeck.sessions.api import OrderKind
 from quarterdeck.workflows import live, supervise
+from quarterdeck.workflows.package_spool import Spool
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HEAD = {"version": 2, "width": 90, "height": 20}
@@ -292,6 +296,32 @@ def test_api_orders_and_presence(yard: Yard, session: str) -> None:
     assert codes(erin.call("post", f"{at}/pause")) == ["session.over"]
     assert codes(erin.call("get", f"{at}/live")) == ["session.over"]
     assert evidence.last_entry(["session.end_ordered"]) is not None
+    happened = erin.call("get", f"{at}/happenings").json()
+    assert [(one["what"], one["text"]) for one in happened] == [
+        ("paused", ""), ("resumed", ""), ("messaged", "well done"), ("watched", ""), ("escort_came", ""),
+        ("ended", "the wrong host"),
+    ]  # fmt: skip
+    assert {one["person"] for one in happened} == {yard.shop.ids["erin"]}
+    assert Client().get(f"/api/v1{at}/happenings").status_code == 401
+
+
+def test_the_page_and_the_report_say_what_was_done_while_it_ran(yard: Yard, session: str, tmp_path: Path) -> None:
+    """Recorded in the report too; the words said into a terminal leave with its recording only."""
+    supervised(yard)
+    number = sessions.session(session).ticket
+    session = begun(yard, number)
+    supervise.begin_watch(yard.actor("erin"), yard.clock, session)
+    for kind, text in ((OrderKind.PAUSE, ""), (OrderKind.RESUME, ""), (OrderKind.MESSAGE, "Mind the fan.")):
+        order(yard, "erin", session, kind, text)
+    ended(yard, session)
+    page = text_of(sign_in(yard.shop, "avery").get(f"/sessions/{session}/"))
+    for words in ("watched it live", "paused its input", "let its input go on", "wrote into its terminal", "Mind the"):
+        assert words in page, words
+    casts = Casts({}, {}, Spool(tmp_path))
+    (row,) = [one for one in session_rows(number, Names(), casts, {}) if one["id"] == session]
+    said = [(one["what"], one["text"]) for one in row["happenings"]]
+    assert ("paused its input", "") in said
+    assert ("wrote into its terminal", "") in said, "without a recording that leaves, its words stay too"
 
 
 def test_api_stream_wants_a_token(yard: Yard, session: str) -> None:

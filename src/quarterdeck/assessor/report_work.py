@@ -16,7 +16,7 @@ from quarterdeck.backups import api as backups
 from quarterdeck.baselines import api as baselines
 from quarterdeck.evidence import api as evidence
 from quarterdeck.sessions import api as sessions
-from quarterdeck.sessions.api import SessionView
+from quarterdeck.sessions.api import HAPPENED, SessionView
 from quarterdeck_verify.container import Source
 
 LONGEST_CAST = 64 << 20
@@ -111,6 +111,16 @@ def _session(one: SessionView, names: Names, casts: Casts, files: Mapping[str, s
         "sealed": sessions.check_row(one).allowed,
         "explanation": one.explanation,
         "explained_by": names.actor(one.explained_by) if one.explained_by else "",
+        "happenings": [
+            {
+                "at": names.moment(told.at),
+                "who": names.actor(told.person),
+                "what": HAPPENED[told.what],
+                # Said into the terminal, so part of the recording: it leaves with it or stays with it.
+                "text": told.text if casts.leaves(one) else "",
+            }
+            for told in sessions.happenings(one.id)
+        ],
         "files_told": sessions.tally_words(one.files),
         **casts.files(one),
         "transcript": [{"stamp": line.stamp, "text": line.text} for line in lines],

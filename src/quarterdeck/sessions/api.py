@@ -3,6 +3,7 @@
 from quarterdeck.sessions.aftermath import AFTER_WORK, LOOKED, Leftovers, leftovers
 from quarterdeck.sessions.completeness import lacks
 from quarterdeck.sessions.following import Follower
+from quarterdeck.sessions.happenings import HAPPENED, Happened, Happening, happenings
 from quarterdeck.sessions.keeping import begin, disconnect, end, explain, record_manual
 from quarterdeck.sessions.orders import order, orders, paused_by, standpoint
 from quarterdeck.sessions.overseeing import supervision, supervision_of
@@ -70,11 +71,11 @@ from quarterdeck.sessions.watching import (
     stop_watching,
     watch,
     watched,
-    watched_by,
 )
 
 __all__ = [
     "AFTER_WORK",
+    "HAPPENED",
     "LOOKED",
     "PRESENT_FOR",
     "AdmissionDesk",
@@ -90,6 +91,8 @@ __all__ = [
     "FileTransfer",
     "Files",
     "Follower",
+    "Happened",
+    "Happening",
     "HeadKeeper",
     "Leftovers",
     "Order",
@@ -121,6 +124,7 @@ __all__ = [
     "explain",
     "file_lines",
     "files_in",
+    "happenings",
     "harmless",
     "has_said",
     "lacks",
@@ -152,5 +156,4 @@ __all__ = [
     "unended",
     "watch",
     "watched",
-    "watched_by",
 ]

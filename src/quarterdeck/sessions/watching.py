@@ -117,14 +117,6 @@ def escorted(tickets_: Collection[str], now: datetime) -> dict[str, dict[str, st
     return found
 
 
-def watched_by(session_id: str) -> list[tuple[str, datetime]]:
-    """Return who watched this session while it ran and from when, as the ledger has it: each person once."""
-    found: dict[str, datetime] = {}
-    for entry in entries(object=ObjectRef("session", session_id), events=("session.watched",)):
-        found.setdefault(entry.actor_id, entry.at)
-    return list(found.items())
-
-
 def has_said(ticket: str, person: str) -> bool:
     """True when this person was present at a session of this ticket before: coming back needs no new word."""
     return any(entry.actor_id == person for entry in entries(ticket=ticket, events=(ARRIVED,)))

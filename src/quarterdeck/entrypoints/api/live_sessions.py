@@ -1,5 +1,7 @@
 """Running sessions over the wire: watch as events, order, be present as the escort."""
 
+from datetime import datetime
+
 from django.db import close_old_connections
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Router, Schema
@@ -45,6 +47,15 @@ class SupervisionOut(Schema):
     present: str
 
 
+class HappeningOut(Schema):
+    """One thing that a person did to a session while it ran; `text` are the words of a message or an end."""
+
+    at: datetime
+    what: str
+    person: str
+    text: str
+
+
 class PresenceOut(Schema):
     """How long the presence holds without being renewed."""
 
@@ -74,6 +85,17 @@ def supervision(request: HttpRequest, session: str) -> SupervisionOut:
     seen = sessions.session(session)
     may_read_ticket(actor_of(request), seen.ticket, Reading.RECORDING)
     return SupervisionOut(**live.state_of(seen, wiring.clock().now()))
+
+
+@router.get("/{session}/happenings", response={200: list[HappeningOut], **ANSWERS})
+def happenings(request: HttpRequest, session: str) -> list[HappeningOut]:
+    """Return what was done to a session while it ran: who watched, paused, resumed, wrote into it, ended it."""
+    seen = sessions.session(session)
+    may_read_ticket(actor_of(request), seen.ticket, Reading.RECORDING)
+    return [
+        HappeningOut(at=one.at, what=one.what.value, person=one.person, text=one.text)
+        for one in sessions.happenings(session)
+    ]
 
 
 @router.post("/{session}/pause", response={200: OrderOut, **ANSWERS})

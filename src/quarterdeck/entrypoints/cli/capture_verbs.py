@@ -12,6 +12,9 @@ from quarterdeck.entrypoints.cli.showing import JsonValue, clean, show_json, sho
 from quarterdeck.entrypoints.cli.ticket_verbs import ticket_path
 from quarterdeck.entrypoints.cli.verbs import Group, as_list, as_row, as_rows, flag, option, text_of
 
+HAPPENED = {"watched": "watched it live", "paused": "paused its input", "resumed": "let its input go on",
+            "messaged": "wrote into its terminal", "ended": "ended it", "escort_came": "was present as the escort",
+            "escort_left": "left as the escort"}  # fmt: skip
 SESSIONS = {"Id": "id", "Kind": "kind", "State": "state", "Person": "person", "Asset": "asset", "Began": "began_at",
             "Ended": "ended_at", "Reason": "end_reason"}  # fmt: skip
 DRIFT = {"Id": "id", "Class": "drift_class", "Severity": "severity", "Path": "path", "What": "what",
@@ -64,8 +67,8 @@ def show_session(arguments: argparse.Namespace) -> int:
     server, path = Server(), f"/sessions/{session_id(arguments.id)}"
     row = as_row(server.get(path))
     if arguments.json:
-        commands = {"commands": _commands_of(server, path, row)}
-        show_json({"session": row, **_files_of(server, path, row, arguments.find), **commands})
+        more = {"commands": _commands_of(server, path, row), "happenings": _happenings_of(server, path, row)}
+        show_json({"session": row, **_files_of(server, path, row, arguments.find), **more})
         return 0
     names = Names(server)
     named = {key: names.of(row[key]) for key in ("person", "asset")}
@@ -76,6 +79,10 @@ def show_session(arguments: argparse.Namespace) -> int:
             print(f"  {key.replace('_', ' '):<14} {clean(text_of(row, key))}")
     if text_of(row, "state") == "running":
         session_verbs.show_supervision(as_row(server.get(f"{path}/supervision")))
+    for one in _happenings_of(server, path, row):
+        said = f": {clean(text_of(one, 'text'))}" if text_of(one, "text") else ""
+        who = clean(names.of(one["person"]))
+        print(f"  {text_of(one, 'at')[:19]}  {who} {HAPPENED.get(text_of(one, 'what'), text_of(one, 'what'))}{said}")
     told = _files_of(server, path, row, arguments.find)
     for one in as_rows(told["files"]):
         print(f"\n{text_of(one, 'state').replace('_', ' ')}  {text_of(one, 'way')}  {text_of(one, 'size')} bytes")
@@ -92,6 +99,11 @@ def show_session(arguments: argparse.Namespace) -> int:
 def _commands_of(server: Server, path: str, row: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """Return what the target's own log says; sessions outside the gate have no such word."""
     return as_row(server.get(f"{path}/commands")) if text_of(row, "kind") == "gate" else {}
+
+
+def _happenings_of(server: Server, path: str, row: dict[str, JsonValue]) -> list[dict[str, JsonValue]]:
+    """Return what was done to a session of the gate while it ran."""
+    return as_rows(server.get(f"{path}/happenings")) if text_of(row, "kind") == "gate" else []
 
 
 def _print_commands(told: dict[str, JsonValue]) -> None:

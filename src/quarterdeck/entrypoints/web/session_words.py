@@ -8,7 +8,8 @@ from django.urls import reverse
 from quarterdeck.entrypoints.web import zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.words import called
-from quarterdeck.sessions.api import EndReason, OrderKind, SessionKind, SessionView, lacks, orders
+from quarterdeck.sessions import api as sessions
+from quarterdeck.sessions.api import HAPPENED, EndReason, OrderKind, SessionKind, SessionView, lacks, orders
 
 _NO_REPLAY = {
     SessionKind.EXTERNAL: "This work went through another way in; its log is attached to the ticket, if there is one.",
@@ -46,6 +47,19 @@ def watched(watchers: Sequence[str], paused_by: str, absent: str = "") -> str:
     said.append(f"watched by {', '.join(watchers)}" if watchers else "nobody watches")
     words = "; ".join(said)
     return words[0].upper() + words[1:]
+
+
+def happenings(session: str, names: Names, *, may_watch: bool) -> list[dict[str, object]]:
+    """Return what was done to a session while it ran; the words of people only for who may watch its recording."""
+    return [
+        {
+            "at": one.at,
+            "what": HAPPENED[one.what],
+            "who": names.person(one.person),
+            "text": one.text if may_watch else "",
+        }
+        for one in sessions.happenings(session)
+    ]
 
 
 def ended(session: SessionView, *, may_watch: bool) -> str:

@@ -156,7 +156,7 @@ def session_page(request: HttpRequest, seen: Visitor, session_id: str) -> HttpRe
         "let_out": sessions.let_out(
             session.work, session.streams, from_target=tickets.ticket(session.ticket).allowance.from_target
         ),
-        "watched_by": [(names.person(person), at) for person, at in sessions.watched_by(session.id)],
+        "happenings": session_words.happenings(session.id, names, may_watch=may_watch),
         "streams": [{"name": called(name), **stream} for name, stream in session.streams.items()],
     }
     if replay:
