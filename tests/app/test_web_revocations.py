@@ -71,7 +71,12 @@ def test_the_emergency_button_and_the_ticket_and_vendor_pages(yard: Yard, number
     approver = sign_in(yard.shop, "avery")
     assert "/access/revoke/ticket/" in approver.get(f"/tickets/{number}/").content.decode()
     assert "Revoke everything" in text_of(approver.get("/access/"))
+    assert "Access given Max Technician on fs01.example.test" in text_of(approver.get(f"/tickets/{number}/"))
     said = approver.post("/access/revoke/everything/", {"reason": "Something is wrong."}, follow=True)
+    page = text_of(approver.get(f"/tickets/{number}/"))
+    assert "All access of everybody is revoked. Avery Approver" in page
+    assert "by Avery Approver, with all access of everybody: “Something is wrong.”" in page
+    assert "Something is wrong" not in text_of(sign_in(yard.shop, "max").get(f"/tickets/{number}/"))
     assert "Revoked. 1 access grant" in text_of(said)
     refused = approver.post("/access/lift/everything/", {"reason": "Never mind."})
     assert "Who revoked everything does not lift it alone." in text_of(refused)
@@ -91,6 +96,19 @@ def test_others_have_no_such_pages(yard: Yard, number: str) -> None:
     assert "Revoke everything" not in text_of(owner.get("/access/"))
     assert owner.get("/access/revoke/grant/?of=ag_none").status_code == 404
     assert owner.get("/access/revoke/nothing/").status_code == 404
+
+
+def test_the_words_of_one_revoked_grant_are_kept(yard: Yard, number: str) -> None:
+    """A grant is no standing revocation, so its own entry carries the words, as a commitment."""
+    (given,) = access.grants(ticket=number, purpose=access.Purpose.WORK)
+    sign_in(yard.shop, "avery").post(f"/access/revoke/grant/?of={given.id}", {"reason": "The wrong machine."})
+    (fate,) = access.fates(number)
+    assert (fate.by, fate.words) == (yard.shop.ids["avery"], "The wrong machine.")
+    assert access.revocations_over(number, [yard.shop.ids["max"]]) == []
+    assert "The wrong machine." in text_of(sign_in(yard.shop, "casey").get(f"/tickets/{number}/"))
+    entry = evidence.last_entry(["access.revoked"])
+    assert entry is not None
+    assert b"wrong machine" not in entry.body
 
 
 def test_revocation_over_the_api(yard: Yard, number: str) -> None:

@@ -42,6 +42,7 @@ from quarterdeck.access.elevation import (
 from quarterdeck.access.elevation import NAMESPACE as ELEVATION_NAMESPACE
 from quarterdeck.access.elevation import installed_helper_sha256 as helper_sha256
 from quarterdeck.access.elevation import sudo_setup_script as sudo_setup_script
+from quarterdeck.access.fates import Fate, fates, revocations_over
 from quarterdeck.access.granting import (
     begin_epoch,
     bind_certificate,
@@ -166,6 +167,7 @@ __all__ = [
     "ElevationChannel",
     "EntrySigner",
     "Expected",
+    "Fate",
     "GateDoor",
     "GrantState",
     "GrantView",
@@ -224,6 +226,7 @@ __all__ = [
     "entry_principal",
     "expected_target",
     "expire_plan",
+    "fates",
     "fingerprint_of",
     "frozen_plan",
     "grant",
@@ -268,6 +271,7 @@ __all__ = [
     "reload_by",
     "revocation_list",
     "revocations",
+    "revocations_over",
     "revoke",
     "revoke_for",
     "revoke_host_certificate",

@@ -140,9 +140,9 @@ def record_serial(act: Act, grant_id: str, serial: int, cert_sha256: str, *, ses
     return act.record(SERIAL_EVENT, ObjectRef("access_grant", grant_id), ticket=row.ticket_id, data=data)
 
 
-def revoke(act: Act, grant_id: str, reason: str) -> GrantView:
-    """Take one grant away at once; a grant that is over already stays as it is."""
-    return _finish(act, grant_id, GrantState.REVOKED, reason)
+def revoke(act: Act, grant_id: str, reason: str, words: str = "") -> GrantView:
+    """Take one grant away at once; one that is over already stays as it is. `words` are what a person says of it."""
+    return _finish(act, grant_id, GrantState.REVOKED, reason, words)
 
 
 def end_grant(act: Act, grant_id: str, reason: str) -> GrantView:
@@ -214,7 +214,7 @@ def _may_grant(
     return Decision((*who.reasons, *ticket_says.reasons, *span.reasons))
 
 
-def _finish(act: Act, grant_id: str, state: GrantState, reason: str) -> GrantView:
+def _finish(act: Act, grant_id: str, state: GrantState, reason: str, words: str = "") -> GrantView:
     _checked_reason(reason)
     row = AccessGrant.objects.select_for_update().get(id=grant_id)
     if row.state != GrantState.ACTIVE.value:
@@ -222,7 +222,8 @@ def _finish(act: Act, grant_id: str, state: GrantState, reason: str) -> GrantVie
     row.state, row.ended_at, row.end_reason = state.value, act.at, reason
     row.save(update_fields=["state", "ended_at", "end_reason"])
     over = view(row)
-    _record(act, f"access.{state.value}", over, {"reason": reason})
+    said: dict[str, JsonValue] = {"words": act.commitment(words)} if words else {}
+    _record(act, f"access.{state.value}", over, {"reason": reason, **said})
     return over
 
 

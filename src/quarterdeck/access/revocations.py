@@ -52,7 +52,7 @@ def order(act: Act, scope: Scope, target: str, reason: str) -> list[GrantView]:
     tickets.require_reason(reason)
     all_of((tickets.has_role(act.actor, roles, act.at), tickets.stepped_up(act.actor, act.at))).require()
     target = _normal(scope, target)
-    gone = [revoke(act, one.id, f"revoked.{scope.value}") for one in reached(scope, target)]
+    gone = [revoke(act, one.id, f"revoked.{scope.value}", reason.strip()) for one in reached(scope, target)]
     if scope in STANDING:
         data = {"scope": scope.value, "revoked": len(gone), "reason": act.commitment(reason)}
         if scope is Scope.VENDOR:

@@ -145,6 +145,7 @@ def _why_not(one: SessionView, casts: Casts) -> str:
 
 def grant_rows(number: str, names: Names) -> list[dict[str, Any]]:
     """Return every access grant of the ticket and the certificate that was bound to it."""
+    ended = {one.grant.id: one for one in access.fates(number)}
     return [
         {
             "id": one.id,
@@ -159,6 +160,7 @@ def grant_rows(number: str, names: Names) -> list[dict[str, Any]]:
             "state": status(one.state.value),
             "ended": names.moment(one.ended_at),
             "end_reason": spoken(one.end_reason) if one.end_reason else "",
+            "ended_by": names.actor(ended[one.id].by) if one.id in ended and ended[one.id].by else "",
             "mfa_at": names.moment(one.mfa_at),
         }
         for one in access.grants(ticket=number)

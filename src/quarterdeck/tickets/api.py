@@ -5,7 +5,7 @@ from quarterdeck.tickets.allowances import against_agreement, allowance_words
 from quarterdeck.tickets.allowances import usual as usual_allowance
 from quarterdeck.tickets.deciding import approve, authorise_emergency, ratify, refuse_ticket, schedule, waive
 from quarterdeck.tickets.escorts import is_escort, may_escort, needs_escort
-from quarterdeck.tickets.extension_reading import extension_waits_for, extensions, is_vendors
+from quarterdeck.tickets.extension_reading import extension_waits_for, extensions, is_vendors, who_decides
 from quarterdeck.tickets.extensions import CERTIFICATE, decide_extension, extend, may_ask_alone
 from quarterdeck.tickets.hold_points import HOLD_POINTS, spoken
 from quarterdeck.tickets.jobs import (
@@ -259,6 +259,7 @@ __all__ = [
     "usual_allowance",
     "waiting_for",
     "waive",
+    "who_decides",
     "withdraw",
     "withdraw_template",
     "workers",

@@ -98,6 +98,12 @@ def wanted_roles(row: MaintenanceTicket) -> list[ApprovalRole]:
     return [ApprovalRole.APPROVER, *([ApprovalRole.CUI_OWNER] if cui else [])]
 
 
+def who_decides(number: str) -> str:
+    """Say who decides on more time for this ticket: 'An approver decides', or both where it handles CUI."""
+    both = ApprovalRole.CUI_OWNER in wanted_roles(find(number))
+    return "An approver and the CUI owner decide" if both else "An approver decides"
+
+
 def free_deciders(ticket: TicketView, at: datetime) -> dict[ApprovalRole, tuple[str, ...]]:
     """Return for each role that decides who holds it and has no part in the work."""
     busy = workers(ticket) | {ticket.requester, ticket.escort} | editors(ticket.number)

@@ -124,7 +124,8 @@ class GateDesk:
         until = f"{asked.until:%Y-%m-%d %H:%M} UTC"
         if asked.state is ExtensionState.GRANTED:
             return f"Granted: the window of {grant.ticket} ends {until}. New connections take `qd access` again."
-        return f"Asked for: {grant.ticket} until {until}. An approver decides; the window has not moved yet."
+        decides = tickets.who_decides(grant.ticket)
+        return f"Asked for: {grant.ticket} until {until}. {decides}; the window has not moved yet."
 
     def _note(self, actor: Actor, decision: Decision, ticket: str | None, rule: str = "gate.admit") -> None:
         if "clock.behind" not in decision.codes:

@@ -61,17 +61,19 @@ class ExtensionOut(Schema):
     by_terminal: bool
     by_self: bool
     state: str
+    who_decides: str
     decisions: list[ExtensionDecisionOut]
 
     @classmethod
     def of(cls, view: ExtensionView) -> "ExtensionOut":
         """Return the wire form of an extension."""
-        names = [name for name in cls.model_fields if name != "decisions"]
+        names = [name for name in cls.model_fields if name not in ("decisions", "who_decides")]
         decisions = [
             ExtensionDecisionOut(role=one.role, verdict=one.verdict, person=one.person, reason=one.reason, at=one.at)
             for one in view.decisions
         ]
-        return cls(**{name: getattr(view, name) for name in names}, decisions=decisions)
+        told = {name: getattr(view, name) for name in names}
+        return cls(**told, decisions=decisions, who_decides=tickets.who_decides(view.ticket))
 
 
 @router.get("/{number}/extensions", response={200: list[ExtensionOut], **ANSWERS})

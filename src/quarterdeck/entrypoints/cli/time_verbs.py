@@ -45,7 +45,9 @@ def extend(arguments: argparse.Namespace) -> int:
     if text_of(told, "state") == "granted":
         print(f"{arguments.number} now ends {text_of(told, 'until')}. New connections take `qd access` again.")
     else:
-        print(f"{arguments.number}: more time until {text_of(told, 'until')} waits for an approver's decision.")
+        print(
+            f"{arguments.number}: asked for more time until {text_of(told, 'until')}. {text_of(told, 'who_decides')}."
+        )
     return 0
 
 

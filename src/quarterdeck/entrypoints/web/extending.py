@@ -70,11 +70,12 @@ def _lead(ticket: TicketView, seen: Visitor, request: HttpRequest) -> str:
     if ticket.state is not State.OPEN:
         return "Only open work gets more time."
     if alone:
-        return f"The window ends {until}. Up to {alone} minutes hold at once, one time; more waits for an approver."
+        decide = tickets.who_decides(ticket.number)
+        return f"The window ends {until}. Up to {alone} minutes hold at once, one time. {decide} on more."
     waiting = waiting_words(ticket, seen, request)
     if waiting:
         return f"The window ends {until}. {waiting} Asking again replaces it."
-    return f"The window ends {until}. An approver decides; until then nothing changes."
+    return f"The window ends {until}. {tickets.who_decides(ticket.number)}; until then nothing changes."
 
 
 def _said(asked: ExtensionView, seen: Visitor, request: HttpRequest) -> str:

@@ -7,7 +7,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from quarterdeck.entrypoints.web import consents, lists, next_act, ticket_tabs, ticket_words, ways, words, zones
+from quarterdeck.entrypoints.web import (
+    access_given,
+    consents,
+    lists,
+    next_act,
+    ticket_tabs,
+    ticket_words,
+    ways,
+    words,
+    zones,
+)
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import Visitor, page
 from quarterdeck.entrypoints.web.reading import ticket_for
@@ -133,6 +143,7 @@ def ticket_page(request: HttpRequest, seen: Visitor, number: str) -> HttpRespons
         "consent": consents.card(seen, number, names),
     }
     context |= next_act.context(ticket, seen, names, holds, busy=job is not None)
+    context |= access_given.context(seen, ticket, names)
     context |= ticket_tabs.context(request, seen, ticket, names, entries)
     return render(request, "tickets/page.html", context)
 
