@@ -28,10 +28,10 @@ def fates(ticket: str) -> list[Fate]:
     return [_fate(one, told[one.id], opened) for one in reversed(given)]
 
 
-def _fate(one: GrantView, entry: Entry | None, opened: dict[str, tuple[str, str]]) -> Fate:
+def _fate(one: GrantView, entry: Entry | None, opened: dict[str, tuple[bytes, str]]) -> Fate:
     if entry is None:
         return Fate(one)
-    return Fate(one, entry.actor_id, opened.get(_digest(entry), ("", ""))[1])
+    return Fate(one, entry.actor_id, opened.get(_digest(entry), (b"", ""))[1])
 
 
 def _digest(entry: Entry | None) -> str:

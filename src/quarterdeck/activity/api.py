@@ -18,6 +18,7 @@ from quarterdeck.activity.reading import (
 from quarterdeck.activity.recording import explain_login, record_reading, record_witnessed
 from quarterdeck.activity.rules import gap_of, judge, witnessed
 from quarterdeck.activity.sealing import name_ticket, retire, rotate, seal, verify_rotation, without_ticket
+from quarterdeck.activity.shipped_log import MOST_BYTES, ShippedLog, shipped_log
 from quarterdeck.activity.terms import (
     BreakGlassView,
     CommandsView,
@@ -37,6 +38,7 @@ from quarterdeck.activity.terms import (
 )
 
 __all__ = [
+    "MOST_BYTES",
     "BreakGlassView",
     "CommandsView",
     "Gap",
@@ -48,6 +50,7 @@ __all__ = [
     "SealState",
     "SeenCommand",
     "SeenLogin",
+    "ShippedLog",
     "Span",
     "TargetLog",
     "Verdict",
@@ -73,6 +76,7 @@ __all__ = [
     "rotate",
     "seal",
     "sealed_accounts",
+    "shipped_log",
     "target_log",
     "verify_rotation",
     "without_ticket",

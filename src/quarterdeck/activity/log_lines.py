@@ -119,7 +119,7 @@ def _is_same(one: SeenLogin, other: SeenLogin) -> bool:
 
 def _login(at: datetime, tag: str, pid: int, text: str) -> SeenLogin | None:
     if tag.startswith("sshd"):
-        return _over_ssh(at, pid, text)
+        return over_ssh(at, pid, text)
     console = _CONSOLE.fullmatch(text)
     if console is not None:
         where = console[3] or console[1]
@@ -134,7 +134,8 @@ def _login(at: datetime, tag: str, pid: int, text: str) -> SeenLogin | None:
     return SeenLogin(at, How.SU if changed else How.CONSOLE, pam[2], "" if changed else pam[1], pid, text)
 
 
-def _over_ssh(at: datetime, pid: int, text: str) -> SeenLogin | None:
+def over_ssh(at: datetime, pid: int, text: str) -> SeenLogin | None:
+    """Return the login that a line of `sshd` tells of, None when it tells of none."""
     accepted = _ACCEPTED.fullmatch(text)
     if accepted is None:
         if not text.startswith("Accepted ") or _SERVER_SAYS.match(text):

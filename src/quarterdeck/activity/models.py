@@ -75,6 +75,8 @@ class SessionCommands(models.Model):
     sources = models.JSONField(default=list)
     count = models.PositiveIntegerField(default=0)
     exact = models.BooleanField(default=False)
+    # Matched from a file that a person handed in, not read from the target by us.
+    attached = models.BooleanField(default=False)
     said = models.TextField(blank=True)
     document_sha256 = models.CharField(max_length=64, blank=True)
     at = models.DateTimeField()

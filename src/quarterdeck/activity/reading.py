@@ -128,6 +128,7 @@ def commands_of(session: str) -> CommandsView | None:
         document=row.document_sha256,
         at=row.at,
         entry=row.entry,
+        attached=row.attached,
     )
 
 
@@ -148,6 +149,7 @@ def commands_digest(seen: CommandsView) -> str:
             "exact": seen.exact,
             "said": seen.said,
             "document": seen.document,
+            **({"attached": True} if seen.attached else {}),
         }
     )
 

@@ -180,16 +180,22 @@ def explain_login(
     return login_view(row)
 
 
-def record_witnessed(act: Act, ticket: str, told: Witnessed, document: ArtifactRef | None) -> None:
-    """Record what the target's log says of a session; what was known before is never replaced by *not available*."""
+def record_witnessed(
+    act: Act, ticket: str, told: Witnessed, document: ArtifactRef | None, *, shipped: str = ""
+) -> bool:
+    """Record what the target's log says of a session; what was known before is never replaced by *not available*.
+
+    `shipped` is the SHA-256 of a log file that a person handed in: graded attached, and it never replaces what was read
+    from the target itself. Returns whether it was recorded.
+    """
     row = SessionCommands.objects.filter(session=told.session).first()
-    if row is not None and row.sources and not told.available:
-        return
+    if row is not None and row.sources and (not told.available or (shipped and not row.attached)):
+        return False
     row = row or SessionCommands(session=told.session)
     row.ticket_id, row.sources, row.count = ticket, list(told.sources), len(told.commands)
     row.exact, row.said, row.at = told.exact, told.said[:1000], act.at
     row.document_sha256 = "" if document is None else document.sha256
-    row.entry = ""
+    row.attached, row.entry = bool(shipped), ""
     row.save()
     seen = commands_of(told.session)
     assert seen is not None  # noqa: S101  it was saved above
@@ -201,6 +207,7 @@ def record_witnessed(act: Act, ticket: str, told: Witnessed, document: ArtifactR
             "sources": list(told.sources),
             "commands": row.count,
             "exact": row.exact,
+            **({"shipped": shipped} if shipped else {}),
             "row": commands_digest(seen),
         },
         artifacts=() if document is None else (document,),
@@ -210,7 +217,8 @@ def record_witnessed(act: Act, ticket: str, told: Witnessed, document: ArtifactR
         "commands.witnessed",
         entry=row.entry,
         outcome=Outcome.PASSED if told.available else Outcome.UNKNOWN,
-        grade=Grade.CAPTURED,
+        grade=Grade.ATTACHED if shipped else Grade.CAPTURED,
         ticket=ticket,
         detail={"session": told.session, "commands": row.count},
     )
+    return True

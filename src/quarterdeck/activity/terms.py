@@ -204,6 +204,7 @@ class CommandsView:
     document: str
     at: datetime
     entry: str
+    attached: bool = False
 
 
 @dataclass(frozen=True, slots=True)

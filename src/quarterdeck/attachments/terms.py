@@ -33,6 +33,8 @@ KINDS = {
              True),
         Kind("sudo_io", "sudo I/O log", "a tar of the session's folder below /var/log/sudo-io, perhaps compressed with "
              "gzip", "attached_sudo_io", ("sudo_io",), True),
+        Kind("target_log", "Log that a target shipped", "text: lines of syslog or of audit.log; its commands can be "
+             "matched to the sessions of the ticket", "attached_target_log", ("text",), True),
         Kind("event_log", "Windows event log", "an .evtx file as the Event Viewer saves it", "attached_event_log",
              ("evtx",)),
         Kind("mail", "Mail", "an .eml file with its headers", "attached_mail", ("mail",)),

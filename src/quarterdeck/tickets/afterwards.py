@@ -5,7 +5,7 @@ Nobody asked before that work, so the ticket begins behind it: verifying, an eme
 
 from datetime import timedelta
 
-from quarterdeck.evidence.api import Act, Grade, Outcome, entries
+from quarterdeck.evidence.api import Act, Grade, JsonValue, Outcome, entries
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.windows import Window
 from quarterdeck.tickets.moving import record
@@ -56,7 +56,8 @@ def request_for_use(act: Act, use: TicketUse) -> str:
     row.state, row.opened_at, row.ratify_until = State.VERIFYING.value, use.at, ratification_due(act.at)
     row.content_hash = content_hash(snapshot(row))
     row.save()
-    data = {"class": WorkClass.TICKET.value, "emergency": True, "break_glass": use.seal, "asset": use.asset}
+    data: dict[str, JsonValue] = {"class": WorkClass.TICKET.value, "emergency": True}
+    data |= {"break_glass": use.seal, "asset": use.asset}
     entry = record(act, row, REQUESTED, data=data)
     _say_rotation(act, entry, row.number, Outcome.FAILED, Grade.CAPTURED)
     return row.number

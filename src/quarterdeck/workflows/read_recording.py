@@ -31,4 +31,5 @@ def read_commands(actor: Actor, clock: Clock, seen: SessionView) -> dict[str, ob
         return {"sources": [], "exact": False, "commands": [], "said": known.said}
     record_view(actor, clock, ObjectRef("session", seen.id), of=seen.ticket)
     told = json.loads(read_artifact(known.document))
-    return {"sources": told["sources"], "exact": told["exact"], "commands": told["commands"], "said": ""}
+    found = {"sources": told["sources"], "exact": told["exact"], "commands": told["commands"], "said": ""}
+    return found | {"grade": "attached" if known.attached else "captured"}

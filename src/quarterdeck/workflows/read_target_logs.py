@@ -93,8 +93,8 @@ def _read(actor: Actor, clock: Clock, reader: Reader, since: datetime) -> list[s
         said = str(error) or "The target's answer is not understood."
         _record_unread(actor, clock, reader, since, said)
         return [f"The logs of {host} were not read: {said}"]
-    known = _known_serials(since)
-    worked = _sessions_of(reader.asset, since)
+    known = known_serials(since)
+    worked = sessions_of(reader.asset, since)
     judged = activity.judge(
         log.logins,
         known,
@@ -105,7 +105,7 @@ def _read(actor: Actor, clock: Clock, reader: Reader, since: datetime) -> list[s
     )
     gap, said = activity.gap_of(log, own_serial=reader.own_serial(), awaited=_awaited(worked, known))
     told = _witnessed(reader, worked, known, log)
-    kept = _kept(reader.asset, told)
+    kept = keep_commands(reader.asset, told)
     with act(actor, clock) as current:
         seen = activity.record_reading(
             current, asset=reader.asset, since=since, judged=judged, source=log.source, gap=gap, said=said,
@@ -143,13 +143,13 @@ def _record_unread(actor: Actor, clock: Clock, reader: Reader, since: datetime, 
             current, asset=reader.asset, since=since, judged=(), source="", gap=Gap.NOT_READ, said=said, document=None,
             ticket=reader.ticket, plan=reader.plan,
         )  # fmt: skip
-        for one in _spans(reader, _sessions_of(reader.asset, since), {}):
+        for one in spans(reader.ticket, sessions_of(reader.asset, since), {}):
             missing = Witnessed(one.session, (), (), False, f"The target's logs were not read: {said}")
             activity.record_witnessed(current, reader.ticket, missing, None)
 
 
-def _known_serials(since: datetime) -> dict[int, KnownSerial]:
-    """Target certificates that the ledger explains, with the session or measurement that each was for."""
+def known_serials(since: datetime) -> dict[int, KnownSerial]:
+    """Return target certificates that the ledger explains, with the session or measurement that each was for."""
     found = {}
     for entry in evidence.entries(events=access.SERIAL_EVENTS):
         serial = entry.data.get("serial")
@@ -159,7 +159,8 @@ def _known_serials(since: datetime) -> dict[int, KnownSerial]:
     return found
 
 
-def _sessions_of(asset: str, since: datetime) -> list[SessionView]:
+def sessions_of(asset: str, since: datetime) -> list[SessionView]:
+    """Return the gate's sessions on an asset that ended since."""
     gate = [one for one in sessions.all_sessions() if one.kind is SessionKind.GATE and one.asset == asset]
     return [one for one in gate if one.ended_at is not None and one.ended_at >= since]
 
@@ -174,15 +175,15 @@ def _awaited(worked: Sequence[SessionView], known: dict[int, KnownSerial]) -> li
     return [serial for serial, one in known.items() if one.session in reached]
 
 
-def _spans(reader: Reader, worked: Sequence[SessionView], known: dict[int, KnownSerial]) -> list[Span]:
-    """The ticket's sessions that ran commands; under a plan nobody's."""
+def spans(ticket: str, worked: Sequence[SessionView], known: dict[int, KnownSerial]) -> list[Span]:
+    """Return the ticket's sessions that ran commands; under a plan, which has no ticket, nobody's."""
     return [
         Span(
             one.id, one.began_at, one.ended_at or one.began_at,
             tuple(serial for serial, told in known.items() if told.session == one.id),
         )
         for one in worked
-        if reader.ticket and one.ticket == reader.ticket and one.work in (Work.TERMINAL, Work.COMMAND)
+        if ticket and one.ticket == ticket and one.work in (Work.TERMINAL, Work.COMMAND)
     ]  # fmt: skip
 
 
@@ -191,11 +192,11 @@ def _witnessed(
 ) -> list[Witnessed]:
     rules = [one for one in access.sudo_rules(reader.ticket) if one.asset == reader.asset] if reader.ticket else []
     logged = any(one.state is not RuleState.FAILED for one in rules)
-    return activity.witnessed(_spans(reader, worked, known), log, sudo_logged=logged)
+    return activity.witnessed(spans(reader.ticket, worked, known), log, sudo_logged=logged)
 
 
-def _kept(asset: str, told: Sequence[Witnessed]) -> dict[str, ArtifactRef]:
-    """Store the commands of each session, flagged like its recording."""
+def keep_commands(asset: str, told: Sequence[Witnessed]) -> dict[str, ArtifactRef]:
+    """Store the commands of each session, flagged like its recording, and return the artifacts by session."""
     cui = inventory.asset(asset).handles_cui
     return {
         one.session: evidence.store_artifact(

@@ -16,7 +16,7 @@ from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import ObjectRef
 from quarterdeck.kernel.decision import Refused, refuse
 from quarterdeck.tickets.api import Reading
-from quarterdeck.workflows import attach_evidence
+from quarterdeck.workflows import attach_evidence, match_target_log
 from quarterdeck.workflows.record_view import record_view
 
 router = Router(tags=["attached evidence"])
@@ -111,6 +111,28 @@ class AttachedOut(Schema):
         """Return the wire form of an attached thing."""
         names = cls.model_fields
         return cls(**{name: getattr(one, name) for name in names})
+
+
+class MatchIn(Schema):
+    """The time zone of stamps that name none, and the target's name in the file where the inventory has another."""
+
+    zone: str = Field(default="", max_length=64)
+    host: str = Field(default="", max_length=255)
+
+
+class MatchedSession(Schema):
+    """A session and how many commands of the file are its own; `exact` when they can be of no other session."""
+
+    session: str
+    commands: int
+    exact: bool
+
+
+class MatchedOut(Schema):
+    """What a shipped log told of the ticket's sessions."""
+
+    sessions: list[MatchedSession]
+    remarks: list[str]
 
 
 class KindOut(Schema):
@@ -209,6 +231,15 @@ def download(request: HttpRequest, number: str, sha256: str) -> FileResponse:
     response = FileResponse(file, content_type="application/octet-stream", as_attachment=True, filename=found.name)
     response["Cache-Control"] = "no-store"
     return response
+
+
+@router.post("/tickets/{number}/attachments/{sha256}/match", response={200: MatchedOut, **ANSWERS})
+def match(request: HttpRequest, number: str, sha256: str, body: MatchIn) -> MatchedOut:
+    """Match the commands of an attached log of a target to the sessions of the ticket; graded attached."""
+    actor = actor_of(request, "write")
+    found = match_target_log.match_target_log(actor, wiring.clock(), number, sha256, zone=body.zone, host=body.host)
+    rows = [MatchedSession(session=one, commands=count, exact=exact) for one, count, exact in found.sessions]
+    return MatchedOut(sessions=rows, remarks=list(found.remarks))
 
 
 def _mine(request: HttpRequest, upload: str) -> UploadView:

@@ -102,12 +102,16 @@ class CommandOut(Schema):
 
 
 class SessionCommandsOut(Schema):
-    """What the target's own log says of a session; not `exact` where sessions of one account ran at once."""
+    """What the target's own log says of a session; not `exact` where sessions of one account ran at once.
+
+    `grade`: captured when the target's log was read by us, attached when a person handed it in.
+    """
 
     sources: list[str]
     exact: bool
     commands: list[CommandOut]
     said: str
+    grade: str = ""
 
 
 class ManualSessionIn(Schema):

@@ -12,6 +12,7 @@ from quarterdeck.entrypoints.cli.verbs import Group, as_row, as_rows, flag, opti
 
 COLUMNS = {"Kind": "kind", "Name": "name", "Size": "size", "By": "by", "At": "at", "Shows": "reason",
            "SHA-256": "sha256"}  # fmt: skip
+MATCHED = {"Session": "session", "Commands": "commands", "Of it alone": "exact"}
 _TRIES = 5
 _PART = 1 << 20
 _AGAIN = frozenset({"upload.offset", "upload.damaged", "upload.cut_off", "upload.busy"})
@@ -28,6 +29,11 @@ def add(verbs: Group) -> None:
     option(made, "--supports", "fact that it is evidence of, such as staging.tested", metavar="FACT")
     flag(made, "--link", "keep where it lies, not the file")
     flag(made, "--may-contain-cui", "say that it may contain CUI, also where no asset handles any")
+    made = verbs.verb("match-log", "match the commands of an attached target log to its ticket's sessions", match_log)
+    made.add_argument("number", metavar="MT-YYYY-NNNNN", help="the ticket's number")
+    made.add_argument("sha256", metavar="SHA256", help="of the file, as `qd attached` lists it")
+    option(made, "--zone", "time zone of stamps that name none, such as Europe/Berlin (default: the organisation's)")
+    option(made, "--host", "the target's name in the file, where the inventory has another", metavar="NAME")
     made = verbs.verb("attached", "list what was attached to a ticket", attached)
     made.add_argument("number", nargs="?", default="", metavar="MT-YYYY-NNNNN", help="the ticket's number")
     flag(made, "--kinds", "list the kinds that may be attached instead")
@@ -115,6 +121,19 @@ def _skip(stream: BinaryIO, count: int, digest: "hashlib._Hash") -> None:
     while count and (part := stream.read(min(_PART, count))):
         digest.update(part)
         count -= len(part)
+
+
+def match_log(arguments: argparse.Namespace) -> int:
+    """Match an attached log to the sessions."""
+    if len(arguments.sha256) != 64 or not arguments.sha256.isalnum() or not arguments.sha256.isascii():
+        raise Failed("That is no SHA-256; see `qd attached`.")
+    path = f"{ticket_path(arguments.number)}/attachments/{arguments.sha256}/match"
+    told = as_row(Server().post(path, {"zone": arguments.zone, "host": arguments.host}))
+    show_rows(as_rows(told["sessions"]), MATCHED, as_json=False, none="No session of this ticket got a command.")
+    remarks = told["remarks"]
+    for said in remarks if isinstance(remarks, list) else ():
+        print(clean(str(said)))
+    return 0
 
 
 def attached(arguments: argparse.Namespace) -> int:

@@ -112,7 +112,8 @@ def _print_commands(told: dict[str, JsonValue]) -> None:
     if not told["sources"]:
         print(f"\nCommands on the target: not available. {clean(text_of(told, 'said'))}")
         return
-    print(f"\nCommands on the target, by {' and '.join(map(str, as_list(told['sources'])))}:")
+    handed_in = ", from a file that a person handed in" if told.get("grade") == "attached" else ""
+    print(f"\nCommands on the target, by {' and '.join(map(str, as_list(told['sources'])))}{handed_in}:")
     if not told["exact"]:
         print("  (several sessions of this account ran at once: these may be of another one)")
     for one in as_rows(told["commands"]):

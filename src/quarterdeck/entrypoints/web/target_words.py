@@ -175,5 +175,6 @@ def commands_shown(told: dict[str, Any]) -> dict[str, Any]:
         "commands_more": max(0, len(rows) - MOST_COMMANDS),
         "command_sources": " and ".join(told["sources"]),
         "commands_exact": told["exact"],
+        "commands_attached": told.get("grade") == "attached",
         "commands_said": told["said"],
     }
