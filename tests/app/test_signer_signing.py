@@ -16,11 +16,14 @@ from tests.clock import StillClock
 from quarterdeck.access import api as access
 from quarterdeck.baselines import api as baselines
 from quarterdeck.evidence.api import act
+from quarterdeck.evidence.guard import open_guard
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import OPERATOR, system
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
 from quarterdeck.tickets import api as tickets
+from quarterdeck.tickets.models import PolicyVersion
+from quarterdeck.workflows import keep_policy
 
 pytestmark = pytest.mark.django_db
 SESSION = "se_abcdefghijkmnpqr"
@@ -308,6 +311,26 @@ def test_a_policy_of_verified_keys_refuses_files_and_marks_security_keys(
         ["ssh-keygen", "-L", "-f", str(tmp_path / "one-cert.pub")], capture_output=True, text=True, check=True
     ).stdout
     assert "verify-required" in shown
+
+
+@pytest.mark.parametrize(("name", "refused"), [("verified_keys_for_all_assets", True), (None, False)])
+def test_the_sealed_policy_raises_what_the_signer_demands(
+    shop: Shop, signer: NearSigner, clock: StillClock, name: str | None, refused: bool
+) -> None:
+    """Policy is changed through the ledger; the signer asks it, not the web (design section 4)."""
+    if name is not None:
+        keep_policy.change_policy(shop.actor("iris"), clock, name, True)
+    open_ticket(shop)
+    given = work_grant(shop)
+    if refused:
+        assert codes(lambda: signer.entry(given.id)) == ("access.key_not_verified",)
+        line = signer.entry(work_grant(shop, key=SK_KEY).id)
+        assert dict(fields(line).critical_options) == {"verify-required": ""}
+        with open_guard():
+            PolicyVersion.objects.filter(version=2).update(settings={})
+        assert codes(lambda: signer.entry(work_grant(shop, key=SK_KEY).id)) != ()
+    else:
+        signer.entry(given.id)
 
 
 def test_without_the_policy_a_security_key_is_asked_for_a_touch_only(shop: Shop, signer: NearSigner) -> None:

@@ -54,3 +54,11 @@ def test_children_learn_the_profile_from_the_gate(monkeypatch: pytest.MonkeyPatc
     assert of_environment() == "fips"
     monkeypatch.setenv("QD_GATE_PROFILE", "modern")
     assert of_environment() == "modern"
+
+
+def test_the_stricter_of_setting_and_policy_counts() -> None:
+    assert KeyPolicy().raised(cui=False, everywhere=False).verified == "none"
+    assert KeyPolicy().raised(cui=True, everywhere=False).verified == "cui"
+    assert KeyPolicy().raised(cui=False, everywhere=True).verified == "all"
+    assert KeyPolicy(verified="all").raised(cui=True, everywhere=False).verified == "all"
+    assert KeyPolicy(verified="cui").raised(cui=False, everywhere=False).verified == "cui"

@@ -26,6 +26,7 @@ from quarterdeck.access.client_config import (
     client_config,
     may_name_paths,
 )
+from quarterdeck.access.demanded_keys import demanded_keys
 from quarterdeck.access.elevating import check_rule, is_due_again, record_rule, rules_are_over, sudo_rules
 from quarterdeck.access.elevation import (
     HELPER,
@@ -218,6 +219,7 @@ __all__ = [
     "create_monitor_grant",
     "current_epoch",
     "decide_plan",
+    "demanded_keys",
     "destination_of",
     "doors_of_probe",
     "doors_of_server",

@@ -5,7 +5,7 @@ fingerprint, so that the second factor stands at every connection and not only w
 (3.7.5[a], 3.5.3). `fips` names what FIPS 186 and SP 800-56A approve; `modern` adds Ed25519 and X25519.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from quarterdeck.kernel.decision import Decision, all_of, require_that
@@ -21,10 +21,16 @@ _KINDS: dict[Profile, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class KeyPolicy:
-    """What this installation demands; from its settings, never from a request."""
+    """What is demanded of keys: by the installation's settings, or by more of the policy; never by a request."""
 
     profile: Profile = "fips"
     verified: VerifiedKeys = "none"
+
+    def raised(self, *, cui: bool, everywhere: bool) -> "KeyPolicy":
+        """Return this with what the policy in force demands as well: the stricter of both counts."""
+        if everywhere or self.verified == "all":
+            return replace(self, verified="all")
+        return replace(self, verified="cui") if cui else self
 
     def wants_verification(self, *, handles_cui: bool) -> bool:
         """Return whether access to such an asset takes a security key with its PIN at every connection."""

@@ -267,6 +267,9 @@ DEFAULT_SETTINGS: Mapping[str, object] = {
     "idle_minutes_terminal": 15,
     # False: of sessions on assets that handle CUI times, sizes, files and ends are recorded, not what a screen showed.
     "record_screens_of_cui_assets": True,
+    # Access takes a FIDO key that asks for its PIN at every connection (3.5.3); QD_GATE_VERIFIED_KEYS is the least.
+    "verified_keys_for_cui_assets": False,
+    "verified_keys_for_all_assets": False,
 }
 
 

@@ -90,7 +90,8 @@ def _grant(
         seen = tickets.ticket(ticket)
         places = _places(seen, wanted)
         until = min(seen.window.until, current.at + access.LONGEST_GRANT)
-        reasons = [_key_fits(key, place, policy) for place in places]
+        keys = access.demanded_keys(policy)
+        reasons = [_key_fits(key, place, keys) for place in places]
         given = []
         for place in places:
             try:

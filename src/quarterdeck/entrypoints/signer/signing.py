@@ -114,8 +114,9 @@ class Signer:
     def _verified(self, given: access.GrantView, kind: str) -> bool:
         """Return whether the certificate asks for the key's PIN; Refused for a key that this asset does not take."""
         handles_cui = inventory.asset(given.asset).handles_cui
-        self._settings.keys.may_take_with(kind, handles_cui=handles_cui).require()
-        return self._settings.keys.wants_verification(handles_cui=handles_cui)
+        keys = access.demanded_keys(self._settings.keys)
+        keys.may_take_with(kind, handles_cui=handles_cui).require()
+        return keys.wants_verification(handles_cui=handles_cui)
 
     def _target(self, request: dict[str, object]) -> dict[str, object]:
         now, admitted = self._admitted(request, access.Purpose.WORK)

@@ -132,6 +132,7 @@ def _rules() -> list[str]:
         "decided like the ticket.",
         f"A terminal at which nobody types ends after {policy.number('idle_minutes_terminal')} min.",
         *_screens(policy),
+        *_keys(policy),
         "Standard work is approved in advance for 90 days.",
         "An emergency is authorised by one named person and ratified within two business days.",
         "Watched files are measured before and after; whatever was not declared is explained by somebody else.",
@@ -142,6 +143,14 @@ def _screens(policy: tickets.Policy) -> list[str]:
     if policy.flag("record_screens_of_cui_assets"):
         return []
     return ["What is shown on assets that handle CUI is not recorded, only times, sizes, files and ends."]
+
+
+def _keys(policy: tickets.Policy) -> list[str]:
+    everywhere, cui = (policy.flag(f"verified_keys_for_{name}_assets") for name in ("all", "cui"))
+    if not (everywhere or cui):
+        return []
+    where = "every asset" if everywhere else "assets that handle CUI"
+    return [f"Access to {where} takes a security key that asks for its PIN at every connection."]
 
 
 def _minutes(count: int) -> str:
