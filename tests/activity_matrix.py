@@ -11,6 +11,8 @@ from quarterdeck.activity.api import Gap, How, Judged, SeenLogin, Verdict
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Act
 from quarterdeck.kernel.actors import system
+from quarterdeck.tickets import api as tickets
+from quarterdeck.tickets.api import TicketUse
 
 REASON = "I looked after the fan at the console."
 
@@ -42,6 +44,9 @@ def target_table(
         acts: dict[str, Callable[[Act], object]] = {
             "record that its credential was changed": lambda act: activity.rotate(
                 act, sealed.id, place="Safe in room 14", due_at=due, document=why
+            ),
+            "make the ticket of its use": lambda act: tickets.request_for_use(
+                act, TicketUse(sealed.id, made.asset, "rescue", clock.now(), made.shop.ids["it_lead"], True)
             ),
             "retire a break-glass account": lambda act: activity.retire(act, sealed.id),
             "explain a login without a ticket": lambda act: activity.explain_login(

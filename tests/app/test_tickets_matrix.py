@@ -407,11 +407,12 @@ def test_the_matrix_is_complete_closed_to_the_machine_and_as_documented(matrix) 
 
 
 def nobody_at_the_shell(table: Table, anytime: dict[str, dict[str, bool]]) -> None:
-    """The operator can do nothing; a process only moves time on (attacks.md row 1)."""
+    """The operator can do nothing; a process moves time on and tells of a sealed account's use (attacks.md row 1)."""
     assert not any(yes for columns in table.values() for yes in columns["operator"].values())
     possible = {name for name, columns in table.items() if any(columns["system"].values())}
     assert possible == {"expire (after the window)"}
-    assert not any(columns[machine] for columns in anytime.values() for machine in ("operator", "system"))
+    assert not any(columns["operator"] for columns in anytime.values())
+    assert {name for name, columns in anytime.items() if columns["system"]} == {"make the ticket of its use"}
 
 
 def only_the_right_ones(table: Table) -> None:
