@@ -1,27 +1,34 @@
 """The commands of a session as the target's own log holds them: on its page, over the wire, and for whom."""
 
+import io
 import json
 from datetime import timedelta
 
 import pytest
-from tests.api_caller import Caller
+from tests.access_signer import fresh_key
+from tests.api_caller import Caller, codes
 from tests.app.test_web_session_files import kept
 from tests.shop import FAST_HASHER
 from tests.ticket_yard import Yard, build_yard
 from tests.web_visitor import sign_in, text_of
 
+from quarterdeck import wiring
 from quarterdeck.activity import api as activity
 from quarterdeck.activity.api import Gap, SeenCommand, Witnessed
 from quarterdeck.activity.models import SessionCommands
+from quarterdeck.attachments.api import Told
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import act
 from quarterdeck.evidence.guard import open_guard
+from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import system
 from quarterdeck.kernel.clock import SystemClock
 from quarterdeck.sessions import api as sessions
 from quarterdeck.sessions.api import Work
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Reading
+from quarterdeck.workflows import attach_evidence, explain_logins, keep_break_glass
+from quarterdeck.workflows.match_target_log import match_target_log
 from quarterdeck.workflows.read_target_logs import commands_bytes
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -119,3 +126,94 @@ def test_the_whole_log_is_for_those_who_explain_logins_and_not_for_who_took_part
     answer = sign_in(yard.shop, "iris").get(path)
     assert b"".join(answer.streaming_content) == b'{"auth": {}}'
     answer.close()
+
+
+def handed_in(yard: Yard, number: str, asset: str, *lines: str) -> str:
+    """Attach a log that the target shipped and return its SHA-256."""
+    told = Told("target_log", "The log of the syslog server.", asset)
+    file = io.BytesIO(("\n".join(lines) + "\n").encode())
+    return attach_evidence.attach_file(yard.actor("max"), yard.clock, number, told, name="fs01.log", file=file).sha256
+
+
+def sudo_line(yard: Yard, session: str, command: str) -> str:
+    seen = sessions.session(session)
+    account = inventory.connection(tickets.ticket(seen.ticket).assets[0].connection_id).target_account
+    at = (seen.began_at + timedelta(milliseconds=10)).isoformat()
+    return f"{at} fs01 sudo: {account} : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND={command}"
+
+
+def test_a_shipped_log_is_matched_and_graded_attached(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "target_authority", fresh_key)
+    session = kept(yard, Work.TERMINAL, [])
+    seen = sessions.session(session)
+    number, line = seen.ticket, sudo_line(yard, session, "/bin/systemctl restart x")
+    sha256 = handed_in(yard, number, seen.asset, line, line.replace("fs01", "db09"), "what?")
+    max_ = Caller(yard.shop, "max")
+    path = f"/tickets/{number}/attachments/{sha256}/match"
+    assert codes(max_.call("post", path, {"zone": "Moon/Crater"})) == ["target_log.zone"]
+    assert codes(max_.call("post", path.replace(sha256, "0" * 64), {})) == ["target_log.unknown"]
+    assert codes(Caller(yard.shop, "quinn").call("post", path, {})) == ["ticket.not_yours"]
+    told = max_.call("post", path, {"zone": "Europe/Berlin"}).json()
+    assert told["sessions"] == [{"session": session, "commands": 1, "exact": True}]
+    assert told["remarks"] == ["1 line(s) are of other hosts.", "1 line(s) are not understood."]
+    known = activity.commands_of(session)
+    assert known is not None
+    assert known.attached
+    assert activity.check_commands(known).allowed
+    fact = evidence.facts(ticket=number, kinds=["commands.witnessed"])[-1]
+    assert fact.grade is evidence.Grade.ATTACHED
+    lead = sign_in(yard.shop, "iris")
+    page = text_of(lead.get(f"/sessions/{session}/"))
+    assert "/bin/systemctl restart x" in page
+    assert "from a file that a person handed in" in page
+    assert Caller(yard.shop, "avery").call("get", f"/sessions/{session}/commands").json()["grade"] == "attached"
+    assert "Match its commands" in text_of(lead.get(f"/tickets/{number}/files/{sha256}/look/"))
+    said = lead.post(f"/tickets/{number}/files/{sha256}/match/", {"zone": "UTC", "host": ""}, follow=True)
+    assert "1 command matched to 1 session(s)." in text_of(said)
+
+
+def test_what_was_read_from_the_target_is_not_replaced(yard: Yard) -> None:
+    session = kept(yard, Work.TERMINAL, [])
+    seen = sessions.session(session)
+    witnessed(yard, session, ("id",))
+    sha256 = handed_in(yard, seen.ticket, seen.asset, sudo_line(yard, session, "/bin/sh"))
+    found = match_target_log(yard.actor("max"), yard.clock, seen.ticket, sha256, authority=fresh_key)
+    assert (found.sessions, found.remarks) == ((), ("1 session(s) keep what was read from the target itself.",))
+    known = activity.commands_of(session)
+    assert known is not None
+    assert not known.attached
+    witnessed(yard, session, ("whoami",))
+    assert "whoami" in text_of(sign_in(yard.shop, "iris").get(f"/sessions/{session}/"))
+
+
+def test_its_logins_without_a_ticket_are_findings_and_a_sealed_account_gets_its_ticket(yard: Yard) -> None:
+    """Issue: read over SSH or from syslog; what a file does not show is not known."""
+    session = kept(yard, Work.TERMINAL, [])
+    seen = sessions.session(session)
+    now = yard.clock.now()
+    keep_break_glass.seal(
+        yard.actor("iris"), yard.clock, asset=seen.asset, account="rescue", place="Safe in room 12",
+        due_at=now + timedelta(days=90),
+    )  # fmt: skip
+    at = yard.clock.now().isoformat()
+    old = (now - timedelta(days=40)).isoformat()
+    line = "fs01 sshd[9]: Accepted password for {} from 203.0.113.9 port 40122 ssh2"
+    sha256 = handed_in(
+        yard, seen.ticket, seen.asset, f"{at} {line.format('root')}", f"{old} {line.format('root')}",
+        f"{at} fs01 login[5]: LOGIN ON tty1 BY rescue",
+    )  # fmt: skip
+    found = match_target_log(yard.actor("max"), yard.clock, seen.ticket, sha256, authority=fresh_key)
+    assert found.remarks[0] == "2 login(s) match no ticket; see the findings."
+    assert sorted(one.account for one in activity.logins(open_only=True)) == ["rescue", "root"]
+    assert activity.last_read_until(seen.asset) is None, "a file that was handed in is no reading of the target"
+    fact = evidence.facts(asset=seen.asset, kinds=["logins.ticketed"])[-1]
+    assert (fact.outcome, fact.grade) == (evidence.Outcome.FAILED, evidence.Grade.ATTACHED)
+    (sealed,) = activity.break_glasses(seen.asset)
+    assert tickets.is_of_break_glass(sealed.ticket)
+    again = match_target_log(yard.actor("max"), yard.clock, seen.ticket, sha256, authority=fresh_key)
+    assert "login(s)" not in " ".join(again.remarks)
+    for one in activity.logins(open_only=True):
+        explain_logins.explain_login(
+            yard.actor("avery"), yard.clock, one.id, reason="Casey at the console, seen by me."
+        )
+    assert evidence.facts(asset=seen.asset, kinds=["logins.ticketed"])[-1].outcome is evidence.Outcome.UNKNOWN

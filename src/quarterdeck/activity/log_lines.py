@@ -105,7 +105,7 @@ def _logins(rows: Sequence[Mapping[str, object]]) -> list[SeenLogin]:
     found: list[SeenLogin] = []
     for row in rows:
         text, tag = _plain(str(row.get("text", "")))[:1000], str(row.get("tag", ""))
-        login = _login(_moment(row.get("at")), tag, _number(row.get("pid", 0)), text)
+        login = login_of(_moment(row.get("at")), tag, _number(row.get("pid", 0)), text)
         if login is not None and not any(_is_same(login, other) for other in found[-20:]):
             found.append(login)
     return found
@@ -117,9 +117,10 @@ def _is_same(one: SeenLogin, other: SeenLogin) -> bool:
     return twice and one.how is other.how and abs(one.at - other.at) <= _SAME
 
 
-def _login(at: datetime, tag: str, pid: int, text: str) -> SeenLogin | None:
+def login_of(at: datetime, tag: str, pid: int, text: str) -> SeenLogin | None:
+    """Return the login that a line of this program tells of, None when it tells of none."""
     if tag.startswith("sshd"):
-        return over_ssh(at, pid, text)
+        return _over_ssh(at, pid, text)
     console = _CONSOLE.fullmatch(text)
     if console is not None:
         where = console[3] or console[1]
@@ -134,8 +135,7 @@ def _login(at: datetime, tag: str, pid: int, text: str) -> SeenLogin | None:
     return SeenLogin(at, How.SU if changed else How.CONSOLE, pam[2], "" if changed else pam[1], pid, text)
 
 
-def over_ssh(at: datetime, pid: int, text: str) -> SeenLogin | None:
-    """Return the login that a line of `sshd` tells of, None when it tells of none."""
+def _over_ssh(at: datetime, pid: int, text: str) -> SeenLogin | None:
     accepted = _ACCEPTED.fullmatch(text)
     if accepted is None:
         if not text.startswith("Accepted ") or _SERVER_SAYS.match(text):

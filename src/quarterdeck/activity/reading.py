@@ -221,6 +221,7 @@ def check_seal(seen: BreakGlassView) -> Decision:
 
 def last_read_until(asset: str) -> datetime | None:
     """Return until when the asset's log was last read without its being missing altogether."""
-    rows = LogReading.objects.filter(asset=asset).exclude(gap__in=[Gap.NOT_READ.value, Gap.NO_LOG.value])
+    unread = [Gap.NOT_READ.value, Gap.NO_LOG.value, Gap.SHIPPED.value]
+    rows = LogReading.objects.filter(asset=asset).exclude(gap__in=unread)
     newest = rows.order_by("-until").first()
     return None if newest is None else newest.until

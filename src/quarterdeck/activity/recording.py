@@ -43,7 +43,8 @@ def record_reading(
 ) -> ReadingView:
     """Record a reading with its new findings; the fact says whether every login of the asset is explained.
 
-    A login that was told before, or is ticketed, is no new finding. The fact is *unknown* while the log has a gap.
+    A login that was told before, or is ticketed, is no new finding. The fact is *unknown* while the log has a gap, and
+    graded attached where the log is a file that a person handed in: what that does not show may have happened.
     """
     row = LogReading(
         id=new_id("lr"),
@@ -65,6 +66,12 @@ def record_reading(
         _found(act, row, fingerprint, one)
     _tell(act, asset, row.entry, gap, ticket)
     return reading_view(row)
+
+
+def _whole(asset: str) -> Gap:
+    """Return the gap of the asset's newest reading by ourselves."""
+    newest = LogReading.objects.filter(asset=asset).exclude(gap=Gap.SHIPPED.value).order_by("-until", "-id").first()
+    return Gap.SHIPPED if newest is None else Gap(newest.gap)
 
 
 def _record_read(act: Act, row: LogReading, document: ArtifactRef | None) -> None:
@@ -140,7 +147,7 @@ def _tell(act: Act, asset: str, entry: str, gap: Gap, ticket: str) -> None:
         "logins.ticketed",
         entry=entry,
         outcome=Outcome.FAILED if waiting else known,
-        grade=Grade.CAPTURED,
+        grade=Grade.ATTACHED if gap is Gap.SHIPPED else Grade.CAPTURED,
         ticket=ticket or None,
         asset=asset,
         detail={"open": waiting, "gap": gap.value},
@@ -175,8 +182,7 @@ def explain_login(
         artifacts=(document,),
     )
     row.save()
-    gap = Gap(LogReading.objects.filter(asset=row.asset).order_by("-until", "-id")[0].gap)
-    _tell(act, row.asset, entry, gap, "")
+    _tell(act, row.asset, entry, _whole(row.asset), "")
     return login_view(row)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from quarterdeck.activity.log_lines import over_ssh
+from quarterdeck.activity.log_lines import login_of
 from quarterdeck.activity.terms import Gap, SeenCommand, SeenLogin, TargetLog
 
 MOST_BYTES = 64 << 20
@@ -105,15 +105,15 @@ def _take_program(told: _Lines, at: datetime, tag: str, pid: str, text: str, wan
         record = _AUDIT.fullmatch(text)
         if record is not None:
             _take_audit(told, record, wanted)
-    elif tag.startswith("sshd"):
-        login = over_ssh(at, int(pid) if pid.isdecimal() else 0, _plain(text)[:1000])
-        if login is not None:
-            told.logins.append(login)
     elif tag == "sudo":
         run = _SUDO.fullmatch(text)
         if run is not None:
             seen = SeenCommand(at, "sudo", _words(run[5]), _plain(run[4]), _plain(run[3]), _plain(run[2]))
             told.sudo.append((run[1], seen))
+    else:
+        login = login_of(at, tag, int(pid) if pid.isdecimal() else 0, _plain(text)[:1000])
+        if login is not None:
+            told.logins.append(login)
 
 
 def _take_audit(told: _Lines, record: "re.Match[str]", wanted: Collection[str]) -> None:

@@ -45,6 +45,7 @@ class Gap(StrEnum):
     CUT = "cut"
     NOT_ITSELF = "not_itself"
     SESSION_MISSING = "session_missing"
+    SHIPPED = "shipped"
 
 
 class SealState(StrEnum):

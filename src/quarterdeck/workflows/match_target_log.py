@@ -4,26 +4,30 @@ For targets whose logs leave them and are not read by the collector. What comes 
 says that the file is the target's; serial, time and account say which session a command belongs to.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from quarterdeck.access import api as access
 from quarterdeck.activity import api as activity
-from quarterdeck.activity.api import Witnessed
+from quarterdeck.activity.api import Gap, Judged, Verdict, Witnessed
 from quarterdeck.attachments import api as attachments
 from quarterdeck.config.api import load
 from quarterdeck.evidence import api as evidence
-from quarterdeck.evidence.api import act
+from quarterdeck.evidence.api import Act, act
 from quarterdeck.inventory import api as inventory
-from quarterdeck.kernel.actors import Actor
+from quarterdeck.kernel.actors import Actor, system
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Refused, refuse, require_that
 from quarterdeck.sessions.api import SessionView
 from quarterdeck.tickets import api as tickets
+from quarterdeck.workflows.account_for_use import make_tickets
 from quarterdeck.workflows.read_target_logs import keep_commands, known_serials, sessions_of, spans
 from quarterdeck.workflows.refusals import refusals_recorded
 
 KIND = "target_log"
+_ITSELF = system("ticker")
 _BEFORE = timedelta(minutes=10)
 
 
@@ -36,9 +40,18 @@ class Matched:
 
 
 def match_target_log(
-    actor: Actor, clock: Clock, number: str, sha256: str, *, zone: str = "", host: str = ""
+    actor: Actor,
+    clock: Clock,
+    number: str,
+    sha256: str,
+    *,
+    authority: Callable[[], str],
+    zone: str = "",
+    host: str = "",
 ) -> Matched:
     """Match an attached log to the ticket's sessions on its asset and record it, graded attached.
+
+    Logins in it since the ticket opened that no certificate of the target `authority` explains become findings.
 
     `zone` is that of stamps that name none (default: the organisation's), `host` the target's name in the file where
     the inventory has another. Refused is recorded too.
@@ -50,13 +63,58 @@ def match_target_log(
         read = _read(number, asset, sha256, worked, zone=_zone(zone), host=host, now=clock.now())
         told = [one for one in _witnessed(number, worked, read) if one.commands]
         kept = keep_commands(asset, told)
+        judged, unjudged = _judged(number, asset, read, authority)
         with act(actor, clock) as current:
             tickets.may_attach(number, actor, current.at, reason="matched").require()
+            found = _note_logins(current, number, asset, judged)
             taken = [
                 one for one in told
                 if activity.record_witnessed(current, number, one, kept[one.session], shipped=sha256)
             ]  # fmt: skip
-    return Matched(tuple((one.session, len(one.commands), one.exact) for one in taken), _remarks(read, told, taken))
+        if found:
+            with act(_ITSELF, clock) as current:
+                make_tickets(current, asset)
+    said = [f"{found} login(s) match no ticket; see the findings."] if found else []
+    return Matched(
+        tuple((one.session, len(one.commands), one.exact) for one in taken),
+        (*said, *unjudged, *_remarks(read, told, taken)),
+    )
+
+
+def _judged(
+    number: str, asset: str, read: activity.ShippedLog, authority: Callable[[], str]
+) -> tuple[list[Judged], tuple[str, ...]]:
+    """Return what is no ticketed login of the file, or why nobody can tell."""
+    since = _since(number)
+    try:
+        ours = access.read_public_key(authority()).fingerprint
+    except Refused as refused:
+        return [], (f"Its logins were not judged: {refused}",)
+    found = activity.judge(
+        [one for one in read.log.logins if one.at >= since],
+        known_serials(since),
+        asset=asset,
+        authority=ours,
+        offset=timedelta(0),
+        sealed_accounts=activity.sealed_accounts(asset),
+    )
+    return [one for one in found if one.verdict is not Verdict.TICKETED or one.break_glass], ()
+
+
+def _note_logins(current: Act, number: str, asset: str, judged: list[Judged]) -> int:
+    if not judged:
+        return 0
+    return activity.record_reading(
+        current,
+        asset=asset,
+        since=_since(number),
+        judged=judged,
+        source="attached",
+        gap=Gap.SHIPPED,
+        said="From a file that a person handed in: it shows what it shows.",
+        document=None,
+        ticket=number,
+    ).findings
 
 
 def _asset_of(number: str, sha256: str) -> str:

@@ -237,7 +237,9 @@ def download(request: HttpRequest, number: str, sha256: str) -> FileResponse:
 def match(request: HttpRequest, number: str, sha256: str, body: MatchIn) -> MatchedOut:
     """Match the commands of an attached log of a target to the sessions of the ticket; graded attached."""
     actor = actor_of(request, "write")
-    found = match_target_log.match_target_log(actor, wiring.clock(), number, sha256, zone=body.zone, host=body.host)
+    found = match_target_log.match_target_log(
+        actor, wiring.clock(), number, sha256, authority=wiring.target_authority, zone=body.zone, host=body.host
+    )
     rows = [MatchedSession(session=one, commands=count, exact=exact) for one, count, exact in found.sessions]
     return MatchedOut(sessions=rows, remarks=list(found.remarks))
 

@@ -3,6 +3,7 @@
 from django import forms
 from django.http import HttpRequest, HttpResponse
 
+from quarterdeck import wiring
 from quarterdeck.config.api import load
 from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
@@ -32,7 +33,13 @@ def match(request: HttpRequest, seen: Visitor, number: str, sha256: str) -> Http
     def act(fresh: Visitor, filled: forms.Form) -> str:
         said = filled.cleaned_data
         found = match_target_log.match_target_log(
-            fresh.actor, CLOCK, number, sha256, zone=said["zone"].strip(), host=said["host"].strip()
+            fresh.actor,
+            CLOCK,
+            number,
+            sha256,
+            authority=wiring.target_authority,
+            zone=said["zone"].strip(),
+            host=said["host"].strip(),
         )
         commands = sum(count for _, count, _ in found.sessions)
         words = f"{commands} command{'' if commands == 1 else 's'} matched to {len(found.sessions)} session(s)."

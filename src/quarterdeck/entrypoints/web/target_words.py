@@ -103,7 +103,7 @@ def of_asset(asset: AssetView, seen: Visitor, names: Names) -> dict[str, Any]:
     """Return what an asset's page says of logins and its sealed account; only to who may read findings."""
     if not may_read_findings(seen.roles).allowed:
         return {"reads_logins": False}
-    newest = activity.readings(asset=asset.id, limit=1)
+    newest = [one for one in activity.readings(asset=asset.id) if one.gap is not Gap.SHIPPED][:1]
     return {
         "reads_logins": True,
         "log_reading": newest[0] if newest else None,
@@ -145,7 +145,7 @@ def risks(seen: Visitor, names: Names) -> list[dict[str, str]]:
     if not seen.has(*SETTLERS):
         return []
     newest: dict[str, activity.ReadingView] = {}
-    for one in activity.readings():
+    for one in (read for read in activity.readings() if read.gap is not Gap.SHIPPED):
         newest.setdefault(one.asset, one)
     return [
         {
