@@ -2,13 +2,15 @@
 
 import io
 import json
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
 from tests.access_signer import fresh_key
 from tests.api_caller import Caller, codes
 from tests.app.test_web_session_files import kept
-from tests.shop import FAST_HASHER
+from tests.shop import FAST_HASHER, password_of
 from tests.ticket_yard import Yard, build_yard
 from tests.web_visitor import sign_in, text_of
 
@@ -17,12 +19,14 @@ from quarterdeck.activity import api as activity
 from quarterdeck.activity.api import Gap, SeenCommand, Witnessed
 from quarterdeck.activity.models import SessionCommands
 from quarterdeck.attachments.api import Told
+from quarterdeck.entrypoints.cli import token_file
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import act
 from quarterdeck.evidence.guard import open_guard
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import system
 from quarterdeck.kernel.clock import SystemClock
+from quarterdeck.personnel import api as personnel
 from quarterdeck.sessions import api as sessions
 from quarterdeck.sessions.api import Work
 from quarterdeck.tickets import api as tickets
@@ -217,3 +221,28 @@ def test_its_logins_without_a_ticket_are_findings_and_a_sealed_account_gets_its_
             yard.actor("avery"), yard.clock, one.id, reason="Casey at the console, seen by me."
         )
     assert evidence.facts(asset=seen.asset, kinds=["logins.ticketed"])[-1].outcome is evidence.Outcome.UNKNOWN
+
+
+def test_matching_and_showing_at_the_terminal(yard: Yard, live_server, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(wiring, "target_authority", fresh_key)
+    session = kept(yard, Work.TERMINAL, [])
+    seen = sessions.session(session)
+    sha256 = handed_in(yard, seen.ticket, seen.asset, sudo_line(yard, session, "/bin/systemctl restart x"))
+    secret, _ = personnel.issue_token("max@example.test", password_of("max"), yard.shop.totp("max"), clock=yard.clock)
+    for name, value in (("HOME", tmp_path), ("XDG_CONFIG_HOME", tmp_path / "config"), ("QD_URL", live_server.url)):
+        monkeypatch.setenv(name, str(value))
+    token_file.write(token_file.Token(live_server.url, "max@example.test", secret, "2099-01-01T00:00:00Z"))
+
+    def qd(*words: str) -> tuple[int, str]:
+        argv = [sys.executable, "-m", "quarterdeck.entrypoints.cli", *words]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = qd("match-log", seen.ticket, "short")
+    assert (code, "That is no SHA-256" in said) == (1, True), said
+    code, said = qd("match-log", seen.ticket, sha256, "--zone", "UTC")
+    assert (code, session in said) == (0, True), said
+    code, said = qd("session", "show", session)
+    assert (code, "from a file that a person handed in" in said) == (0, True), said
+    code, said = qd("session", "show", session, "--json")
+    assert json.loads(said)["happenings"] == []
