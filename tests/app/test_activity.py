@@ -358,3 +358,18 @@ def test_a_day_alone_is_no_moment(yard: Yard, due: object) -> None:
         SealIn(asset=yard.server, account="rescue", place="Safe in room 12", due_at=due)
     said = SealIn(asset=yard.server, account="rescue", place="Safe", due_at="2027-01-31T12:00:00-05:00")
     assert said.due_at.utcoffset() == timedelta(hours=-5)
+
+
+def test_the_ticket_of_a_use_closes_like_any_emergency(yard: Yard) -> None:
+    seal, number = used(yard)
+    write_down(yard, number, "max")
+    assert ratify(yard, "avery", number) == ratify(yard, "casey", number) == ()
+    assert codes_before_closing(yard, number) == ("credentials.not_rotated",)
+    keep_break_glass.rotate(
+        yard.actor("iris"), yard.clock, seal.id, place="Safe in room 14", how="passwd rescue, Casey watched.",
+        due_at=yard.clock.now() + timedelta(days=200),
+    )  # fmt: skip
+    done = close_ticket.close(yard.actor("iris"), yard.clock, number, summary="The fan was changed.")
+    assert done.state is State.CLOSED
+    keep_break_glass.retire(yard.actor("iris"), yard.clock, seal.id)
+    assert evidence.verify_ledger().problems == []
