@@ -98,7 +98,8 @@ class TestOnThePage:
     def opened(self, yard: Yard) -> str:
         """A ticket that is open for Max, under a policy that asks for people and time but for no captured facts."""
         with act(yard.actor("iris"), yard.clock) as current:
-            tickets.adopt_policy(current, [replace(row, fact_kinds=()) for row in tickets.DEFAULT_ROWS])
+            rows = [replace(row, fact_kinds=()) for row in tickets.DEFAULT_ROWS]
+            tickets.adopt_policy(current, rows, reason="As decided.")
         now = yard.clock.now()
         number = yard.scheduled(window=Window(now, now + timedelta(hours=2))).number
         deciding.confirm_escort(yard.actor("erin"), yard.clock, number)
