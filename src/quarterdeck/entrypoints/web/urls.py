@@ -184,6 +184,7 @@ urlpatterns = [
     path("evidence/", evidence_pages.evidence_page, name="evidence"),
     path("evidence/packages/", evidence_pages.order_list, name="packages"),
     path("evidence/packages/all/", evidence_pages.order_archive, name="package_archive"),
+    path("evidence/consents/ask/", consents.consents_ask, name="consents_ask"),
     path("evidence/packages/contents/", package_orders.package_contents, name="package_contents"),
     path("evidence/packages/order/", package_orders.order_package, name="package_order"),
     path("evidence/packages/<str:order_id>/", evidence_pages.package_file, name="package"),
