@@ -129,7 +129,7 @@ def differences(
 ) -> tuple[PolicyChange, ...]:
     """Return what differs between the rows and settings of two versions, settings first."""
     (rows_before, settings_before), (rows_after, settings_after) = before, after
-    old, new = DEFAULT_SETTINGS | dict(settings_before), DEFAULT_SETTINGS | dict(settings_after)
+    old, new = {**DEFAULT_SETTINGS, **settings_before}, {**DEFAULT_SETTINGS, **settings_after}
     found = [
         PolicyChange(name, "", old.get(name), new.get(name))
         for name in sorted({*old, *new})

@@ -7,7 +7,7 @@ from ninja import Router, Schema, Status
 from pydantic import Field, SecretStr
 
 from quarterdeck import wiring
-from quarterdeck.entrypoints.api.authentication import TokenAuth, caller_of, token_of
+from quarterdeck.entrypoints.api.authentication import TokenAuth, caller_of, identity_of, token_of
 from quarterdeck.entrypoints.api.ticket_schemas import RefusedOut
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
@@ -143,7 +143,7 @@ def logout(request: HttpRequest) -> Status[None]:
 def me(request: HttpRequest) -> MeOut:
     """Return who the token stands for."""
     actor, now = caller_of(request), wiring.clock().now()
-    person, key, token = personnel.person(actor.id), personnel.key_of(actor.id), request.identity.token  # type: ignore[attr-defined]
+    person, key, token = personnel.person(actor.id), personnel.key_of(actor.id), identity_of(request).token
     return MeOut(
         id=person.id, name=person.name, email=person.email, organisation=person.organisation, kind=person.kind.value,
         roles=sorted(personnel.roles_of(actor.id, now)), scopes=list(token.scopes), mfa_at=token.mfa_at,

@@ -91,16 +91,20 @@ class RowIn(Schema):
         """Return the terms that are to change."""
         age = self.maximum_age_minutes
         return RowTerms(
-            self.asset_class,
-            *(
-                None if said is None else tuple(said)
-                for said in (self.work_classes, self.maintenance_types, self.methods, self.risks)
-            ),
+            asset_class=self.asset_class,
+            work_classes=_words(self.work_classes),
+            maintenance_types=_words(self.maintenance_types),
+            methods=_words(self.methods),
+            risks=_words(self.risks),
             maximum_age=None if age is None else timedelta(minutes=age),
             minimum_grade=self.minimum_grade,
             deferrable=self.deferrable,
             flag_only=self.flag_only,
         )
+
+
+def _words(said: list[str] | None) -> tuple[str, ...] | None:
+    return None if said is None else tuple(said)
 
 
 def _in_force() -> PolicyOut:

@@ -88,8 +88,9 @@ class Filter(Generic[Row]):
     def values(self, row: Row) -> set[str]:
         """Return the row's values as they stand in the address."""
         found = self.of(row)
-        several = isinstance(found, Iterable) and not isinstance(found, str)
-        return {str(value) for value in found} if several else {str(found)}  # type: ignore[union-attr]
+        if isinstance(found, Iterable) and not isinstance(found, str):
+            return {str(value) for value in found}
+        return {str(found)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
@@ -123,7 +123,7 @@ class RowForm(ReasonForm):
         label="Maximum age", min_value=1, max_value=527_040, required=False, help_text="Empty: no limit."
     )
     age_unit = forms.TypedChoiceField(
-        label="in", choices=[(size, word) for size, word in _UNITS], coerce=int, required=False, empty_value=1
+        label="in", choices=[(size, word) for size, word in _UNITS], coerce=int, required=False
     )
     minimum_grade = forms.ChoiceField(
         label="Minimum grade", required=False,
@@ -136,8 +136,8 @@ class RowForm(ReasonForm):
         "deferrable", "flag_only", "reason",
     ]  # fmt: skip
 
-    def __init__(self, *arguments: Any, row: PolicyRow, **named: Any) -> None:  # noqa: ANN401
-        super().__init__(*arguments, initial=_initial(row), **named)
+    def __init__(self, data: QueryDict | None, row: PolicyRow) -> None:
+        super().__init__(data, initial=_initial(row))
         self.has_facts = bool(row.fact_kinds)
         if not self.has_facts:
             # A row that asks for no fact has nothing that could be old or graded.
@@ -149,8 +149,11 @@ class RowForm(ReasonForm):
         said = self.cleaned_data
         aged = (said["age"] or 0) * (said["age_unit"] or 1) if self.has_facts else 0
         return RowTerms(
-            said["asset_class"],
-            *(tuple(said[name]) for name in ("work_classes", "maintenance_types", "methods", "risks")),
+            asset_class=said["asset_class"],
+            work_classes=tuple(said["work_classes"]),
+            maintenance_types=tuple(said["maintenance_types"]),
+            methods=tuple(said["methods"]),
+            risks=tuple(said["risks"]),
             maximum_age=timedelta(minutes=aged) if self.has_facts else None,
             minimum_grade=(said["minimum_grade"] or "attached") if self.has_facts else None,
             deferrable=said["deferrable"],
@@ -178,7 +181,7 @@ def policy_row(request: HttpRequest, seen: Visitor, hold_point: str) -> HttpResp
     if len(rows) != 1:
         raise Http404
     point = tickets.HOLD_POINTS[hold_point]
-    form = RowForm(posted(request), row=rows[0])
+    form = RowForm(posted(request), rows[0])
     asked = policy_words.asks(rows[0])
     lead = f"{hold_point}, before {point.before}, {point.control}.{f' Asks for: {asked}.' if asked else ''}"
     context = _context(request, seen, form, point.label, lead)
