@@ -17,10 +17,11 @@ from quarterdeck.entrypoints.web.ticket_forms import ReasonForm, options
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
-from quarterdeck.tickets.api import MaintenanceType, Method, PolicyRow, Risk, RowTerms, State, WorkClass
+from quarterdeck.tickets.api import Before, MaintenanceType, Method, PolicyRow, Risk, RowTerms, State, WorkClass
 from quarterdeck.workflows import keep_policy
 
 _DECIDED = (State.SUBMITTED, State.APPROVED, State.SCHEDULED)
+_BEFORE = {Before.APPROVE: "before approval", Before.OPEN: "before opening", Before.CLOSE: "before closing"}
 _UNITS = ((1440, "days"), (60, "hours"), (1, "minutes"))
 
 
@@ -122,11 +123,9 @@ class RowForm(ReasonForm):
     age = forms.IntegerField(
         label="Maximum age", min_value=1, max_value=527_040, required=False, help_text="Empty: no limit."
     )
-    age_unit = forms.TypedChoiceField(
-        label="in", choices=[(size, word) for size, word in _UNITS], coerce=int, required=False
-    )
+    age_unit = forms.TypedChoiceField(label="Counted in", choices=[(size, word) for size, word in _UNITS], coerce=int)
     minimum_grade = forms.ChoiceField(
-        label="Minimum grade", required=False,
+        label="Minimum grade",
         choices=[("attached", "Attached by a person is enough"), ("captured", "Captured by the system")],
     )  # fmt: skip
     deferrable = forms.BooleanField(label="The approver may defer it, with a reason", required=False)
@@ -147,7 +146,7 @@ class RowForm(ReasonForm):
     def terms(self) -> RowTerms:
         """Return what the form says of the row."""
         said = self.cleaned_data
-        aged = (said["age"] or 0) * (said["age_unit"] or 1) if self.has_facts else 0
+        aged = (said["age"] or 0) * said["age_unit"] if self.has_facts else 0
         return RowTerms(
             asset_class=said["asset_class"],
             work_classes=tuple(said["work_classes"]),
@@ -155,7 +154,7 @@ class RowForm(ReasonForm):
             methods=tuple(said["methods"]),
             risks=tuple(said["risks"]),
             maximum_age=timedelta(minutes=aged) if self.has_facts else None,
-            minimum_grade=(said["minimum_grade"] or "attached") if self.has_facts else None,
+            minimum_grade=said["minimum_grade"] if self.has_facts else None,
             deferrable=said["deferrable"],
             flag_only=said["flag_only"],
         )
@@ -183,7 +182,7 @@ def policy_row(request: HttpRequest, seen: Visitor, hold_point: str) -> HttpResp
     point = tickets.HOLD_POINTS[hold_point]
     form = RowForm(posted(request), rows[0])
     asked = policy_words.asks(rows[0])
-    lead = f"{hold_point}, before {point.before}, {point.control}.{f' Asks for: {asked}.' if asked else ''}"
+    lead = f"{hold_point}, {_BEFORE[point.before]}, {point.control}.{f' Asks for: {asked}.' if asked else ''}"
     context = _context(request, seen, form, point.label, lead)
     if request.method == "POST" and context["code_form"] is None and form.is_valid():
         try:
