@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import django
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIHandler
-from django.http.response import HttpResponseBase
+from django.http.response import HttpResponseBase, StreamingHttpResponse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "quarterdeck.settings")
 
@@ -17,8 +17,8 @@ class Application(ASGIHandler):
 
     async def send_response(self, response: HttpResponseBase, send: Any) -> None:  # noqa: ANN401  the ASGI callable
         """Send the response."""
-        if response.streaming and not getattr(response, "is_async", False):
-            response.streaming_content = _in_pieces(response.streaming_content)  # type: ignore[attr-defined]
+        if isinstance(response, StreamingHttpResponse) and not response.is_async:
+            response.streaming_content = _in_pieces(cast("Iterable[bytes]", response.streaming_content))
         await super().send_response(response, send)
 
 

@@ -2,13 +2,18 @@
 
 import os
 import secrets
+import sys
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from quarterdeck.config.api import load
+from quarterdeck.config.api import WrongSettings, load
 from quarterdeck.personnel.login_settings import LOGIN_SETTINGS
 
-CONFIG = load()
+try:
+    CONFIG = load()
+except WrongSettings as error:
+    # Every process with a database begins here: a sentence instead of a traceback.
+    sys.exit(f"quarterdeck: {error}")
 PACKAGE = Path(__file__).resolve().parent
 WEB = PACKAGE / "entrypoints" / "web"
 

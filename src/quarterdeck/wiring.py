@@ -21,13 +21,14 @@ from quarterdeck.adapters.s3_store import S3Store
 from quarterdeck.adapters.sealer_client import SealerClient
 from quarterdeck.adapters.sealer_heads import SealerHeads
 from quarterdeck.adapters.signer_client import SignerClient
-from quarterdeck.adapters.smtp import MailAnchor, MailServer, NoticeMail
+from quarterdeck.adapters.smtp import MailAnchor, NoticeMail
+from quarterdeck.adapters.smtp_session import MailServer
 from quarterdeck.adapters.syslog_line import SyslogAnchor
 from quarterdeck.adapters.syslog_tls import TlsEnd
 from quarterdeck.adapters.time_stamp import TimeStampAnchor
 from quarterdeck.adapters.witness import WitnessAnchor
 from quarterdeck.backups.api import Product
-from quarterdeck.config.api import load
+from quarterdeck.config.api import implicit_tls, load
 from quarterdeck.evidence.api import AnchorGrade, CachedStore, DirectoryStore
 from quarterdeck.evidence.ports import EvidenceStore
 from quarterdeck.kernel.actors import Actor
@@ -207,6 +208,7 @@ def _mail_server() -> MailServer | None:
         user=config.smtp_user,
         password_file=config.smtp_password_file,
         starttls=config.smtp_starttls,
+        tls=implicit_tls(config),
         sender=config.mail_from,
         ca_file=config.smtp_ca_file,
     )

@@ -13,7 +13,8 @@ from tests.web_shop_floor import floor
 from tests.web_visitor import sign_in, text_of
 
 from quarterdeck import wiring
-from quarterdeck.adapters.smtp import MailAnchor, MailServer
+from quarterdeck.adapters.smtp import MailAnchor
+from quarterdeck.adapters.smtp_session import MailServer
 from quarterdeck.adapters.syslog_line import SyslogAnchor
 from quarterdeck.config import api as config
 from quarterdeck.entrypoints.supervisor.anchor_checks import anchors
@@ -177,6 +178,11 @@ def test_without_a_channel_doctor_and_page_say_self_attested_only(shop, monkeypa
     monkeypatch.setattr(wiring, "anchor_routes", lambda at: [])
     (only,) = anchors(config.load(), shop.clock)
     assert (only.grade, "Self-attested only" in only.sentence) == (Grade.WRONG, True)
+    for knob in ("QD_SMTP_HOST", "QD_SYSLOG_ADDRESS", "QD_TSA_URL", "QD_CHECKPOINTS_URL", "QD_WITNESSES"):
+        assert knob in only.next_step
+    # What was set and leads nowhere is told too.
+    found = anchors(config.load().model_copy(update={"tsa_url": "https://tsa.example.test"}), shop.clock)
+    assert "QD_TSA_URL is set without QD_TSA_CA_FILE" in found[1].sentence
 
 
 @pytest.fixture

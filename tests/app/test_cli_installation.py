@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.ports import free_port
+from tests.waiting import wait_for
 
 from quarterdeck.personnel.totp import code_of
 
@@ -76,11 +77,12 @@ class Installation:
         command = [sys.executable, "-m", "quarterdeck.entrypoints.cli", "up", "--logs"]
         process = subprocess.Popen(command, env=self.environment, stderr=subprocess.DEVNULL)
         state = self.folder / "data" / "run" / "supervisor.json"
-        deadline = time.monotonic() + 90
-        while not (state.exists() and json.loads(state.read_text())["ready"]):
+
+        def is_ready():
             assert process.poll() is None
-            assert time.monotonic() < deadline, state.read_text() if state.exists() else "no state"
-            time.sleep(0.05)
+            return state.exists() and json.loads(state.read_text())["ready"]
+
+        wait_for(is_ready, 90, lambda: f"ready ({state.read_text() if state.exists() else 'no state'})")
         return process
 
     def enrol(self, code):

@@ -9,11 +9,11 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
 from tests.app.test_cli_installation import ROOT, Installation, ended
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away: not run as an ordinary user")
@@ -56,14 +56,17 @@ class Apart(Installation):
 
 def wait(process, installation):
     """Until everything is ready but the gate, whose sshd does not log in an account without a shell."""
-    state, deadline = installation.folder / "data" / "run" / "supervisor.json", time.monotonic() + 90
-    while True:
-        told = json.loads(state.read_text())["children"] if state.exists() else {}
-        if told and all(child["ready"] for name, child in told.items() if name != "gate"):
-            return
+    state = installation.folder / "data" / "run" / "supervisor.json"
+
+    def told():
+        return json.loads(state.read_text())["children"] if state.exists() else {}
+
+    def is_ready():
         assert process.poll() is None
-        assert time.monotonic() < deadline, told
-        time.sleep(0.05)
+        found = told()
+        return found and all(child["ready"] for name, child in found.items() if name != "gate")
+
+    wait_for(is_ready, 90, lambda: f"ready ({told()})")
 
 
 @pytest.fixture
@@ -107,14 +110,11 @@ def test_a_sealer_with_a_user_of_its_own(reachable):
 
 
 def wait_for_checkpoint(database, reason="key"):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+    def newest():
         with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-            row = connection.execute("SELECT max(size) FROM evidence_checkpoint").fetchone()
-        if row[0]:
-            return row[0]
-        time.sleep(0.05)
-    return pytest.fail("nothing was sealed")
+            return connection.execute("SELECT max(size) FROM evidence_checkpoint").fetchone()[0]
+
+    return wait_for(newest, 60, "a checkpoint")
 
 
 def test_an_old_database_put_back_by_hand_is_recognised_at_start(tmp_path):

@@ -4,9 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from contextlib import suppress
 
-import pytest
+from tests.waiting import wait_for
 
 from quarterdeck.adapters.sealer_client import SealerClient
 from quarterdeck.config.api import load
@@ -20,13 +20,11 @@ def start():
 
 
 def answered(client, seconds=20):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
+    def status():
+        with suppress(Refused):
             return client.status()
-        except Refused:
-            time.sleep(0.02)
-    return pytest.fail("the sealer did not answer")
+
+    return wait_for(status, seconds, "an answer of the sealer")
 
 
 def test_the_sealer_starts_answers_and_ends(data_dir):

@@ -319,7 +319,7 @@ def test_the_sealed_policy_raises_what_the_signer_demands(
 ) -> None:
     """Policy is changed through the ledger; the signer asks it, not the web (design section 4)."""
     if name is not None:
-        keep_policy.change_policy(shop.actor("iris"), clock, name, True)
+        keep_policy.change_setting(shop.actor("iris"), clock, name, True, reason="The contract asks for it.")
     open_ticket(shop)
     given = work_grant(shop)
     if refused:

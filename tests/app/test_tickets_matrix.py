@@ -164,7 +164,7 @@ ANYTIME: dict[str, Callable[[Act, tickets.Content], object]] = {
         changed_configuration=False,
     ),
     "register standard work": lambda act, content: tickets.add_template(act, "Standard", content, window_hours=2),
-    "change the policy": lambda act, content: tickets.adopt_policy(act),
+    "change the policy": lambda act, content: tickets.adopt_policy(act, reason=REASON),
     "revoke the access of a person": lambda act, content: access.order(
         act, access.Scope.PERSON, content.technicians[0], REASON
     ),

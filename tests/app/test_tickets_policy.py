@@ -21,7 +21,8 @@ NEVER = ("HP-APPROVED", "HP-PERSON", "HP-RECORDER", "HP-PLAN", "HP-SCOPE", "HP-W
 
 def adopt(yard: Yard, rows: list[PolicyRow] | None = None, actor: Actor | None = None, **settings: object) -> int:
     with evidence.act(actor or yard.actor("iris"), yard.clock) as act:
-        return tickets.adopt_policy(act, rows or DEFAULT_ROWS, dict(DEFAULT_SETTINGS) | settings)
+        changed_settings = dict(DEFAULT_SETTINGS) | settings
+        return tickets.adopt_policy(act, rows or DEFAULT_ROWS, changed_settings, "As the board decided.")
 
 
 def changed(hold_point: str, **changes: object) -> list[PolicyRow]:

@@ -235,10 +235,12 @@ def test_the_assessor_draws_a_sample_in_the_open(yard):
 
 
 def test_first_run_reads_what_is_there(yard):
-    page = text_of(sign_in(yard.shop, "iris").get("/first-run/"))
+    iris = sign_in(yard.shop, "iris")
+    page = text_of(iris.get("/first-run/"))
     assert "of 5 steps are done" in page
     assert "qd gate target-setup" in page
-    assert "Backup verified" in page
+    assert "Every hold point and setting" in page
+    assert "Backup verified" in text_of(iris.get("/policy/"))
 
 
 def test_standard_work_from_ticket_to_ticket(yard):

@@ -16,7 +16,7 @@ from quarterdeck.personnel import api as personnel
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import State
 from quarterdeck.tools import api as tools
-from quarterdeck.workflows import attend_assessor, keep_templates
+from quarterdeck.workflows import attend_assessor, export_package, keep_templates
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # Page, what stands in it, the heading of a column, and whether rows can be ticked by an IT lead.
@@ -131,6 +131,32 @@ def test_one_package_of_several_tickets_tells_first_what_it_holds(shop):
     made = quinn.post("/tickets/chosen/package/", {"chosen": numbers, "do": "yes"}, follow=True)
     assert "is being made" in text_of(made)
     assert assessor.orders()[0].tickets == tuple(sorted(numbers))
+
+
+def test_a_package_of_several_tickets_is_addressed_and_asks_the_cui_owner_for_all(shop):
+    numbers = sorted(closed(shop, recording=b"film %d" % one) for one in range(3))
+    export_package.consent(shop.yard.actor("casey"), shop.yard.clock, numbers[0])
+    quinn = sign_in(shop.yard.shop, "quinn")
+    shown = quinn.post("/tickets/chosen/package/", {"chosen": numbers})
+    preview = text_of(shown)
+    assert "given 1 , not asked for yet 2 . What lacks it stays here." in preview
+    assert "Ask the CUI owner for all 2" in preview
+    html = shown.content.decode()
+    assert html.index("</form>", html.index('id="chosen-rows"')) < html.index("consents/ask"), "no form inside another"
+    asked = quinn.post("/evidence/consents/ask/", {"ticket": numbers}, headers={"HX-Request": "true"})
+    assert "Asked for 2 tickets" in text_of(asked)
+    assert "1 refused" in text_of(asked)
+    assert assessor.consents_asked() == numbers[1:]
+    assert "asked for 2" in text_of(quinn.post("/tickets/chosen/package/", {"chosen": numbers}))
+    assert sign_in(shop.yard.shop, "max").post("/evidence/consents/ask/", {"ticket": numbers}).status_code == 403
+    send = {"chosen": numbers, "do": "yes"}
+    wrong = quinn.post("/tickets/chosen/package/", send | {"to": "certificate", "recipient": "nobody"})
+    assert "nobody" in wrong.content.decode(), "what was typed is kept"
+    assert assessor.orders() == []
+    told = quinn.post("/tickets/chosen/package/", send | {"to": "passphrase"})
+    assert "The passphrase, once" in text_of(told)
+    (order,) = assessor.orders()
+    assert (order.tickets, order.recipient.envelope) == (tuple(numbers), assessor.Envelope.PASSPHRASE)
 
 
 def test_one_ticket_for_several_assets_is_the_form_filled(shop):

@@ -75,7 +75,7 @@ def test_the_block_for_windows_names_the_same_files() -> None:
     block = without_qd.windows_block(KEPT)
     assert '$folder = "$HOME\\.ssh\\quarterdeck\\MT-2026-00001"' in block
     for name, text in KEPT.files.items():
-        assert f"[IO.File]::WriteAllText(\"$folder\\{name}\", @'\n{text}'@ + \"`n\", $plain)" in block
+        assert f'[IO.File]::WriteAllText("$folder\\{name}", @\'\n{text}\'@ + "`n", $plain)' in block
 
 
 @pytest.mark.parametrize("value", [None, [], [{"serial": 1}], {"certificates": []}, "x"])
@@ -98,7 +98,8 @@ class TestOnThePage:
     def opened(self, yard: Yard) -> str:
         """A ticket that is open for Max, under a policy that asks for people and time but for no captured facts."""
         with act(yard.actor("iris"), yard.clock) as current:
-            tickets.adopt_policy(current, [replace(row, fact_kinds=()) for row in tickets.DEFAULT_ROWS])
+            rows = [replace(row, fact_kinds=()) for row in tickets.DEFAULT_ROWS]
+            tickets.adopt_policy(current, rows, reason="As decided.")
         now = yard.clock.now()
         number = yard.scheduled(window=Window(now, now + timedelta(hours=2))).number
         deciding.confirm_escort(yard.actor("erin"), yard.clock, number)
@@ -142,5 +143,3 @@ class TestOnThePage:
         assert max_.get(f"/tickets/{number}/work/certificates/config").status_code == 200
         assert sign_in(yard.shop, "iris").get(f"/tickets/{number}/work/certificates/config").status_code in (403, 404)
         assert sign_in(yard.shop, "max").get(f"/tickets/{number}/work/certificates/config").status_code == 404
-
-

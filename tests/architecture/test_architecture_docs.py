@@ -1,5 +1,6 @@
 """Documentation that cannot lie: links resolve, commands exist, help texts are the programs' own."""
 
+import argparse
 import os
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ from tests.architecture.command_page import PAGE, command_page
 from tests.architecture.layers import ROOT
 
 from quarterdeck.config.api import Settings
+from quarterdeck.entrypoints.cli.main import parser as command_line
 
 TOP = ["README.md", "ARCHITECTURE.md", "THREAT_MODEL.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"]
 PAGES = [*(ROOT / name for name in TOP), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -24,6 +26,56 @@ def test_links_to_files_resolve(page):
     targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", _prose(page))
     missing = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
     assert missing == []
+
+
+def _headings(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as the places that show Markdown make them."""
+    titles = re.findall(r"^#+ +(.+?) *#*$", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_to_headings_resolve(page):
+    links = re.findall(r"\]\(([^)#\s]*)#([^)]+)\)", _prose(page))
+    here = [(page.parent / target if target else page, anchor) for target, anchor in links if "://" not in target]
+    assert [(str(target), anchor) for target, anchor in here if anchor not in _headings(target)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_pictures_are_there_and_say_what_they_show(page):
+    for words, target in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", _prose(page)):
+        assert words, f"{target} has no words for who cannot see it"
+        assert (page.parent / target).stat().st_size > 0
+
+
+def _known(words: list[str]) -> tuple[str, argparse.ArgumentParser | None]:
+    """Follow the words of a command; return the first that `qd` does not know, and the parser of the verb."""
+    parser = command_line()
+    for word in words:
+        verbs = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+        if not verbs:
+            break
+        if word not in verbs[0].choices:
+            return word, None
+        parser = verbs[0].choices[word]
+    return "", parser
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != PAGE], ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_that_a_page_shows_exist(page):
+    """Every `qd verb` in code, and in blocks every option that stands with it, is one that `qd` knows."""
+    text = page.read_text()
+    blocks = re.findall(r"```(?:sh|console)?\n(.*?)```", text, re.DOTALL)
+    inline = re.findall(r"`(qd [^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    lines = [line.partition(" #")[0] for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    for line in [*inline, *(line for line in lines if re.match(r" *\$? *(sudo )?qd [a-z]", line))]:
+        said = line[line.index("qd ") + 3 :].split()
+        unknown, parser = _known([word for word in said if re.fullmatch(r"[a-z][a-z-]*", word)])
+        assert not unknown, f"`{line.strip()}`: qd has no {unknown}"
+        options = {option for action in parser._actions for option in action.option_strings}
+        own = {action.dest for action in parser._actions} & {"rest"}  # a process of its own parses the rest
+        wrong = [word for word in said if word.startswith("--") and word.partition("=")[0] not in options]
+        assert own or not wrong, f"`{line.strip()}`: no option {wrong}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

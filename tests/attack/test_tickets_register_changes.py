@@ -42,7 +42,8 @@ def asset(**changes: object) -> Callable[[Yard], object]:
 
 def adopt(yard: Yard) -> None:
     with evidence.act(yard.actor("iris"), yard.clock) as act:
-        tickets.adopt_policy(act, [replace(row, fact_kinds=()) for row in tickets.DEFAULT_ROWS])
+        rows = [replace(row, fact_kinds=()) for row in tickets.DEFAULT_ROWS]
+        tickets.adopt_policy(act, rows, reason="As decided.")
 
 
 CHANGES: dict[str, Callable[[Yard], object]] = {

@@ -14,7 +14,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from tests.ports import free_port
 
-from quarterdeck.adapters.smtp import ATTACHMENT, MailAnchor, MailServer, compose
+from quarterdeck.adapters.smtp import ATTACHMENT, MailAnchor, compose
+from quarterdeck.adapters.smtp_session import MailServer
 from quarterdeck.adapters.syslog_line import SyslogAnchor, parse_target
 from quarterdeck.evidence.api import AnchorGrade, CheckpointView
 from quarterdeck.workflows.anchor_checkpoints import Anchor, AnchorFailed
@@ -128,6 +129,43 @@ def test_a_full_mailbox_is_a_failure(mailbox):
     with pytest.raises(AnchorFailed, match="mailbox full"):
         MailAnchor(mailbox.server, "full@example.test", INDEPENDENT).send(ANCHOR)
     assert mailbox.mails == []
+
+
+@pytest.mark.parametrize("farewell", ["451 not now", "500 what?", "221 bye"])
+def test_what_was_accepted_counts_whatever_the_server_says_to_quit(mailbox, farewell):
+    async def quit_(server, session, envelope):
+        return farewell
+
+    mailbox.handle_QUIT = quit_
+    receipt = MailAnchor(mailbox.server, "avery@example.test", INDEPENDENT).send(ANCHOR)
+    assert receipt.startswith("250 2.0.0 OK queued as 4711")
+    assert len(mailbox.mails) == 1
+
+
+def test_a_server_that_falls_silent_after_accepting_has_accepted(mailbox):
+    async def quit_(server, session, envelope):
+        server.transport.abort()
+        return "221 bye"
+
+    mailbox.handle_QUIT = quit_
+    assert MailAnchor(mailbox.server, "avery@example.test", INDEPENDENT).send(ANCHOR).startswith("250 ")
+
+
+def test_what_is_refused_is_told_by_its_own_words_not_by_those_of_quit(mailbox):
+    async def quit_(server, session, envelope):
+        return "500 what?"
+
+    mailbox.handle_QUIT = quit_
+    with pytest.raises(AnchorFailed, match="mailbox full"):
+        MailAnchor(mailbox.server, "full@example.test", INDEPENDENT).send(ANCHOR)
+
+
+def test_a_password_is_not_sent_over_a_network_unencrypted(tmp_path):
+    (tmp_path / "password").write_text("secret")
+    # 192.0.2.0/24 is no network: had it been dialled, the test would end by its timeout, not by this sentence.
+    server = MailServer("192.0.2.1", 25, user="us", password_file=tmp_path / "password")
+    with pytest.raises(AnchorFailed, match="its password would go there unencrypted"):
+        MailAnchor(server, "avery@example.test", INDEPENDENT).send(ANCHOR)
 
 
 def test_no_mail_server_is_a_failure():

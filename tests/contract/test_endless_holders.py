@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 import pytest
 from tests.contract.test_anchor_channels import ANCHOR
 
-from quarterdeck.adapters.smtp import MailAnchor, MailServer
+from quarterdeck.adapters.smtp import MailAnchor
+from quarterdeck.adapters.smtp_session import MailServer
 from quarterdeck.adapters.syslog_line import SyslogAnchor
 from quarterdeck.adapters.time_stamp import MOST, TimeStampAnchor
 from quarterdeck.evidence.api import AnchorGrade
@@ -55,6 +56,13 @@ def test_a_mail_server_that_never_finishes_its_greeting(piece):
     with talking(piece, 0.05) as port:
         told = fails_within(10, MailAnchor(MailServer("127.0.0.1", port, seconds=0.5), "a@example.test", INDEPENDENT))
     assert "did not take it" in told
+
+
+def test_a_mail_server_whose_handshake_never_ends():
+    # A TLS record that promises 16 kB and comes a byte at a time.
+    with talking(b"\x16\x03\x03\x40\x00" + b"\x02", 0.05) as port:
+        server = MailServer("127.0.0.1", port, seconds=0.5, tls=True)
+        assert "did not take it" in fails_within(10, MailAnchor(server, "a@example.test", INDEPENDENT))
 
 
 def test_a_collector_that_talks_without_end():

@@ -17,6 +17,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 from tests.ports import free_port
 from tests.shop import password_of
+from tests.waiting import wait_for
 
 from quarterdeck.personnel.totp import code_of
 
@@ -151,14 +152,14 @@ def web_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebShop]:
 
 def _wait(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
     """Poll the login page until it answers; the machine may be busy."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
+
+    def answers() -> bool:
         if server.poll() is not None:
             raise RuntimeError(log.read_text())
         try:
             with urllib.request.urlopen(f"{address}/accounts/login/", timeout=5) as answer:  # noqa: S310  loopback
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise RuntimeError(f"the server did not answer: {log.read_text()}")
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    wait_for(answers, 120, lambda: f"an answer of the server ({log.read_text()})", pause=0.2)

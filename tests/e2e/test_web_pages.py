@@ -26,7 +26,8 @@ PAGES = {
         "/findings/{finding}/", "/tickets/{scheduled}/attach/", "/tickets/{scheduled}/attached/",
         "/evidence/retention/",
         "/evidence/retention/policy/", "/evidence/retention/holds/", "/evidence/retention/proposals/",
-        "/evidence/assessments/",
+        "/evidence/assessments/", "/policy/",
+        "/policy/settings/record_screens_of_cui_assets/", "/policy/rows/HP-PRECHECK/",
     ),
     "avery": (
         "/", "/tickets/{waiting}/decide/", "/monitoring/{waiting_plan}/", "/tickets/{longer}/more-time/decide/",
@@ -63,7 +64,7 @@ ON_THE_PHONE = frozenset({
     "/objectives/", "/objectives/MA.L2-3.7.5.b/", "/first-run/", "/assets/{server}/", "/questions/", "/backups/",
     "/desk/samples/{sample}/", "/tickets/{scheduled}/consent/", "/tickets/{scheduled}/?tab=drift",
     "/tickets/{scheduled}/attach/", "/tickets/{scheduled}/attached/", "/evidence/retention/",
-    "/evidence/retention/policy/", "/evidence/retention/holds/",
+    "/evidence/retention/policy/", "/evidence/retention/holds/", "/policy/", "/policy/rows/HP-PRECHECK/",
 })  # fmt: skip
 
 

@@ -44,6 +44,7 @@ from cryptography.hazmat.primitives.serialization import (
 from tests.lab.gate_books import Books, utc_now
 from tests.lab.overseeing import FileHeads, supervised
 from tests.ports import free_port
+from tests.waiting import wait_for
 
 from quarterdeck.access.revocation_lists import Revoked, revocation_list
 from quarterdeck.entrypoints.gate.opening import Site, open_gate
@@ -241,16 +242,6 @@ class BookDesk:
         gone = {one for entry in self.books.journal("disconnected") for one in entry["sessions"]}
         sealed = [entry for entry in self.books.journal("sealed") if not entry["network_terminated"]]
         return [entry["session"] for entry in sealed if entry["session"] not in gone]
-
-
-def wait_for(condition, seconds=10.0, what="the condition"):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"{what() if callable(what) else what} did not hold within {seconds} s")
 
 
 def answers(port, host="127.0.0.1"):

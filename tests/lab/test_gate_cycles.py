@@ -10,7 +10,7 @@ from quarterdeck.entrypoints.gate.processes import descendants_of
 
 CYCLES = int(os.environ.get("QD_TEST_GATE_CYCLES", "150"))
 FEW = 30
-MOST_GROWTH_KIB = 2048  # of the gate and the forker together; a descriptor or a line kept for each session shows at once
+MOST_GROWTH_KIB = 2048  # of gate and forker together: a descriptor or a line kept for each session shows at once
 
 
 def held(lab):

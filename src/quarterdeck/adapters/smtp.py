@@ -5,21 +5,14 @@ The holder needs no tool and no knowledge: keeping the mail is enough. No name, 
 
 import hashlib
 import smtplib
-import socket
-import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
-from pathlib import Path
 
+from quarterdeck.adapters.smtp_session import MailServer, hand_in
 from quarterdeck.evidence.api import AnchorGrade
 from quarterdeck.workflows.anchor_checkpoints import Anchor, AnchorFailed
 
-TIMEOUT = 20
-SECONDS = 60.0  # for the whole of one mail: a server that answers a byte at a time must not hold up other holders
 ATTACHMENT = "kept.checkpoint"
 WHY = {
     "approval": "a maintenance ticket was approved",
@@ -45,20 +38,6 @@ _HOLDS = {
         "keep a copy where he or she cannot, on paper if need be."
     ),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class MailServer:
-    """Where mail is handed in; `password_file` holds one line, mode 0600."""
-
-    host: str
-    port: int = 25
-    user: str = ""
-    password_file: Path | None = None
-    starttls: bool = False
-    sender: str = "quarterdeck@localhost"
-    ca_file: Path | None = None
-    seconds: float = SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,59 +80,6 @@ class NoticeMail:
             hand_in(self.server, address, message.as_bytes(policy=message.policy.clone(linesep="\r\n")))
         except (smtplib.SMTPException, ValueError) as error:
             raise OSError(f"the mail server {self.server.host}:{self.server.port} did not take it: {error}") from error
-
-
-def hand_in(server: MailServer, address: str, raw: bytes) -> tuple[int, bytes]:
-    """Hand a finished mail in for one recipient and return the server's last answer; smtplib's errors otherwise."""
-    with _session(server) as smtp:
-        _expect(smtp.mail(server.sender), 250)
-        _expect(smtp.rcpt(address), 250, 251)
-        reply = smtp.data(raw)
-        _expect(reply, 250)
-        return reply
-
-
-class _Bounded(smtplib.SMTP):
-    """A session that ends after `seconds` altogether; smtplib's own limit starts anew with every byte."""
-
-    def __init__(self, host: str, port: int, seconds: float) -> None:
-        self._guard = threading.Timer(seconds, self._cut)
-        self._guard.daemon = True
-        self._guard.start()
-        try:
-            super().__init__(host, port, timeout=min(TIMEOUT, seconds))
-        except BaseException:
-            self._guard.cancel()
-            raise
-
-    def close(self) -> None:
-        """Close the connection and forget the limit."""
-        self._guard.cancel()
-        super().close()
-
-    def _cut(self) -> None:
-        connection = self.sock
-        if connection is not None:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-
-@contextmanager
-def _session(server: MailServer) -> Iterator[smtplib.SMTP]:
-    with _Bounded(server.host, server.port, server.seconds) as smtp:
-        smtp.ehlo()
-        if server.starttls:
-            smtp.starttls(context=ssl.create_default_context(cafile=server.ca_file))
-            smtp.ehlo()
-        if server.user and server.password_file is not None:
-            smtp.login(server.user, server.password_file.read_text().strip())
-        yield smtp
-
-
-def _expect(reply: tuple[int, bytes], *codes: int) -> None:
-    code, text = reply
-    if code not in codes:
-        raise smtplib.SMTPResponseException(code, text.decode(errors="replace"))
 
 
 def kept_checkpoint(body: bytes, sshsig: bytes) -> bytes:

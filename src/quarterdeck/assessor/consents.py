@@ -81,9 +81,11 @@ def _owner(act: Act) -> Decision:
 def consents(number: str) -> bool:
     """True while a CUI owner's consent stands that a sealed entry carries."""
     row = RecordingConsent.objects.filter(ticket_id=number, withdrawn_at__isnull=True).first()
-    sealed = _last(number) if row is not None else None
+    if row is None:
+        return False
+    sealed = _last(number)
     # Asking once more takes no consent back; a refusal or a withdrawal does.
-    return sealed is not None and sealed.event == "recording.consented" and sealed.actor_id == row.person_id  # type: ignore[union-attr]
+    return sealed is not None and sealed.event == "recording.consented" and sealed.actor_id == row.person_id
 
 
 def _last(number: str) -> Entry | None:

@@ -7,11 +7,12 @@ the sealer's and the signer's folders lie beside it, so that a copy of the data 
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,11 +20,21 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from quarterdeck.config.mail_place import check_mail, implicit_tls, sends_password_unencrypted
 from quarterdeck.config.s3_place import S3Place, check_endpoint, split_s3_url
 from quarterdeck_verify.checkpoint import NOTE_ED25519
 from quarterdeck_verify.cosignature import COSIGNATURE, parse_key
 
-__all__ = ["S3Place", "Settings", "load", "split_s3_url"]
+__all__ = [
+    "S3Place",
+    "Settings",
+    "WrongSettings",
+    "check_evidence_url",
+    "implicit_tls",
+    "load",
+    "sends_password_unencrypted",
+    "split_s3_url",
+]
 GRADES = ("independent", "same_administrator")
 
 
@@ -40,6 +51,10 @@ def _require_key(text: str, kind: int) -> None:
 def _is_safe(url: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost"))
+
+
+class WrongSettings(ValueError):
+    """The settings cannot be used; the text has a line for each that is wrong."""
 
 
 class Settings(BaseSettings):
@@ -77,6 +92,7 @@ class Settings(BaseSettings):
     smtp_user: str = ""
     smtp_password_file: Path | None = None
     smtp_starttls: bool = False
+    smtp_tls: bool = False
     smtp_ca_file: Path | None = None
     mail_from: str = "quarterdeck@localhost"
     mail_grade: Literal["independent", "same_administrator"] = "same_administrator"
@@ -100,7 +116,7 @@ class Settings(BaseSettings):
     s3_ca_file: Path | None = None
     s3_demand_lock: bool = True
     s3_first_lock_days: int = Field(default=30, ge=1, le=3_650)
-    checkpoints_url: str = ""
+    checkpoints_url: str = Field(default="", max_length=254)
     checkpoints_endpoint: str = ""
     checkpoints_region: str = "us-east-1"
     checkpoints_credentials_file: Path | None = None
@@ -149,6 +165,11 @@ class Settings(BaseSettings):
         for key in value.replace(";", " ").split():
             _require_key(key, NOTE_ED25519)
         return value
+
+    @model_validator(mode="after")
+    def _safe_mail(self) -> Self:
+        check_mail(self)
+        return self
 
     @property
     def witness_list(self) -> list[tuple[str, str, str]]:
@@ -288,5 +309,23 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def load() -> Settings:
-    """Return the settings of this process, read once; raises pydantic's ValidationError naming the bad key."""
-    return Settings()
+    """Return the settings of this process, read once; WrongSettings with a sentence for each bad one."""
+    return _settings()
+
+
+def check_evidence_url(url: str) -> None:
+    """Raise WrongSettings unless the URL of a store obeys the settings' grammar."""
+    _settings(evidence_url=url)
+
+
+def _settings(**given: Any) -> Settings:  # noqa: ANN401  pydantic checks them
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise WrongSettings("\n".join(_sentence(one) for one in error.errors(include_url=False))) from None
+
+
+def _sentence(wrong: ErrorDetails) -> str:
+    """Say what is wrong by the name that people set; never by its value, unless the sentence itself names it."""
+    said = str(wrong.get("ctx", {}).get("error") or wrong["msg"])
+    return f"QD_{'_'.join(map(str, wrong['loc'])).upper()}: {said}" if wrong["loc"] else said

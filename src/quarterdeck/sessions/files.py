@@ -203,11 +203,10 @@ def files_in(lines: Iterable[str | bytes]) -> Files:
 
 
 def _told(lines: Iterable[str | bytes]) -> Iterator[tuple[float, Told]]:
-    marker: str | bytes
     for line in lines:
-        marker = b',"f",' if isinstance(line, bytes) else ',"f",'
         # Cheap first: of a terminal's recording hardly any line is an event of a file.
-        if marker not in line[:40]:  # type: ignore[operator]
+        of_a_file = b',"f",' in line[:40] if isinstance(line, bytes) else ',"f",' in line[:40]
+        if not of_a_file:
             continue
         try:
             at, code, text = json.loads(line)

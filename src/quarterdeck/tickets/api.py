@@ -27,8 +27,9 @@ from quarterdeck.tickets.notices import (
     unsent_notices,
 )
 from quarterdeck.tickets.pictures import takes_part, workers
-from quarterdeck.tickets.policies import Policy, adopt_policy, policy
-from quarterdeck.tickets.policy import DEFAULT_ROWS, DEFAULT_SETTINGS, PolicyRow, row_from
+from quarterdeck.tickets.policies import Policy, PolicyAdopted, adopt_policy, policy, policy_history
+from quarterdeck.tickets.policy import ASSET_CLASSES, DEFAULT_ROWS, DEFAULT_SETTINGS, PolicyRow, row_from
+from quarterdeck.tickets.policy_changes import GRADES, PolicyChange, RowTerms, usable_setting, with_terms
 from quarterdeck.tickets.reading import (
     Reading,
     altered_tickets,
@@ -58,12 +59,18 @@ from quarterdeck.tickets.requesting import (
     log_quick,
     refreeze,
     request,
-    require_reason,
     submit,
-    usable_reason,
     withdraw,
 )
-from quarterdeck.tickets.rules import TRANSITIONS, diagram, lead_time, may_move, readable
+from quarterdeck.tickets.rules import (
+    TRANSITIONS,
+    diagram,
+    lead_time,
+    may_move,
+    readable,
+    require_reason,
+    usable_reason,
+)
 from quarterdeck.tickets.sealing import CLOSING_EVENTS
 from quarterdeck.tickets.snapshot import content_hash, differences, snapshot_bytes
 from quarterdeck.tickets.standing import has_role, person_acts, stepped_up
@@ -124,11 +131,13 @@ from quarterdeck.tickets.working import (
 )
 
 __all__ = [
+    "ASSET_CLASSES",
     "CERTIFICATE",
     "CLOSING_EVENTS",
     "DEFAULT_ROWS",
     "DEFAULT_SETTINGS",
     "FINAL_STATES",
+    "GRADES",
     "HOLD_POINTS",
     "TRANSITIONS",
     "WORKING_ROLES",
@@ -153,9 +162,12 @@ __all__ = [
     "MeterRow",
     "Method",
     "Policy",
+    "PolicyAdopted",
+    "PolicyChange",
     "PolicyRow",
     "Reading",
     "Risk",
+    "RowTerms",
     "State",
     "TemplateView",
     "TicketAsset",
@@ -227,6 +239,7 @@ __all__ = [
     "open_ticket",
     "person_acts",
     "policy",
+    "policy_history",
     "put_back_job",
     "ratify",
     "readable",
@@ -256,10 +269,12 @@ __all__ = [
     "tickets_of_asset",
     "unsent_notices",
     "usable_reason",
+    "usable_setting",
     "usual_allowance",
     "waiting_for",
     "waive",
     "who_decides",
+    "with_terms",
     "withdraw",
     "withdraw_template",
     "workers",

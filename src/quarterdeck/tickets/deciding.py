@@ -13,9 +13,9 @@ from quarterdeck.tickets.moving import locked, move, record
 from quarterdeck.tickets.notices import scheduled_words, tell
 from quarterdeck.tickets.pictures import as_data, blocking, judged, picture_of, sealed_view, takes_part, workers
 from quarterdeck.tickets.policies import policy
-from quarterdeck.tickets.requesting import require_reason, same_content
+from quarterdeck.tickets.requesting import same_content
 from quarterdeck.tickets.rows import content_of, find, view
-from quarterdeck.tickets.rules import may_move
+from quarterdeck.tickets.rules import may_move, require_reason
 from quarterdeck.tickets.sealing import check_ticket, editors
 from quarterdeck.tickets.standing import has_role, person_acts, require_role, stepped_up
 from quarterdeck.tickets.terms import (

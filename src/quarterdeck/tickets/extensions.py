@@ -35,8 +35,8 @@ from quarterdeck.tickets.moving import locked, record
 from quarterdeck.tickets.notices import tell
 from quarterdeck.tickets.pictures import agreement_covers, conflicts, sealed_view, takes_part, workers
 from quarterdeck.tickets.policies import policy
-from quarterdeck.tickets.requesting import require_reason
 from quarterdeck.tickets.rows import find, view
+from quarterdeck.tickets.rules import require_reason
 from quarterdeck.tickets.standing import person_acts, stepped_up
 from quarterdeck.tickets.terms import (
     ApprovalKind,

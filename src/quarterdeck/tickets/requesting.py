@@ -25,7 +25,15 @@ from quarterdeck.tickets.moving import locked, move, record
 from quarterdeck.tickets.notices import tell
 from quarterdeck.tickets.pictures import duty_of, takes_part, workers
 from quarterdeck.tickets.rows import view
-from quarterdeck.tickets.rules import may_log_quick, may_move, may_write, readable, usable_title, well_formed
+from quarterdeck.tickets.rules import (
+    may_log_quick,
+    may_move,
+    may_write,
+    readable,
+    require_reason,
+    usable_title,
+    well_formed,
+)
 from quarterdeck.tickets.snapshot import content_hash, snapshot
 from quarterdeck.tickets.standing import MOVING_ROLES, require_process, require_role
 from quarterdeck.tickets.terms import Content, Duty, Risk, State, WorkClass
@@ -313,23 +321,3 @@ def comment(act: Act, number: str, text: str) -> None:
     act.record(
         "ticket.commented", evidence.ObjectRef("ticket", number), ticket=number, data={"text": act.commitment(text)}
     )
-
-
-def usable_reason(reason: str) -> Decision:
-    """Decide whether this is a reason that an assessor understands years later."""
-    return all_of(
-        [
-            readable(reason),
-            require_that(
-                3 <= len(reason.strip()) <= 4_000,
-                "reason.missing",
-                "A reason of 3 to 4,000 characters is wanted.",
-                "Say why, in a sentence that an assessor understands years later.",
-            ),
-        ]
-    )
-
-
-def require_reason(reason: str) -> None:
-    """Raise Refused(reason.missing) unless a usable reason is given."""
-    usable_reason(reason).require()

@@ -122,6 +122,26 @@ def readable(*texts: str) -> Decision:
     )
 
 
+def usable_reason(reason: str) -> Decision:
+    """Decide whether this is a reason that an assessor understands years later."""
+    return all_of(
+        [
+            readable(reason),
+            require_that(
+                3 <= len(reason.strip()) <= 4_000,
+                "reason.missing",
+                "A reason of 3 to 4,000 characters is wanted.",
+                "Say why, in a sentence that an assessor understands years later.",
+            ),
+        ]
+    )
+
+
+def require_reason(reason: str) -> None:
+    """Raise Refused(reason.missing) unless a usable reason is given."""
+    usable_reason(reason).require()
+
+
 def usable_title(title: str) -> Decision:
     """Decide whether a title is one line of 1 to 160 characters; refusal `title.missing`."""
     return require_that(

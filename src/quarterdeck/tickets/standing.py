@@ -39,7 +39,7 @@ def has_role(actor: Actor, roles: Collection[Role], at: datetime) -> Decision:
         return personal
     if personnel.roles_of(actor.id, at) & set(roles):
         return ALLOWED
-    words = " or ".join(role.replace("_", " ").replace("cui", "CUI") for role in roles)
+    words = " or ".join(role.replace("_", " ").replace("cui", "CUI").replace("it lead", "IT lead") for role in roles)
     return refuse("role.missing", f"This takes the role {words}.", "Ask somebody who holds it; see People.")
 
 

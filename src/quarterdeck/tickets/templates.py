@@ -16,8 +16,8 @@ from quarterdeck.tickets.models import Approval, MaintenanceTicket, StandardTemp
 from quarterdeck.tickets.moving import locked, move
 from quarterdeck.tickets.notices import scheduled_words, tell
 from quarterdeck.tickets.pictures import blocking, judge
-from quarterdeck.tickets.requesting import check_content, new_row, require_known, require_reason, same_content
-from quarterdeck.tickets.rules import CUI_PREAPPROVAL, readable, usable_title
+from quarterdeck.tickets.requesting import check_content, new_row, require_known, same_content
+from quarterdeck.tickets.rules import CUI_PREAPPROVAL, readable, require_reason, usable_title
 from quarterdeck.tickets.snapshot import content_hash, plain, snapshot
 from quarterdeck.tickets.standing import MOVING_ROLES, require_role, require_step_up
 from quarterdeck.tickets.terms import (

@@ -16,9 +16,8 @@ from quarterdeck.tickets.models import MaintenanceTicket
 from quarterdeck.tickets.moving import locked, move
 from quarterdeck.tickets.pictures import as_data, blocking, judge, sealed_view, takes_part, workers
 from quarterdeck.tickets.policies import policy
-from quarterdeck.tickets.requesting import usable_reason
 from quarterdeck.tickets.rows import find, view
-from quarterdeck.tickets.rules import may_move, may_write, ratification_due
+from quarterdeck.tickets.rules import may_move, may_write, ratification_due, usable_reason
 from quarterdeck.tickets.sealing import check_ticket
 from quarterdeck.tickets.snapshot import content_hash, snapshot
 from quarterdeck.tickets.standing import require_process, require_role, require_step_up

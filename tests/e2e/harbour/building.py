@@ -4,7 +4,6 @@ Everything is real: `qd up`, a target `sshd`, mail, second factors. Tests that c
 """
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 from typing import Any
+
+from tests import waiting
 
 from quarterdeck.entrypoints.demo import __main__ as play
 from quarterdeck.entrypoints.demo import ticket as demo_ticket
@@ -193,10 +194,10 @@ def _open(harbour: Harbour, number: str) -> None:
     shop = harbour.shop
     shop.api("erin").call("POST", f"/tickets/{number}/confirm-escort")
     shop.api("noor").call("POST", f"/tickets/{number}/prepare")
-    deadline = time.monotonic() + demo_ticket.CAPTURE_SECONDS
-    while time.monotonic() < deadline:
+
+    def is_prepared() -> bool:
         jobs = shop.api("iris").call("GET", f"/tickets/{number}")["jobs"]
-        if any(job["kind"] == "prepare" and job["state"] in {"done", "failed"} for job in jobs):
-            break
-        time.sleep(0.2)
+        return any(job["kind"] == "prepare" and job["state"] in {"done", "failed"} for job in jobs)
+
+    waiting.wait_for(is_prepared, demo_ticket.CAPTURE_SECONDS, "the preparation's end", pause=0.2)
     shop.api("noor").call("POST", f"/tickets/{number}/open")

@@ -12,6 +12,14 @@ from quarterdeck.personnel.api import Identity
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
+def identity_of(request: HttpRequest) -> Identity:
+    """Return whose token came with an authenticated request, and the token; RuntimeError without authentication."""
+    found = getattr(request, "identity", None)
+    if not isinstance(found, Identity):
+        raise RuntimeError("the request passed no authentication")
+    return found
+
+
 class TokenAuth(HttpBearer):
     """Puts the `Actor` of the bearer token into `request.auth`; calls that change something need the scope write."""
 

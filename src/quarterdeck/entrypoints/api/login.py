@@ -7,7 +7,7 @@ from ninja import Router, Schema, Status
 from pydantic import Field, SecretStr
 
 from quarterdeck import wiring
-from quarterdeck.entrypoints.api.authentication import TokenAuth, caller_of, token_of
+from quarterdeck.entrypoints.api.authentication import TokenAuth, caller_of, identity_of, token_of
 from quarterdeck.entrypoints.api.ticket_schemas import RefusedOut
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
@@ -111,7 +111,11 @@ def login(request: HttpRequest, body: LoginIn) -> Status[TokenOut] | Status[Refu
     """Exchange password and second factor for a token; every failure gets the same answer."""
     try:
         secret, view = personnel.issue_token(
-            body.email, body.password.get_secret_value(), body.totp, clock=wiring.clock(), scopes=body.scopes,
+            body.email,
+            body.password.get_secret_value(),
+            body.totp,
+            clock=wiring.clock(),
+            scopes=body.scopes,
             client=str(request.META.get("REMOTE_ADDR", "")),
         )
     except Refused as refused:
@@ -143,11 +147,18 @@ def logout(request: HttpRequest) -> Status[None]:
 def me(request: HttpRequest) -> MeOut:
     """Return who the token stands for."""
     actor, now = caller_of(request), wiring.clock().now()
-    person, key, token = personnel.person(actor.id), personnel.key_of(actor.id), request.identity.token  # type: ignore[attr-defined]
+    person, key, token = personnel.person(actor.id), personnel.key_of(actor.id), identity_of(request).token
     return MeOut(
-        id=person.id, name=person.name, email=person.email, organisation=person.organisation, kind=person.kind.value,
-        roles=sorted(personnel.roles_of(actor.id, now)), scopes=list(token.scopes), mfa_at=token.mfa_at,
-        expires_at=token.expires_at, key_fingerprint="" if key is None else key.fingerprint,
+        id=person.id,
+        name=person.name,
+        email=person.email,
+        organisation=person.organisation,
+        kind=person.kind.value,
+        roles=sorted(personnel.roles_of(actor.id, now)),
+        scopes=list(token.scopes),
+        mfa_at=token.mfa_at,
+        expires_at=token.expires_at,
+        key_fingerprint="" if key is None else key.fingerprint,
     )
 
 
@@ -156,7 +167,9 @@ def change_password(request: HttpRequest, body: PasswordIn) -> Status[None] | St
     """Change the own password; every token ends, this one too."""
     try:
         personnel.change_password(
-            body.old.get_secret_value(), body.new.get_secret_value(), actor=caller_of(request, "write"),
+            body.old.get_secret_value(),
+            body.new.get_secret_value(),
+            actor=caller_of(request, "write"),
             clock=wiring.clock(),
         )
     except Refused as refused:
@@ -177,7 +190,9 @@ def enrol(request: HttpRequest, body: EnrolIn) -> Status[ProvisioningOut] | Stat
     """Begin an enrolment: choose the password, get the secret for the authenticator app."""
     try:
         found = personnel.enrol(
-            body.code, body.password.get_secret_value(), clock=wiring.clock(),
+            body.code,
+            body.password.get_secret_value(),
+            clock=wiring.clock(),
             client=str(request.META.get("REMOTE_ADDR", "")),
         )
     except Refused as refused:

@@ -88,6 +88,10 @@ def main(words: Sequence[str] | None = None) -> int:
         return REFUSED
     except BrokenPipeError:
         return REFUSED
+    except OSError as error:
+        # A file or folder that a person named and that this user cannot read or write.
+        complain(f"{error.filename or 'A file'} cannot be used ({error.strerror or error}).")
+        return REFUSED
     except KeyboardInterrupt:
         return 130
 

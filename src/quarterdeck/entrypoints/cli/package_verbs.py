@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
-from quarterdeck.entrypoints.cli.server import Failed, Server
-from quarterdeck.entrypoints.cli.showing import JsonValue, clean, show_rows
+from quarterdeck.entrypoints.cli.server import Failed, Server, require_room_for
+from quarterdeck.entrypoints.cli.showing import JsonValue, clean, show_json, show_rows
 from quarterdeck.entrypoints.cli.ticket_verbs import ticket_path
 from quarterdeck.entrypoints.cli.verbs import Group, as_row, as_rows, flag, option, text_of
 from quarterdeck_verify import bundle
@@ -80,10 +81,12 @@ def export(arguments: argparse.Namespace) -> int:
     if not arguments.ticket and not arguments.practice and not (since and until):
         raise Failed("Name tickets with --ticket, a period with --from and --until, or practices with --practice.")
     server = Server(code=arguments.code)
+    recipient = _recipient(arguments.encrypt_to)
+    require_room_for(Path(arguments.output or "package.zip"))
     body: dict[str, JsonValue] = {
         "tickets": list(arguments.ticket),
         "practices": _practices(server, arguments.practice),
-        "recipient": _recipient(arguments.encrypt_to),
+        "recipient": recipient,
     }
     body |= {name: value for name, value in (("since", since), ("until", until)) if value}
     order = as_row(server.post("/packages", body))
@@ -103,6 +106,9 @@ def _practices(server: Server, named: Sequence[str]) -> list[JsonValue]:
     wanted: dict[str, None] = dict.fromkeys(name for name in named if "." in name)
     if families:
         told = [text_of(row, "practice") for row in as_rows(server.get("/objectives/status"))]
+        unknown = families - {name.partition(".")[0] for name in told}
+        if unknown:
+            raise Failed(f"No practice begins with {', '.join(sorted(unknown))}. Name MA, or one such as MA.L2-3.7.5.")
         wanted |= dict.fromkeys(name for name in told if name.partition(".")[0] in families)
     return list(wanted)
 
@@ -119,20 +125,46 @@ def _recipient(said: str) -> str:
 
 def hashes(arguments: argparse.Namespace) -> int:
     """Fetch the files of the hashing guide."""
-    server, folder = Server(), Path(arguments.output)
-    folder.mkdir(parents=True, exist_ok=True)
+    server, folder, made = Server(), Path(arguments.output), list[Path]()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failed(f"{folder} cannot be made ({error.strerror}); choose another with --output.") from error
     for name in HASH_FILES:
-        server.download(f"/packages/{arguments.id}/hashes/{name}", folder / name)
-        print(folder / name)
+        if (folder / name).exists():
+            raise Failed(f"{folder / name} is there already; choose another folder with --output.")
+    try:
+        for name in HASH_FILES:
+            server.download(_path(arguments.id, "hashes", name), folder / name)
+            made.append(folder / name)
+    except Failed:
+        # One of the three alone is a list without its hash, or the reverse.
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
+    print(*made, sep="\n")
     return 0
+
+
+def _path(*steps: str) -> str:
+    """Return the API's path of a package; what a person typed stays one step of it."""
+    return "/packages/" + "/".join(quote(step, safe="") for step in steps)
 
 
 def compare(arguments: argparse.Namespace) -> int:
     """Say how a log of DoD's script agrees with the package."""
-    found = as_row(Server().upload(f"/packages/{arguments.id}/hash-log", Path(arguments.log), {}))
+    found = as_row(Server().upload(_path(arguments.id, "hash-log"), Path(arguments.log), {}))
     rows = as_rows(found["differences"])
-    none = f"All {text_of(found, 'equal')} files have the same hash."
-    show_rows(rows, {"What": "kind", "File": "path", "Theirs": "theirs"}, as_json=arguments.json, none=none)
+    if arguments.json:
+        show_json(found)
+        return 1 if rows else 0
+    for row in rows:
+        # Paths and hashes whole: they are what somebody looks for.
+        print(clean(f"{text_of(row, 'kind')}  {text_of(row, 'path')}"))
+        for whose in ("ours", "theirs"):
+            print(clean(f"    {whose:<6}  {text_of(row, whose).lower() or '-'}"))
+    same = f"{text_of(found, 'equal')} files have the same hash"
+    print(f"{same}, {len(rows)} differ." if rows else f"All {same}.")
     return 1 if rows else 0
 
 
@@ -147,7 +179,7 @@ def consent(arguments: argparse.Namespace) -> int:
 def download(arguments: argparse.Namespace) -> int:
     """Fetch a finished package."""
     server = Server()
-    return _fetch(server, as_row(server.get(f"/packages/{arguments.id}")), arguments.output)
+    return _fetch(server, as_row(server.get(_path(arguments.id))), arguments.output)
 
 
 def verify(arguments: argparse.Namespace) -> int:
@@ -182,6 +214,8 @@ def _fetch(server: Server, order: dict[str, JsonValue], output: str) -> int:
     if not text_of(order, "sha256"):
         raise Failed(f"The package is {text_of(order, 'state')}: {text_of(order, 'message')}")
     target = Path(output or Path(text_of(order, "file_name")).name)
-    server.download(f"/packages/{text_of(order, 'id')}/download", target)
+    if server.download(_path(text_of(order, "id"), "download"), target) != text_of(order, "sha256"):
+        target.unlink(missing_ok=True)
+        raise Failed("What arrived has not the hash that the server names, and was removed. Try again.")
     print(f"{target}  sha256 {text_of(order, 'sha256')}")
     return 0

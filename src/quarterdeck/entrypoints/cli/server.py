@@ -7,6 +7,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -131,9 +132,10 @@ class Server:
         expires = str(told.get("expires_at", ""))
         return token_file.write(token_file.Token(self.url, email, str(told["token"]), expires))
 
-    def download(self, path: str, target: Path, progress: Callable[[int], None] = lambda done: None) -> None:
-        """Write a file from the server to `target`; it gets its name only when it is whole."""
-        temporary = target.with_name(target.name + ".part")
+    def download(self, path: str, target: Path, progress: Callable[[int], None] = lambda done: None) -> str:
+        """Write a file from the server to `target` and return its SHA-256; it gets its name only when it is whole."""
+        require_room_for(target)
+        temporary, digest = target.with_name(target.name + ".part"), hashlib.sha256()
         try:
             with self._client.stream("GET", path, headers=self._headers(token=True)) as answer:
                 if answer.status_code != httpx.codes.OK:
@@ -142,12 +144,17 @@ class Server:
                 with temporary.open("wb") as out:
                     for chunk in answer.iter_bytes(1 << 20):
                         out.write(chunk)
+                        digest.update(chunk)
                         progress(len(chunk))
             temporary.replace(target)
         except httpx.HTTPError as error:
             raise Failed(f"{self.url} broke off ({error}). Try again.") from error
+        except OSError as error:
+            raise Failed(f"{target} cannot be written ({error.strerror}). Nothing is left of it; try again.") from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        return digest.hexdigest()
 
     def lines(self, path: str, last: str = "") -> Iterator[str]:
         """Yield the lines of a stream of events as they come; Failed when it is refused, httpx errors when it breaks.
@@ -186,6 +193,17 @@ class Server:
             return {"Authorization": f"Bearer {token_file.read(self.url).secret}"}
         except token_file.NoToken as error:
             raise Failed(str(error)) from error
+
+
+def require_room_for(target: Path) -> None:
+    """Raise Failed unless a file can be made at `target`: asked before the server does long work for it."""
+    folder = target.parent
+    if not target.name or target.is_dir():
+        raise Failed(f"{target} is a folder; name a file.")
+    if not folder.is_dir():
+        raise Failed(f"{folder} is no folder; make it first.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise Failed(f"{folder} cannot be written to; choose another with --output.")
 
 
 def _content(answer: httpx.Response) -> JsonValue:

@@ -5,6 +5,7 @@ import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+LONGEST = 64  # a SHA-256 is shown whole
 JsonValue = bool | int | float | str | None | list["JsonValue"] | dict[str, "JsonValue"]
 Row = Mapping[str, JsonValue]
 
@@ -34,7 +35,7 @@ def _cell(value: JsonValue) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(_cell(item) for item in value)
-    return clean(value)[:60]
+    return clean(value)[:LONGEST]
 
 
 def show_rows(rows: Sequence[Row], columns: Mapping[str, str], *, as_json: bool, none: str) -> None:

@@ -9,10 +9,8 @@ import os
 import re
 import sys
 
-from pydantic import ValidationError
-
 from quarterdeck.adapters.ssh_signature import SigningFailed
-from quarterdeck.config.api import load
+from quarterdeck.config.api import WrongSettings, load
 from quarterdeck.entrypoints.supervisor.folders import Unusable, prepare
 from quarterdeck.entrypoints.supervisor.owned import NotAnswering, run_with_data, running_sealer
 from quarterdeck.entrypoints.supervisor.restore import SECOND_HALF, RestoreFailed, refuse_while_running
@@ -49,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         prepare(config)
         with running_sealer(config):
             return run_with_data(config, SECOND_HALF, [chosen.backup] if chosen.backup else [])
-    except (RestoreFailed, NotAnswering, Unusable, SigningFailed, ValidationError, OSError) as error:
+    except (RestoreFailed, NotAnswering, Unusable, SigningFailed, WrongSettings, OSError) as error:
         print(f"qd ledger adopt: {error}", file=sys.stderr)
         return 1
 

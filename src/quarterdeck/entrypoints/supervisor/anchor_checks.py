@@ -21,8 +21,10 @@ def anchors(config: Settings, clock: Clock) -> list[Finding]:
                 "anchors",
                 f"{without}Self-attested only: no checkpoint leaves this server, so whoever administers it can rewrite "
                 "the log.",
-                "Set QD_SYSLOG_ADDRESS, QD_SMTP_HOST or another way out; see docs/how-to/anchor-outside.md.",
-            )
+                "Set a way out: QD_SMTP_HOST (mail), QD_SYSLOG_ADDRESS (syslog), QD_TSA_URL and QD_TSA_CA_FILE (time "
+                "stamps), QD_CHECKPOINTS_URL (S3), QD_WITNESSES (witness); see docs/how-to/anchor-outside.md.",
+            ),
+            *_files(config),
         ]
     found = [*_files(config), *(_route(one) for one in standing.routes)]
     if not standing.independent:

@@ -14,10 +14,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "quarterdeck.settings")
 django.setup()
 
 
-from pydantic import ValidationError  # noqa: E402  the models need Django first
-
 from quarterdeck import wiring  # noqa: E402
-from quarterdeck.config.api import Settings, load  # noqa: E402
+from quarterdeck.config.api import Settings, WrongSettings, check_evidence_url, load  # noqa: E402
 from quarterdeck.entrypoints.supervisor.as_owner import become_owner  # noqa: E402
 from quarterdeck.entrypoints.supervisor.store_work import follow  # noqa: E402
 from quarterdeck.evidence import api as evidence  # noqa: E402
@@ -55,7 +53,7 @@ def main() -> int:
             job = move_store.order_move(OPERATOR, clock, target)
             reports: list[evidence.MoveReport] = []
             code = follow(job, lambda: reports.append(move_store.move(OPERATOR, clock, source, target, job)))
-    except (Refused, StoreFailed, ValidationError) as failed:
+    except (Refused, StoreFailed, WrongSettings) as failed:
         print(f"qd evidence migrate: {failed}", file=sys.stderr)
         return 1
     except evidence.Cancelled:
@@ -80,7 +78,7 @@ def alone(config: Settings) -> Iterator[None]:
 
 def _store(url: str) -> EvidenceStore:
     """Return the store of a URL that obeys the settings' grammar."""
-    Settings(evidence_url=url)
+    check_evidence_url(url)
     return wiring.artifact_store_at(url)
 
 

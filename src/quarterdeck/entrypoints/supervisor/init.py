@@ -6,10 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from quarterdeck.adapters.ssh_signature import SigningFailed, SshKeygenSigner
-from quarterdeck.config.api import Settings, load
+from quarterdeck.config.api import Settings, WrongSettings, load
 from quarterdeck.entrypoints.supervisor.children import identity_for
 from quarterdeck.entrypoints.supervisor.folders import SEALING_KEY, Unusable, prepare
 from quarterdeck.entrypoints.supervisor.roster_file import MalformedRoster, parse_roster, read_file
@@ -51,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         roster = b"" if chosen.roster is None else read_file(chosen.roster)
         parse_roster(roster, str(chosen.roster)) if roster else ()
         made = prepare(config, chosen.owner, chosen.sealer_owner)
-    except (Unusable, MalformedRoster, SigningFailed, ValidationError) as error:
+    except (Unusable, MalformedRoster, SigningFailed, WrongSettings) as error:
         print(f"qd init: {error}", file=sys.stderr)
         return 1
     signer = SshKeygenSigner(config.sealer_folder / SEALING_KEY)

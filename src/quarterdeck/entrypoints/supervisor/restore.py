@@ -11,9 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from quarterdeck.config.api import Settings, load
+from quarterdeck.config.api import Settings, WrongSettings, load
 from quarterdeck.entrypoints.supervisor import sealed_keys
 from quarterdeck.entrypoints.supervisor.copies import copy_objects, is_whole, sha256_of, sync
 from quarterdeck.entrypoints.supervisor.folders import Unusable, prepare
@@ -43,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = load()
         put_back(config, chosen.dir, chosen.passphrase_file, replace=chosen.replace)
-    except (OSError, RestoreFailed, CannotCopy, Unusable, sealed_keys.WrongPassphrase, ValidationError) as error:
+    except (OSError, RestoreFailed, CannotCopy, Unusable, sealed_keys.WrongPassphrase, WrongSettings) as error:
         print(f"qd restore: {error}", file=sys.stderr)
         return 1
     try:

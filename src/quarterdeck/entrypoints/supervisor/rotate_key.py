@@ -9,8 +9,6 @@ import os
 import sys
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from quarterdeck.adapters.ssh_signature import SigningFailed, fingerprint_of
 from quarterdeck.config.api import load
 from quarterdeck.entrypoints.supervisor.owned import run_with_data
@@ -46,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.key_name:
             words += ["--name", chosen.key_name]
         return run_with_data(load(), SECOND_HALF, words)
-    except (OSError, ValueError, IndexError, SigningFailed, ValidationError) as error:
+    except (OSError, ValueError, IndexError, SigningFailed) as error:
         print(f"qd ledger rotate-key: {error}", file=sys.stderr)
         return 1
 

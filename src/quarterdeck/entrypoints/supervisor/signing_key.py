@@ -6,7 +6,7 @@ from pathlib import Path
 
 from quarterdeck.adapters.note_signature import VERIFIER_KEYS_FILE
 from quarterdeck.adapters.ssh_signature import SIGNERS_FILE, SshKeygenSigner
-from quarterdeck.config.api import load
+from quarterdeck.config.api import WrongSettings, load
 from quarterdeck.entrypoints.supervisor.folders import SEALING_KEY
 from quarterdeck_verify.signers import parse
 
@@ -26,7 +26,11 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Print lines and fingerprints; returns 1 with a sentence before `qd init`."""
     chosen = parser().parse_args()
-    config = load()
+    try:
+        config = load()
+    except WrongSettings as error:
+        print(f"qd ledger key: {error}", file=sys.stderr)
+        return 1
     if chosen.witness:
         return verifier_keys(config.sealer_folder / VERIFIER_KEYS_FILE)
     kept = config.sealer_folder / SIGNERS_FILE

@@ -13,10 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from pydantic import ValidationError
-
 from quarterdeck.adapters.own_ports import port_trouble
-from quarterdeck.config.api import Settings, load
+from quarterdeck.config.api import Settings, WrongSettings, load
 from quarterdeck.entrypoints.supervisor.children import Child
 from quarterdeck.entrypoints.supervisor.owned import run_with_data
 from quarterdeck.entrypoints.supervisor.recipes import beat_file, recipes
@@ -110,8 +108,8 @@ def main(arguments: list[str] | None = None) -> int:
     os.umask(0o077)
     try:
         config = load()
-    except ValidationError as error:
-        print(f"qd up: the configuration is wrong: {error}", file=sys.stderr)
+    except WrongSettings as error:
+        print(f"qd up: {error}", file=sys.stderr)
         return 1
     if not config.secret_key_file.is_file():
         print(f"qd up: {config.data_dir} holds no Quarterdeck yet. Run `qd init` first.", file=sys.stderr)

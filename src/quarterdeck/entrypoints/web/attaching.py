@@ -38,7 +38,7 @@ class AttachForm(ReasonForm):
     supports = forms.ChoiceField(
         label="It is evidence of",
         required=False,
-        choices=[("", "What happened, no check in particular"), *((one, fact_kind(one).label) for one in SUPPORTS)],
+        choices=[("", "What happened in general"), *((one, fact_kind(one).label) for one in SUPPORTS)],
     )
     asset = forms.ChoiceField(label="About", required=False)
     file = forms.FileField(label="File", required=False, help_text="Or paste a screenshot anywhere on this page.")

@@ -30,14 +30,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Bulk:
-    """A bulk act: `look` says what happens to one row, `act` does it to those that may and says how it went."""
+    """A bulk act: `look` says what happens to one row, `act` does it to those that may and says how it went.
+
+    An `act` that has more to show than a sentence returns the page.
+    """
 
     heading: str
     lead: str
     button: str
     back: str
     look: Callable[[str], Line | None]
-    act: Callable[[Visitor, Sequence[str], Said], str]
+    act: Callable[[Visitor, Sequence[str], Said], str | HttpResponse]
     form: type[forms.Form] | None = None
     danger: bool = False
     with_code: bool = False
@@ -73,9 +76,22 @@ def serve(request: HttpRequest, seen: Visitor, bulk: Bulk) -> HttpResponse:
     confirmed = request.POST.get("do") == "yes"
     form = bulk.form(request.POST if confirmed else None) if bulk.form else None
     code = stepup.code_form(request, seen) if bulk.with_code else None
+    refused: Refused | None = None
     if confirmed and able and code is None and (form is None or form.is_valid()):
-        messages.success(request, bulk.act(seen, able, form.cleaned_data if form else {}))
-        return redirect(bulk.back)
+        try:
+            told = bulk.act(seen, able, form.cleaned_data if form else {})
+        except Refused as error:
+            if stepup.NEEDED in error.decision.codes:
+                raise
+            refused = error
+        else:
+            return told if isinstance(told, HttpResponse) else _told(request, bulk, told)
     context = {"bulk": bulk, "lines": lines, "able": able, "form": form, "left_out": len(lines) - len(able)}
     context["code_form"] = code
+    context["refused"] = refused.decision if refused else None
     return render(request, "bulk.html", context | bulk.more(able))
+
+
+def _told(request: HttpRequest, bulk: Bulk, sentence: str) -> HttpResponse:
+    messages.success(request, sentence)
+    return redirect(bulk.back)

@@ -6,14 +6,16 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from quarterdeck import wiring
 from quarterdeck.assessor import api as assessor
 from quarterdeck.entrypoints.web.bulk import MOST, Bulk, Line, Said, each, serve
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.package_contents import contents_shown
+from quarterdeck.entrypoints.web.package_orders import RecipientForm, asked_of
 from quarterdeck.entrypoints.web.pages import Visitor, page
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.ticket_forms import ReasonForm
@@ -75,8 +77,11 @@ def tickets_package(request: HttpRequest, seen: Visitor) -> HttpResponse:
             return None
         return Line(number, number, f"{one.title} · {status(one.state.value).word}", "Goes into the package")
 
-    def act(who: Visitor, numbers: Sequence[str], said: Said) -> str:
-        made = export_package.order_package(who.actor, CLOCK, numbers=numbers)
+    def act(who: Visitor, numbers: Sequence[str], said: Said) -> str | HttpResponse:
+        recipient, passphrase = export_package.address(wiring.locksmith(), asked_of(said))
+        made = export_package.order_package(who.actor, CLOCK, numbers=numbers, recipient=recipient)
+        if passphrase:
+            return render(request, "evidence/passphrase.html", {"order": made, "passphrase": passphrase})
         return f"{made.base} is being made. It shows under Evidence when it is ready."
 
     def more(numbers: Sequence[str]) -> dict[str, Any]:
@@ -84,7 +89,7 @@ def tickets_package(request: HttpRequest, seen: Visitor) -> HttpResponse:
         return {"contents": contents_shown(found, seen, Names())}
 
     lead = "Their whole chains, files and proofs, and a report. What stays here is listed below and in the package."
-    bulk = Bulk("Package of chosen tickets", lead, "Make it of", "tickets", look, act, more=more)
+    bulk = Bulk("Package of chosen tickets", lead, "Make it of", "tickets", look, act, form=RecipientForm, more=more)
     return serve(request, seen, bulk)
 
 
@@ -175,6 +180,14 @@ def people_deactivate(request: HttpRequest, seen: Visitor) -> HttpResponse:
     return serve(
         request,
         seen,
-        Bulk("Deactivate people", lead, "Deactivate", "people", look, each(do, "deactivated"), danger=True,
-             with_code=True),
+        Bulk(
+            "Deactivate people",
+            lead,
+            "Deactivate",
+            "people",
+            look,
+            each(do, "deactivated"),
+            danger=True,
+            with_code=True,
+        ),
     )

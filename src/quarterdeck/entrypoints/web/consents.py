@@ -5,17 +5,19 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from quarterdeck.assessor import api as assessor
 from quarterdeck.assessor.api import ConsentState
+from quarterdeck.entrypoints.web.bulk import MOST
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import Visitor, page, posted
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import ticket_for
 from quarterdeck.entrypoints.web.ticket_acts import Question, ask
+from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel.api import Role
 from quarterdeck.workflows import export_package
 
@@ -128,5 +130,29 @@ def consent_ask(request: HttpRequest, seen: Visitor, number: str) -> HttpRespons
     """Ask the CUI owner."""
     ticket_for(seen, number)
     export_package.ask_consent(seen.actor, CLOCK, number)
+    if request.headers.get("HX-Request"):
+        return render(request, "parts/consent.html", {"consent": card(seen, number, Names())})
     messages.success(request, "The CUI owner sees it under My work. Until then the recordings stay here.")
     return redirect("evidence") if request.POST.get("back") == "evidence" else redirect("ticket", number)
+
+
+@page(*ASKERS)
+@require_POST
+def consents_ask(request: HttpRequest, seen: Visitor) -> HttpResponse:
+    """Ask the CUI owner for every named ticket of a set; what is refused stops nothing else and is told."""
+    numbers = list(dict.fromkeys(request.POST.getlist("ticket")))[:MOST]
+    refusals: list[Refused] = []
+    for number in numbers:
+        ticket_for(seen, number)
+        try:
+            export_package.ask_consent(seen.actor, CLOCK, number)
+        except Refused as refused:
+            refusals.append(refused)
+    asked = len(numbers) - len(refusals)
+    told = f"Asked for {asked} ticket{'' if asked == 1 else 's'}; the CUI owner sees them under My work."
+    if refusals:
+        told += f" {len(refusals)} refused: {refusals[0]}"
+    if request.headers.get("HX-Request"):
+        return render(request, "parts/said.html", {"said": told})
+    messages.success(request, told)
+    return redirect("evidence")

@@ -41,7 +41,6 @@ def first_run(request: HttpRequest, seen: Visitor) -> HttpResponse:
         "done": sum(step["done"] for step in steps),
         "tickets": len(tickets.tickets()),
         "rules": _rules(),
-        "rows": [(row, tickets.HOLD_POINTS[row.hold_point]) for row in tickets.policy().rows],
         "most_bytes": inventory.MAX_BYTES,
     }
     return render(request, "setup/first_run.html", context)

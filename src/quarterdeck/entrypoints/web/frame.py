@@ -54,6 +54,7 @@ PLACES = (
     Place("Objectives", "objectives", "target", "o", frozenset(JUDGING)),
     Place("Assessor's desk", "desk", "scale", "d", frozenset({Role.ASSESSOR}), on_phone=True),
     Place("Questions", "questions", "message-question", "q", frozenset({Role.ASSESSOR, Role.IT_LEAD})),
+    Place("Policy", "policy", "adjustments-horizontal", "y", frozenset(JUDGING)),
     Place("First run", "first_run", "rocket", "f", frozenset({Role.IT_LEAD})),
 )
 

@@ -81,10 +81,11 @@ def _listing(*, acts: bool) -> lists.Listing[Kept]:
             lists.Column("until", "Kept until", lambda row: lists.moment(row.until, "date"), lambda row: row.until),
             lists.Column("because", "Because of", lambda row: lists.text(BECAUSE.get(row.because, row.because))),
             lists.Column("class", "Class", lambda row: lists.text(", ".join(CLASS_LABELS[one] for one in row.classes))),
-            lists.Column("tickets", "Tickets", lambda row: lists.text(
-                ", ".join(row.tickets[:3]), marks=("CUI",) if row.may_contain_cui else ())),
+            lists.Column("tickets", "Tickets", lambda row: lists.whole(
+                row.tickets[0] if row.tickets else "", sub=_more(row.tickets),
+                marks=("CUI",) if row.may_contain_cui else ())),
             lists.Column("arrived", "Arrived", lambda row: lists.moment(row.arrived), lambda row: row.arrived),
-            lists.Column("size", "Size", lambda row: lists.text(bytes_words(row.size)), lambda row: row.size),
+            lists.Column("size", "Size", lambda row: lists.whole(bytes_words(row.size)), lambda row: row.size),
             lists.Column("sha256", "SHA-256", lambda row: lists.mono(row.sha256), shown=False),
         ],
         row_url=lambda row: reverse("kept_file", args=[row.sha256]),
@@ -100,6 +101,10 @@ def _listing(*, acts: bool) -> lists.Listing[Kept]:
         ],
         sort="until",
     )  # fmt: skip
+
+
+def _more(tickets: tuple[str, ...]) -> str:
+    return f"and {len(tickets) - 1} more" if len(tickets) > 1 else ""
 
 
 def _standing_word(code: str) -> str:

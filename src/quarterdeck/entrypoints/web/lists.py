@@ -19,7 +19,7 @@ PAGE_SIZE = 50
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What stands in one cell. `kind` picks the look: text, mono, number, status, when, marks, meter."""
+    """What stands in one cell. `kind` picks the look: text, mono, whole, number, status, when, marks, meter."""
 
     text: str = ""
     kind: str = "text"
@@ -48,6 +48,11 @@ def text(value: object, *, url: str = "", sub: str = "", marks: Iterable[str] = 
 def mono(value: object, *, url: str = "", sub: str = "") -> Cell:
     """Return a cell in the monospaced face: hashes, host names."""
     return Cell(text=str(value), kind="mono", url=url, sub=sub)
+
+
+def whole(value: object, *, sub: str = "", marks: Iterable[str] = ()) -> Cell:
+    """Return a cell whose text is not broken: a ticket's number, a size."""
+    return Cell(text=str(value), kind="whole", sub=sub, marks=tuple(marks))
 
 
 def state(code: str, word: str = "") -> Cell:
@@ -88,8 +93,9 @@ class Filter(Generic[Row]):
     def values(self, row: Row) -> set[str]:
         """Return the row's values as they stand in the address."""
         found = self.of(row)
-        several = isinstance(found, Iterable) and not isinstance(found, str)
-        return {str(value) for value in found} if several else {str(found)}  # type: ignore[union-attr]
+        if isinstance(found, Iterable) and not isinstance(found, str):
+            return {str(value) for value in found}
+        return {str(found)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from quarterdeck.assessor import api as assessor
-from quarterdeck.assessor.api import Contents, OrderView
+from quarterdeck.assessor.api import ConsentState, Contents, OrderView
 from quarterdeck.entrypoints.web import consents
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import Visitor
@@ -15,6 +15,12 @@ from quarterdeck.workflows import export_package
 
 PACKAGERS = (Role.IT_LEAD, Role.ASSESSOR)
 _NO_CONSENT = "no_consent"
+_ABOUT_CONSENT = (_NO_CONSENT, "no_recipient", "encrypted")
+_ASKABLE = (ConsentState.UNDECIDED.value, ConsentState.REFUSED.value, ConsentState.WITHDRAWN.value)
+_SET_WORDS = {
+    ConsentState.GIVEN.value: "given", ConsentState.ASKED.value: "asked for", ConsentState.REFUSED.value: "refused",
+    ConsentState.WITHDRAWN.value: "withdrawn", ConsentState.UNDECIDED.value: "not asked for yet",
+}  # fmt: skip
 
 
 class PeriodForm(TimedForm):
@@ -33,6 +39,22 @@ def contents_shown(found: Contents, seen: Visitor, names: Names) -> dict[str, An
         "files": found.files,
         "bytes": found.bytes,
         "withheld": _by_ticket(((one.ticket, one.reason, one.role, one.name) for one in found.withheld), seen, names),
+        "consent": _consent_of_all(found, seen),
+    }
+
+
+def _consent_of_all(found: Contents, seen: Visitor) -> dict[str, Any]:
+    """Return how the CUI owner's consent stands for the whole set, by what it is; empty for a set of one or none."""
+    by_state: dict[str, list[str]] = {}
+    for number in sorted({one.ticket for one in found.withheld if one.reason in _ABOUT_CONSENT and one.ticket}):
+        by_state.setdefault(assessor.consent_of(number).state.value, []).append(number)
+    if sum(map(len, by_state.values())) < 2:
+        return {}
+    lacking = sorted(number for state in _ASKABLE for number in by_state.get(state, ()))
+    return {
+        "counts": [(_SET_WORDS[state], len(by_state[state])) for state in _SET_WORDS if state in by_state],
+        "ask": lacking if seen.has(*consents.ASKERS) and not seen.has(Role.CUI_OWNER) else [],
+        "lacking": len(lacking),
     }
 
 

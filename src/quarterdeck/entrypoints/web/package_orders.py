@@ -1,5 +1,6 @@
 """Ordering a package: of a ticket, a period or an assessment; to whom recordings of CUI assets are encrypted."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -61,12 +62,17 @@ class RecipientForm(forms.Form):
 
     def asked(self) -> str:
         """Return the wish as `export_package.address` takes it."""
-        to = str(self.cleaned_data.get("to", ""))
-        return str(self.cleaned_data["recipient"]).strip() or "no recipient" if to == "certificate" else to
+        return asked_of(self.cleaned_data)
 
     def anybody(self) -> Recipient:
         """Return one that stands for whoever it is going to be: which files stay depends only on there being one."""
         return Recipient(Envelope.CERTIFICATE if self.cleaned_data.get("to") else Envelope.NONE)
+
+
+def asked_of(said: Mapping[str, Any]) -> str:
+    """Return the wish of a filled form as `export_package.address` takes it."""
+    to = str(said.get("to", ""))
+    return str(said["recipient"]).strip() or "no recipient" if to == "certificate" else to
 
 
 def scope_of(request: HttpRequest, seen: Visitor, given: Any) -> Scope | list[str]:  # noqa: ANN401  a QueryDict

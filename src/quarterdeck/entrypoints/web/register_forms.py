@@ -1,7 +1,7 @@
 """Forms of the registers."""
 
 import hashlib
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 
@@ -41,12 +41,11 @@ class ItemForm(forms.Form):
     owner = forms.ChoiceField(label="Owner")
     review_due = forms.DateField(label="Review due", widget=forms.DateInput(attrs={"type": "date"}))
     inside_boundary = forms.BooleanField(label="Runs inside the boundary", required=False, initial=True)
+    needed: ClassVar = dict.fromkeys(("file", "sha256"), "one of the two; a tool may go without")
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401
         super().__init__(*arguments, **named)
         self.fields["owner"] = forms.ChoiceField(label="Owner", choices=_people())
-        for name in ("file", "sha256"):
-            self.fields[name].needed = "one of the two; a tool may go without"  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         """A technique or mechanism needs its file or the hash of it; a tool may be a device without either."""

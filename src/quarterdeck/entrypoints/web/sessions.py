@@ -1,7 +1,7 @@
 """Sessions: the list, the replay page, the recording's files, and work outside the gate written down."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from csp.decorators import csp_update
 from django import forms
@@ -292,7 +292,7 @@ def write_down(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse
     ways = [("", "None of the register"), *((way.id, way.name) for way in inventory.entry_points())]
     people = sorted(((one.id, one.name) for one in personnel.people()), key=lambda pair: pair[1])
     for name, choices in (("asset", assets), ("entry_point", ways), ("person", people)):
-        form.fields[name].choices = choices  # type: ignore[attr-defined]
+        cast("forms.ChoiceField", form.fields[name]).choices = choices
     context: dict[str, Any] = {
         "ticket": ticket,
         "form": form,

@@ -198,6 +198,9 @@ def field(bound: Any, autofocus: bool = False) -> dict[str, Any]:  # noqa: ANN40
     grouped = kind in {"radio", "several"}
     return {
         "bound": bound,
+        # What a form says of its fields beyond Django's own: a mapping by the field's name.
+        "needed": getattr(bound.form, "needed", {}).get(bound.name, ""),
+        "first": getattr(bound.form, "first", {}).get(bound.name),
         "kind": kind,
         "control": bound if grouped else bound.as_widget(attrs=attributes),
         "wrong": [

@@ -123,14 +123,13 @@ class TicketForm(TimedForm):
         self._choose("pool_id", none + [(pool.id, pool.name) for pool in personnel.pools()])
         terms = [one for one in personnel.agreements() if one.in_date(now)]
         self._choose("agreement_id", none + [(one.id, f"{one.vendor}, {one.number}") for one in terms])
-        # Read by parts/field.html: where the first one is made when there is nothing to choose from.
-        for name, label, page_name in (("assets", "Bring in assets", "asset_import"),
-                                       ("technicians", "Give somebody the role technician", "people"),
-                                       ("items", "Register a tool, procedure or script", "register_add")):
-            self.fields[name].first = (label, reverse(page_name))  # type: ignore[attr-defined]
-        for name in ("plan", "impact", "rollback", "items"):
-            # Read by parts/field.html.
-            self.fields[name].needed = "before approval"  # type: ignore[attr-defined]
+        # Read by the tag `field`: where the first one is made when there is nothing to choose from.
+        self.first = {
+            "assets": ("Bring in assets", reverse("asset_import")),
+            "technicians": ("Give somebody the role technician", reverse("people")),
+            "items": ("Register a tool, procedure or script", reverse("register_add")),
+        }
+        self.needed = dict.fromkeys(("plan", "impact", "rollback", "items"), "before approval")
         listed = [item for item in tools.items() if item.state is ItemState.LISTED]
         self._choose("items", [(item.id, f"{item.name} {item.version} ({item.kind.value})") for item in listed])
 
@@ -189,21 +188,26 @@ def initial_of(ticket: TicketView, zone: ZoneInfo) -> dict[str, Any]:
         name: getattr(content, name)
         for name in ("title", "plan", "impact", "rollback", "pool_id", "agreement_id", "escort")
     }
-    return same | initial_ways(content.assets) | allowing.initial_of(ticket) | {
-        "maintenance_type": content.maintenance_type.value,
-        "action": content.action.value,
-        "method": content.method.value,
-        "risk": content.risk.value,
-        "emergency": ticket.emergency,
-        "assets": [named.asset_id for named in content.assets],
-        "technicians": list(content.technicians),
-        "items": list(content.items),
-        "expected_paths": "\n".join(content.expected_paths),
-        "conflicts_with": " ".join(content.conflicts_with),
-        "window_from": shown(content.window.from_, zone),
-        "window_until": shown(content.window.until, zone),
-        "version": ticket.version,
-    }
+    return (
+        same
+        | initial_ways(content.assets)
+        | allowing.initial_of(ticket)
+        | {
+            "maintenance_type": content.maintenance_type.value,
+            "action": content.action.value,
+            "method": content.method.value,
+            "risk": content.risk.value,
+            "emergency": ticket.emergency,
+            "assets": [named.asset_id for named in content.assets],
+            "technicians": list(content.technicians),
+            "items": list(content.items),
+            "expected_paths": "\n".join(content.expected_paths),
+            "conflicts_with": " ".join(content.conflicts_with),
+            "window_from": shown(content.window.from_, zone),
+            "window_until": shown(content.window.until, zone),
+            "version": ticket.version,
+        }
+    )
 
 
 class QuickLogForm(TimedForm):

@@ -1,8 +1,9 @@
 """Writing tickets: new and changed ones, the quick log, standard work, and what a typed time means."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
+from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -121,7 +122,7 @@ def standard(request: HttpRequest, seen: Visitor) -> HttpResponse:
     usable = [one for one in every if not one.withdrawn and one.approved]
     form = StandardForm(posted(request), zone=zones.zone_of(request), now=seen.now, initial={"window_from": "now"})
     choices = [(one.id, _template_words(one, names)) for one in usable]
-    form.fields["template"].choices = choices  # type: ignore[attr-defined]
+    cast("forms.ChoiceField", form.fields["template"]).choices = choices
     code = stepup.code_form(request, seen)
     shown = lists.build(request, _templates(names), every)
     if isinstance(shown, HttpResponse):

@@ -293,6 +293,7 @@ _ACTS = {
     "disposal.confirmed": "End of files confirmed",
     "disposal.refused": "End of files refused",
     "retention.adopted": "Retention policy adopted",
+    "policy.adopted": "Policy adopted",
     "assessment.recorded": "Assessment recorded",
     "assessment.dated": "CMMC status date recorded",
     "passkey.registered": "Passkey registered",

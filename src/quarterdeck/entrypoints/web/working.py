@@ -1,7 +1,7 @@
 """Start work: the certificates that work only here and now, the commands, what is recorded, and the countdown."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
@@ -39,8 +39,8 @@ class KeyForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3, "class": "mono", "spellcheck": "false"}),
         help_text="One line of ~/.ssh/id_ecdsa.pub or id_ecdsa_sk.pub. It becomes yours alone.",
     )  # fmt: skip
-    public_key.needed = "paste it or choose its file"  # type: ignore[attr-defined]
     file = forms.FileField(label="Or its file, the one that ends in .pub", required=False)
+    needed: ClassVar = {"public_key": "paste it or choose its file"}
 
     def clean(self) -> dict[str, Any]:
         """Take the text of the file where nothing was pasted."""
