@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--tsa-root", type=Path, action="append", default=[], metavar="FILE",
-        help="root certificate (PEM) of a time-stamping authority, from elsewhere; needs openssl on this machine",
+        help="root certificate (PEM) of a time-stamping authority, from elsewhere: proves the time; needs openssl",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser

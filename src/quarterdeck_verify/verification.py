@@ -196,23 +196,23 @@ def _anchored(report: Report, outside: _Outside) -> Check:
     if report.findings.has("anchor.contradicts"):
         return Check(State.FAILED, "The ledger contradicts a checkpoint that was kept outside.")
     seen = outside.witnessed.pinned
-    if not outside.anchors and not seen and not outside.stamps.outside:
+    if not outside.anchors and not seen:
         sentence = "No checkpoint from outside was given: who holds the sealing key could have rewritten everything."
-        return Check(State.NOT_CHECKED, sentence + " Give one that was mailed with --anchor.")
+        stamped = " A time stamp is no such thing: an authority stamps any version." if outside.stamps.outside else ""
+        return Check(State.NOT_CHECKED, f"{sentence}{stamped} Give one that was mailed with --anchor.")
     relevant = found.ticket_seqs or found.seqs
     if report.findings and not anchoring.covered and not anchoring.notes:
         return Check(State.NOT_CHECKED, "The package is damaged, so no checkpoint could be held against it.")
     covered = max([anchoring.covered, *(one.size for one in seen)])
-    held = timestamps.timely(outside.stamps.outside, found).union(seq for seq in found.seqs if seq < covered)
-    if not any(seq in held for seq in relevant):
+    if not any(seq < covered for seq in relevant):
         told = " ".join(anchoring.notes) or "The anchors are older than every ticket entry of this package."
         return Check(State.NOT_CHECKED, told)
-    if anchoring.unproven > covered and any(seq not in held for seq in relevant):
+    if anchoring.unproven > covered and any(seq >= covered for seq in relevant):
         sentence = f"Entries from {covered} on were seen by an anchor that this package does not answer:"
         return Check(State.NOT_CHECKED, " ".join([sentence, *anchoring.notes]))
-    by = f"checkpoint of {covered}" if covered else "time stamps alone, which do not show what was hidden since"
-    sentence = f"It covers {len(held)} of {found.count} entries and agrees with them ({by})."
-    if len(held) < found.count:
+    held = sum(seq < covered for seq in found.seqs)
+    sentence = f"It covers {held} of {found.count} entries and agrees with them (checkpoint of {covered})."
+    if held < found.count:
         sentence += " What is newer rests on the signature alone."
     return Check(State.PASSED, " ".join([sentence, *anchoring.notes]))
 
@@ -247,9 +247,12 @@ def _time(report: Report, outside: _Outside) -> Check:
         return Check(State.NOT_CHECKED, sentence + later)
     delays = timestamps.delays(stamps.outside, found)
     hours = max(delay.total_seconds() for delay in delays.values()) / 3600 if delays else 0.0
+    soon = sum(delay <= timestamps.TIMELY for delay in delays.values())
     sentence = f"{len(stamps.outside)} time stamps hold; {len(delays)} of {found.count} entries existed by then,"
-    state = State.PASSED if delays else State.NOT_CHECKED
-    return Check(state, f"{sentence} at most {max(hours, 0):.1f} hours after the time that they claim.{later}")
+    sentence += f" at most {max(hours, 0):.1f} hours after the time that they claim; {soon} within 72 hours of it."
+    if not soon:
+        sentence += " So late a stamp says nothing about the time that is claimed."
+    return Check(State.PASSED if soon else State.NOT_CHECKED, sentence + later)
 
 
 def _not_checked(report: Report) -> list[str]:

@@ -119,8 +119,9 @@ Take verify.pyz from the project's release or from the organisation's anchor mai
 could forge the package could forge its verifier too. `qd verify --digest` of the project's source prints what its
 SHA-256 must be; this package was made with one of DIGEST.
 
-Further things from elsewhere count too: `--witness FILE`, keys of witnesses, and `--tsa-root FILE`, the root of a
-time-stamping authority (this one needs openssl). By hand, in the unpacked folder:
+Further things from elsewhere help: `--witness FILE`, keys of witnesses, whose cosignatures are anchors too, and
+`--tsa-root FILE`, the root of a time-stamping authority, which proves the time (needs openssl). By hand, in
+the unpacked folder:
 
     sha256sum -c manifest-sha256.txt && sha256sum -c tagmanifest-sha256.txt
     ssh-keygen -Y verify -f allowed_signers -I SIGNER -n quarterdeck-package \\

@@ -77,6 +77,7 @@ STATUSES: dict[str, Status] = {
     "intact": Status("Intact", "good", "shield-check"),
     "anchored": Status("Anchored", "good", "anchor"),
     "anchored_inside": Status("Same administrator", "warn", "anchor"),
+    "stamped": Status("Time only", _IDLE, "clock"),
     "unanchored": Status("Not yet", "warn", "clock"),
     "unanchored_late": Status("Overdue", "bad", "alert-circle"),
     "self_attested": Status("Self-attested only", "bad", "alert-circle"),
