@@ -11,6 +11,7 @@ from pathlib import Path
 
 from quarterdeck_verify import contents, members, package, replacement, timestamps, trust, witness
 from quarterdeck_verify.approvals import Judged, check_approvals
+from quarterdeck_verify.checkpoint import Checkpoint
 from quarterdeck_verify.container import Container, ContainerError, open_container
 from quarterdeck_verify.cosignature import VerifierKey
 from quarterdeck_verify.findings import Findings
@@ -18,6 +19,7 @@ from quarterdeck_verify.gaps import Gap, find_gaps
 from quarterdeck_verify.ledgerslice import Slice, read_slice
 from quarterdeck_verify.receipts import check_receipts
 from quarterdeck_verify.signers import Signer
+from quarterdeck_verify.succession import Replacement
 from quarterdeck_verify.timestamps import Stamps
 from quarterdeck_verify.trust import Anchor, Anchoring
 from quarterdeck_verify.witness import Witnessed
@@ -81,11 +83,17 @@ class _Outside:
     witnesses: Sequence[VerifierKey] = ()
     tsa_roots: Sequence[Path] = ()
     signers: list[str] = field(default_factory=list)
+    unconfirmed: list[str] = field(default_factory=list)
     anchoring: Anchoring = field(default_factory=Anchoring)
     slice: Slice = field(default_factory=Slice)
-    replaced: list[replacement.Replacement] = field(default_factory=list)
+    replaced: list[Replacement] = field(default_factory=list)
     witnessed: Witnessed = field(default_factory=Witnessed)
     stamps: Stamps = field(default_factory=Stamps)
+
+    @property
+    def covered(self) -> int:
+        """Return how many entries somebody outside holds: by a kept checkpoint or a pinned witness's cosignature."""
+        return max([self.anchoring.covered, *(one.size for one in self.witnessed.pinned)])
 
 
 def verify(
@@ -136,17 +144,25 @@ def _check(container: Container, report: Report, outside: _Outside) -> None:
     outside.signers = [item.key.fingerprint for item in signed]
     outside.slice = found
     if head is not None:
-        rotations = trust.read_rotations(bag, found, head.origin)
-        trust.check_retired(bag, signed, rotations, head.size)
-        outside.replaced = replacement.read_replacements(bag, found, head.origin)
-        replacement.check_lost(bag, signed, outside.replaced, head.size)
-        if outside.pins:
-            outside.signers = trust.check_pins(bag, signed, outside.pins, rotations, _claimed_time(found))
-        steps = trust.check_consistency(bag, head)
-        outside.anchoring = trust.check_anchors(bag, head, outside.anchors, steps)
-        outside.witnessed = witness.check_cosignatures(bag, head, steps, outside.witnesses)
-        outside.stamps = timestamps.check_stamps(bag, head, steps, outside.tsa_roots)
+        _compare(bag, head, signed, outside)
     _conclude(report, outside)
+
+
+def _compare(bag: members.Members, head: Checkpoint, signed: Sequence[trust.Signed], outside: _Outside) -> None:
+    """Hold the package against what the verifying person brought."""
+    found, pins = outside.slice, outside.pins
+    outside.replaced = replacement.read_replacements(bag, found, head.origin)
+    known = trust.read_succession(bag, found, head.origin, outside.replaced)
+    trust.check_ended(bag, signed, known, head.size)
+    steps = trust.check_consistency(bag, head)
+    outside.anchoring = trust.check_anchors(bag, head, outside.anchors, steps, (known, pins))
+    outside.witnessed = witness.check_cosignatures(bag, head, steps, outside.witnesses)
+    outside.stamps = timestamps.check_stamps(bag, head, steps, outside.tsa_roots)
+    if pins:
+        told = trust.by_own_word(bag, signed, pins, known, outside.covered)
+        outside.unconfirmed = list(dict.fromkeys(told.values()))
+        others = [item for item in signed if item not in told]
+        outside.signers = trust.check_pins(bag, others, pins, known, _claimed_time(found))
 
 
 def _claimed_time(found: Slice) -> datetime | None:
@@ -186,6 +202,9 @@ def _signed(report: Report, outside: _Outside) -> Check:
     if not outside.pins:
         sentence = f"Signed by {shown}. Anybody can make such a key: pin the signer with --signers."
         return Check(State.NOT_CHECKED, sentence)
+    if outside.unconfirmed:
+        sentence = f"Signed by {'; '.join(outside.unconfirmed)}; a checkpoint from outside covers that entry."
+        return Check(State.NOT_CHECKED, f"{sentence} Have its fingerprint confirmed by another way, then pin it.")
     if not outside.signers:
         return Check(State.FAILED, "No signature could be read.")
     return Check(State.PASSED, f"Signed by {shown}, pinned from outside the package.")
@@ -203,7 +222,7 @@ def _anchored(report: Report, outside: _Outside) -> Check:
     relevant = found.ticket_seqs or found.seqs
     if report.findings and not anchoring.covered and not anchoring.notes:
         return Check(State.NOT_CHECKED, "The package is damaged, so no checkpoint could be held against it.")
-    covered = max([anchoring.covered, *(one.size for one in seen)])
+    covered = outside.covered
     if not any(seq < covered for seq in relevant):
         told = " ".join(anchoring.notes) or "The anchors are older than every ticket entry of this package."
         return Check(State.NOT_CHECKED, told)

@@ -88,7 +88,7 @@ def test_a_lost_key_is_never_carried_over_from_the_old_pin(shop, folder, clock):
     assert report.verdict is Verdict.INTACT, "the organisation's new pins name the new key"
     assert any("says that the key before it was lost" in note for note in report.not_checked)
     with_old = verify(path, old, [])
-    assert {finding.code for finding in with_old.findings} == {"signer.unpinned"}
+    assert {finding.code for finding in with_old.findings} == {"signer.replaced"}
 
 
 def test_a_key_that_signs_cannot_be_declared_lost(shop, clock):

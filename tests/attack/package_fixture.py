@@ -281,7 +281,7 @@ def judge(data: bytes, folder: Path, allowed: bytes | None = None, kept: bytes |
     path = folder / "package.zip"
     path.write_bytes(data)
     pins = signers.parse(allowed) if allowed is not None else []
-    anchors = [trust.Anchor("kept.checkpoint", tuple(checkpoint.find(kept)))] if kept is not None else []
+    anchors = [trust.read_anchor("kept.checkpoint", kept)] if kept is not None else []
     return verify(path, pins, anchors)
 
 

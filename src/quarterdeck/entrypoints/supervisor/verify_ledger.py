@@ -24,6 +24,7 @@ from quarterdeck.kernel.decision import Refused  # noqa: E402
 from quarterdeck.workflows.seal_checkpoint import SealerStatus  # noqa: E402
 from quarterdeck_verify import checkpoint as checkpoint_format  # noqa: E402
 from quarterdeck_verify import signers as signers_format  # noqa: E402
+from quarterdeck_verify.trust import read_anchor  # noqa: E402
 
 WRONG_USAGE = 2
 
@@ -80,12 +81,7 @@ def main() -> int:
 
 def read_outside(signers: Sequence[Path], anchors: Sequence[Path], *, files: bool) -> Outside:
     """Return what the files hold; OSError or ValueError with a sentence when one cannot be used."""
-    kept = []
-    for path in anchors:
-        found = checkpoint_format.find(path.read_bytes())
-        if not found:
-            raise ValueError(f"{path} holds no checkpoint: three lines of origin, size and root, one after the other")
-        kept += [(str(path), one) for one in found]
+    kept = [read_anchor(str(path), path.read_bytes()) for path in anchors]
     pins = [line for path in signers for line in signers_format.parse(path.read_bytes())]
     return Outside(pins, kept, files=files)
 
