@@ -246,10 +246,11 @@ def _witnessed(report: Report, outside: _Outside) -> Check:
         count = "1 cosignature" if len(told.pinned) == 1 else f"{len(told.pinned)} cosignatures"
         sentence = f"{count} by {names}; the newest saw {newest.size} entries"
         return Check(State.PASSED, f"{sentence} at {newest.at:%Y-%m-%dT%H:%M:%SZ}.")
-    inside = len(told.inside)
-    if inside:
-        sentence = f"{inside} cosignatures hold by keys inside the package, which anybody can make: pin with --witness."
-        return Check(State.NOT_CHECKED, sentence)
+    if told.inside:
+        names = ", ".join(sorted({one.name for one in told.inside}))
+        count = "1 cosignature holds" if len(told.inside) == 1 else f"{len(told.inside)} cosignatures hold"
+        sentence = f"{count} by {names}, only listed by the package itself: anybody can make such a key."
+        return Check(State.NOT_CHECKED, f"{sentence} Get it from the witness and give it with --witness.")
     unknown = f"{told.unknown} cosignatures are by keys that nobody named." if told.unknown else ""
     return Check(State.NOT_CHECKED, unknown or "The package holds no witness's signature.")
 
