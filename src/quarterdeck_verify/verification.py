@@ -14,6 +14,7 @@ from quarterdeck_verify.approvals import Judged, check_approvals
 from quarterdeck_verify.checkpoint import Checkpoint
 from quarterdeck_verify.container import Container, ContainerError, open_container
 from quarterdeck_verify.cosignature import VerifierKey
+from quarterdeck_verify.encrypted import check_encrypted
 from quarterdeck_verify.findings import Findings
 from quarterdeck_verify.gaps import Gap, find_gaps
 from quarterdeck_verify.ledgerslice import Slice, read_slice
@@ -64,6 +65,7 @@ class Report:
     entries: int = 0
     tickets: contents.Completeness | None = None
     withheld: list[package.Withheld] = field(default_factory=list)
+    encrypted: list[package.Withheld] = field(default_factory=list)
     approvals: list[Judged] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     not_checked: list[str] = field(default_factory=list)
@@ -136,7 +138,9 @@ def _check(container: Container, report: Report, outside: _Outside) -> None:
     contents.check_exported(bag, found, report.base)
     contents.check_views(bag)
     report.tickets = contents.check_scope(bag, found, None if head is None else head.origin)
-    report.withheld = contents.check_artifacts(bag, found)
+    absent = contents.check_artifacts(bag, found)
+    report.encrypted = check_encrypted(bag, absent)
+    report.withheld = [row for row in absent if row not in report.encrypted]
     check_receipts(bag)
     report.approvals = check_approvals(bag, found)
     report.gaps = find_gaps(found.story)
@@ -279,6 +283,8 @@ def _not_checked(report: Report) -> list[str]:
     notes = ["Whether the work was done well, and whether the people are who their accounts say."]
     if report.withheld:
         notes.append(f"Files that are withheld: {len(report.withheld)}.")
+    if report.encrypted:
+        notes.append(f"Files that are encrypted to the reader, which are not opened here: {len(report.encrypted)}.")
     if report.tickets is not None and not report.tickets.known:
         notes.append("How many tickets the period has: the package does not say.")
     elif report.tickets is not None and report.tickets.missing:
