@@ -36,6 +36,7 @@ class LedgerReport:
     """What was read and what is wrong with it; no problem means the log is whole.
 
     `covered` is how many entries a checkpoint from outside confirms; `notes` say what was brought and was of no use.
+    `tickets` counts the entries of each ticket.
     """
 
     size: int = 0
@@ -43,6 +44,7 @@ class LedgerReport:
     checkpoints: int = 0
     files: int = 0
     covered: int = 0
+    tickets: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -67,7 +69,7 @@ def verify_ledger(progress: Callable[[int], None] = lambda done: None, outside: 
             found[report.size] = reading.tree.root().hex()
         if report.size % _PROGRESS == 0:
             progress(report.size)
-    report.root = reading.tree.root().hex()
+    report.root, report.tickets = reading.tree.root().hex(), reading.tickets
     for size in sorted(roots):
         if found.get(size, roots[size]) != roots[size]:
             report.add(f"checkpoint {size} does not fit the entries before it")
@@ -103,6 +105,11 @@ class _Reading:
     def tip(self) -> str:
         """The leaf hash (hex) of the entry that was read last."""
         return self._way.tip
+
+    @property
+    def tickets(self) -> dict[str, int]:
+        """How many entries of each ticket were read."""
+        return {number: count for number, (count, _) in self._way.tickets.items()}
 
     def read(self, row: StoredRow) -> None:
         """Take the next row."""

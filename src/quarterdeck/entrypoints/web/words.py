@@ -257,6 +257,7 @@ _ACTS = {
     "artifact.found_altered": "File found altered in the store",
     "artifact.found_missing": "File found missing in the store",
     "artifact.found_whole": "File found whole again",
+    "ledger.checked": "Whole ledger checked",
     "store.scrubbed": "Evidence store read through",
     "store.swept": "Evidence store swept",
     "store.copied": "Evidence copied to another store",
