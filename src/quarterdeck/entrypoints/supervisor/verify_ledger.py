@@ -24,6 +24,7 @@ from quarterdeck.kernel.decision import Refused  # noqa: E402
 from quarterdeck.workflows.seal_checkpoint import SealerStatus  # noqa: E402
 from quarterdeck_verify import checkpoint as checkpoint_format  # noqa: E402
 from quarterdeck_verify import signers as signers_format  # noqa: E402
+from quarterdeck_verify.arguments import add_outside  # noqa: E402
 from quarterdeck_verify.trust import read_anchor  # noqa: E402
 
 WRONG_USAGE = 2
@@ -34,14 +35,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="qd ledger verify", description="Read the whole ledger again: bytes, chain, tree, checkpoints, sealer."
     )
-    made.add_argument(
-        "--signers", type=Path, action="append", default=[], metavar="FILE",
-        help="allowed_signers file that was kept elsewhere: only its keys may have signed the checkpoints",
-    )  # fmt: skip
-    made.add_argument(
-        "--anchor", type=Path, action="append", default=[], metavar="FILE",
-        help="a checkpoint that was kept elsewhere, such as a mail: the ledger must continue it",
-    )  # fmt: skip
+    add_outside(made)
     made.add_argument("--without-files", action="store_true", help="do not read the stored files again")
     made.add_argument("--json", action="store_true", help="print the report as JSON")
     return made
