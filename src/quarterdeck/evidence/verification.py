@@ -23,7 +23,6 @@ from quarterdeck_verify.merkle import Frontier
 from quarterdeck_verify.package import KEY_REPLACED, KEY_ROTATED, REPLACEMENT_ROLE, ROTATION_ROLE
 
 MOST_PROBLEMS = 50
-_PROGRESS = 1000
 _NO_END = 2**62
 # Entries that say that a file was destroyed by two people: the tombstone stays, the file is gone on purpose.
 GIVEN_UP = frozenset({"artifact.disposed", "artifact.redacted"})
@@ -63,12 +62,12 @@ def verify_ledger(progress: Callable[[int], None] = lambda done: None, outside: 
     roots, found = dict(Checkpoint.objects.values_list("size", "root")), dict[int, str]()
     reading, sizes = _Reading(), outside.sizes.union(roots)
     report = reading.report
-    for row in _all_rows():
-        reading.read(row)
-        if report.size in sizes:
-            found[report.size] = reading.tree.root().hex()
-        if report.size % _PROGRESS == 0:
-            progress(report.size)
+    for rows in _all_rows():
+        for row in rows:
+            reading.read(row)
+            if report.size in sizes:
+                found[report.size] = reading.tree.root().hex()
+        progress(report.size)
     report.root, report.tickets = reading.tree.root().hex(), reading.tickets
     for size in sorted(roots):
         if found.get(size, roots[size]) != roots[size]:
@@ -83,10 +82,10 @@ def verify_ledger(progress: Callable[[int], None] = lambda done: None, outside: 
     return report
 
 
-def _all_rows() -> Iterator[StoredRow]:
+def _all_rows() -> Iterator[list[StoredRow]]:
     first = 0
     while rows := rows_from(first, _NO_END):
-        yield from rows
+        yield rows
         first = rows[-1][0] + 1
 
 
