@@ -1,18 +1,24 @@
 """The whole ledger checked in the background: what it lacks on the page, over REST, by `qd`, and who may see it."""
 
+import json
+import os
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
 from tests.api_caller import Caller, codes
 from tests.append_only import database_in_hand
-from tests.shop import FAST_HASHER
+from tests.shop import FAST_HASHER, password_of
 from tests.web_shop_floor import floor
 from tests.web_visitor import sign_in, text_of
 
 from quarterdeck.config.api import load
+from quarterdeck.entrypoints.cli import token_file
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import DirectoryStore, JobKind, JobState, ObjectRef
 from quarterdeck.kernel.actors import system
+from quarterdeck.personnel import api as personnel
 from quarterdeck.workflows import check_ledger, keep_store
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -129,3 +135,28 @@ def test_over_rest_too(shop, who, sees):
         assert (answer.json()["missing_total"], answer.json()["problems"]) == (2, [])
     ordered = caller.call("post", "/ledger-check", {})
     assert ordered.status_code == (200 if who == "iris" else 403)
+
+
+def test_qd_gaps_shows_and_orders_it(shop, live_server, tmp_path, monkeypatch):
+    for name, value in (("HOME", tmp_path), ("XDG_CONFIG_HOME", tmp_path / "config"), ("QD_URL", live_server.url)):
+        monkeypatch.setenv(name, str(value))
+    yard = shop.yard.shop
+    secret, _ = personnel.issue_token("iris@example.test", password_of("iris"), yard.totp("iris"), clock=yard.clock)
+    token_file.write(token_file.Token(live_server.url, "iris@example.test", secret, "2099-01-01T00:00:00Z"))
+
+    def qd(*words):
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        argv = [sys.executable, "-m", "quarterdeck.entrypoints.cli", *words]
+        ran = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60, env=environment)
+        return ran.returncode, ran.stdout + ran.stderr
+
+    assert qd("gaps") == (0, "Not checked yet; it is done every night, or now with --check.\n")
+    lacking(shop)
+    code, said = qd("gaps", "--check")
+    assert (code, "The whole ledger is read again (sj_" in said) == (0, True)
+    keep_store.do_next_job(TICKER, shop.clock, DirectoryStore(load().objects_dir))
+    code, said = qd("gaps")
+    assert code == 0
+    assert "session.unrecorded" in said
+    assert "2 missing." in said
+    assert json.loads(qd("gaps", "--json")[1])["missing_total"] == 2
