@@ -17,9 +17,9 @@ import tempfile
 from io import BytesIO
 from pathlib import Path
 
-from tests.attack.package_fixture import BASE, LOG, Key, Ledger
+from tests.attack.package_fixture import Key, Ledger, whole_slice
 
-from quarterdeck_verify import merkle, package, writer
+from quarterdeck_verify import package, writer
 from quarterdeck_verify.bundle import build_zipapp
 
 TICKET = "MT-2026-00001"
@@ -34,23 +34,7 @@ def make(folder: Path, megabytes: int, files: int, entries: int) -> None:
         content = os.urandom(1 << 20) * (megabytes // files)
         ledger.add("session.ended", TICKET, {"number": number}, [("recording", "session.cast", content)])
     kept = ledger.checkpoint()
-    bodies = list(ledger.bodies)
-    request = writer.Request(
-        base=BASE, kind="ticket", organisation="Acme", log=LOG, exported_at="2026-11-30T00:00:00.000000Z",
-        entries=bodies, views={"report.html": b"<!doctype html>\n"},
-    )  # fmt: skip
-    prepared = writer.prepare(request)
-    ledger.add("package.exported", data=prepared.exported_data)
-    body, size = ledger.checkpoint(), len(ledger.leaves)
-    node = merkle.leaf_nodes(ledger.leaves.__getitem__)
-    sealed = writer.Sealed(
-        exported_entry=ledger.bodies[-1],
-        proofs=[merkle.inclusion_proof(node, seq, size) for seq in range(size)],
-        checkpoint=body,
-        checkpoint_signature=key.sign(package.CHECKPOINT_NAMESPACE)(body),
-        allowed_signers=key.allowed(),
-        consistency=[ledger.step(len(bodies), size)],
-    )
+    prepared, sealed = whole_slice(ledger, key, [len(ledger.leaves)])
     with (folder / "package.zip").open("w+b") as out:
         writer.write_package(
             out, prepared, sealed, open_artifact=lambda sha256: BytesIO(ledger.files[sha256]),

@@ -15,6 +15,7 @@ from quarterdeck.kernel.actors import system
 from quarterdeck.tickets import api as tickets
 from quarterdeck.workflows import export_package, open_window
 from quarterdeck.workflows.export_package import Press
+from quarterdeck.workflows.package_proofs import KeysBeside
 from quarterdeck.workflows.seal_checkpoint import seal
 from quarterdeck_verify import checkpoint, signers
 from quarterdeck_verify.trust import Anchor
@@ -38,13 +39,14 @@ class PackageShop:
     player: dict[str, bytes] = field(default_factory=dict)
     passphrase: str = ""
     tsa_root: bytes | None = None
+    witnesses: tuple[str, ...] = ()
 
     @property
     def clock(self) -> StillClock:
         return self.yard.clock
 
     def press(self) -> Press:
-        return Press(self.sealer, self.player, Envelopes(), self.tsa_root)
+        return Press(self.sealer, self.player, Envelopes(), KeysBeside(self.tsa_root, self.witnesses))
 
     def facts(self, number: str, kinds: tuple[str, ...], *, artifacts: tuple[ArtifactRef, ...] = ()) -> None:
         """Let the system say these facts of the ticket; those of a session or the recorder are of no asset."""
@@ -98,7 +100,10 @@ class PackageShop:
         """Order a package and make it as the ticker does; `to` as `export_package.address` takes it."""
         recipient, self.passphrase = export_package.address(Envelopes(), to)
         order = export_package.order_package(
-            self.yard.actor(who), self.clock, recipient=recipient, **scope,  # type: ignore[arg-type]
+            self.yard.actor(who),
+            self.clock,
+            recipient=recipient,
+            **scope,  # type: ignore[arg-type]
         )
         assert export_package.make_next_package(self.clock, self.press)
         done = assessor.order(order.id)

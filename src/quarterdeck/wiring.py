@@ -41,6 +41,7 @@ from quarterdeck.workflows.admission import GateDesk
 from quarterdeck.workflows.anchor_checkpoints import AnchorQueue, Route
 from quarterdeck.workflows.cadence import Reach
 from quarterdeck.workflows.export_package import Press
+from quarterdeck.workflows.package_proofs import KeysBeside
 from quarterdeck.workflows.prepare_ticket import Instruments
 from quarterdeck.workflows.prove_sole_path import GateView
 from quarterdeck_verify.cosignature import parse_key
@@ -123,7 +124,7 @@ def press() -> Press:
     player = {name: (built / name).read_bytes() for name in wanted if (built / name).is_file()}
     ca_file = load().tsa_ca_file
     root = ca_file.read_bytes() if ca_file is not None and ca_file.is_file() else None
-    return Press(sealer(), player, locksmith(), root)
+    return Press(sealer(), player, locksmith(), KeysBeside(root, tuple(key for _, _, key in load().witness_list)))
 
 
 def locksmith() -> Envelopes:

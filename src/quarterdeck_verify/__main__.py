@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quarterdeck_verify import report, signers
+from quarterdeck_verify.arguments import add_outside
 from quarterdeck_verify.findings import plain
 from quarterdeck_verify.signers import Signer
 from quarterdeck_verify.trust import Anchor, read_anchor
@@ -45,21 +46,14 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 INTACT, 1 ALTERED, 2 wrong usage, 3 UNANCHORED (no pin or no outside anchor).",
     )
     parser.add_argument("package", type=Path, help="package.zip or the unpacked folder")
-    parser.add_argument(
-        "--signers", type=Path, action="append", default=[], metavar="FILE",
-        help="allowed_signers file that you got from outside the package",
-    )  # fmt: skip
-    parser.add_argument(
-        "--anchor", type=Path, action="append", default=[], metavar="FILE",
-        help="a checkpoint that was kept outside, for example the mail that brought it",
-    )  # fmt: skip
+    add_outside(parser)
     parser.add_argument(
         "--witness", type=Path, action="append", default=[], metavar="FILE",
         help="keys of witnesses, `name+id+key` a line, that you got from them: their cosignatures then are anchors",
     )  # fmt: skip
     parser.add_argument(
         "--tsa-root", type=Path, action="append", default=[], metavar="FILE",
-        help="root certificate (PEM) of a time-stamping authority, from elsewhere; needs openssl on this machine",
+        help="root certificate (PEM) of a time-stamping authority, from elsewhere: proves the time; needs openssl",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser

@@ -4,31 +4,32 @@ None of it changes the verdict: a thing that was never recorded cannot be altere
 reads asks for it (attacks.md rows 8, 14, 16). Missing entries and tickets are found by `ledgerslice` and `contents`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quarterdeck_verify.story import Certificate, Session, Story
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something that one would expect and that the slice does not have."""
+    """Something that one would expect and that the slice does not have; `seq` is the entry that lets expect it."""
 
     code: str
     where: str
     sentence: str
+    seq: int = -1
 
 
 def find_gaps(story: Story) -> list[Gap]:
     """Return what is missing, in the order of the ledger."""
-    found: list[tuple[int, Gap]] = []
+    found: list[Gap] = []
     for name, session in story.sessions.items():
-        found += [(session.seq, gap) for gap in _of_session(name, session)]
+        found += [replace(gap, seq=session.seq) for gap in _of_session(name, session)]
     serials = {session.serial for session in story.sessions.values()}
     for certificate in story.certificates:
         gap = _of_certificate(certificate, story, serials)
         if gap is not None:
-            found.append((certificate.seq, gap))
-    return [gap for _, gap in sorted(found, key=lambda item: (item[0], item[1].code))]
+            found.append(replace(gap, seq=certificate.seq))
+    return sorted(found, key=lambda gap: (gap.seq, gap.code))
 
 
 def _of_session(name: str, session: Session) -> list[Gap]:

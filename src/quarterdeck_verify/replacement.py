@@ -4,26 +4,16 @@ The old key did not sign, so whoever pinned it has to be told of the new one by 
 that entry a signature by the lost key does not count, because whoever found or stole it could make one.
 """
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from quarterdeck_verify import entry, package, sshsig
 from quarterdeck_verify.ledgerslice import Slice
 from quarterdeck_verify.members import MAX_TINY, Members
 from quarterdeck_verify.signers import parse_public_key
-from quarterdeck_verify.trust import Signed
+from quarterdeck_verify.sshsig import PublicKey
+from quarterdeck_verify.succession import Replacement
 
 _FIELDS = {"at", "log", "lost_key_sha256", "new_key", "signature_new"}
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """The entry that says so, the SHA-256 (hexadecimal) of the lost key and the new key's fingerprint."""
-
-    seq: int
-    lost: str
-    new: str
 
 
 def replacement_message(log: str, at: str, lost: str, new_key: str) -> bytes:
@@ -43,22 +33,13 @@ def read_replacements(members: Members, found: Slice, origin: str) -> list[Repla
     replacements = []
     for seq, sha256 in found.replacements:
         try:
-            lost, new = _parse(members.read(found.artifacts[sha256].path, MAX_TINY), origin)
+            lost, new = parse_replacement(members.read(found.artifacts[sha256].path, MAX_TINY), origin)
         except ValueError as problem:
             sentence = f"The replacement of the sealing key does not hold: {problem}."
             members.findings.add("rotation.wrong", f"entry {seq}", sentence)
             continue
         replacements.append(Replacement(seq, lost, new))
     return replacements
-
-
-def check_lost(members: Members, signed: Sequence[Signed], replaced: Sequence[Replacement], size: int) -> None:
-    """Refuse signatures under a ledger of `size` entries by a key that one of these entries declared lost."""
-    for item in signed:
-        digest = hashlib.sha256(item.key.blob).hexdigest()
-        for one in replaced:
-            if one.lost == digest and one.seq < size:
-                members.findings.add("signer.retired", item.member, f"Its key was declared lost by entry {one.seq}.")
 
 
 def words(replaced: Sequence[Replacement]) -> list[str]:
@@ -70,7 +51,8 @@ def words(replaced: Sequence[Replacement]) -> list[str]:
     ]
 
 
-def _parse(data: bytes, origin: str) -> tuple[str, str]:
+def parse_replacement(data: bytes, origin: str) -> tuple[str, PublicKey]:
+    """Return the lost key's SHA-256 and the key that follows it; ValueError unless the new key signed that."""
     value = entry.parse_canonical(data)
     if not isinstance(value, dict) or set(value) != _FIELDS or not all(isinstance(v, str) for v in value.values()):
         raise ValueError("the statement is not one of a lost key")
@@ -81,4 +63,4 @@ def _parse(data: bytes, origin: str) -> tuple[str, str]:
     message = replacement_message(origin, value["at"], value["lost_key_sha256"], value["new_key"])
     if signature.key != key or not sshsig.verify(signature, message, package.ROTATION_NAMESPACE):
         raise ValueError("the new key did not sign it")
-    return value["lost_key_sha256"], key.fingerprint
+    return value["lost_key_sha256"], key

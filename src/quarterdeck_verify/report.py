@@ -1,9 +1,11 @@
 """The report in words for people and as JSON for programs; all of it printable ASCII."""
 
 import json
+from collections.abc import Sequence
 
 from quarterdeck_verify.contents import Completeness
 from quarterdeck_verify.findings import Findings, plain
+from quarterdeck_verify.package import Withheld
 from quarterdeck_verify.verification import Report, State, Verdict
 
 MAX_LISTED = 20
@@ -34,12 +36,8 @@ def as_text(report: Report, path: str) -> str:
         lines.append(f"{label + ':':24}{_MARKS[check.state]}. {plain(check.sentence, 2000)}")
     if report.tickets is not None:
         lines.append(f"{'Tickets:':24}{_tickets(report.tickets)}")
-    if report.withheld:
-        lines.append(f"{'Withheld files:':24}{len(report.withheld)}")
-        lines += [
-            f"  - {plain(row.name)} ({plain(row.ticket or 'no ticket')}): {plain(row.reason)}"
-            for row in report.withheld[:MAX_LISTED]
-        ]
+    lines += _absent("Withheld files:", report.withheld)
+    lines += _absent("Encrypted files:", report.encrypted, " encrypted to the reader, not opened here")
     lines += _told_of(report)
     lines.append("Not checked:")
     lines += [f"  - {plain(note, 400)}" for note in report.not_checked]
@@ -47,6 +45,14 @@ def as_text(report: Report, path: str) -> str:
         lines += ["", *_wrong(report.findings)]
     lines += ["", f"{report.verdict}: {_MEANING[report.verdict]}"]
     return "\n".join(lines) + "\n"
+
+
+def _absent(label: str, rows: Sequence[Withheld], words: str = "") -> list[str]:
+    """Return the files that an entry names and that stand nowhere in the open, with the reason."""
+    if not rows:
+        return []
+    told = [f"{plain(row.name)} ({plain(row.ticket or 'no ticket')}): {plain(row.reason)}" for row in rows]
+    return [f"{label:24}{len(rows)}{words}", *(f"  - {line}" for line in told[:MAX_LISTED])]
 
 
 def _told_of(report: Report) -> list[str]:
@@ -105,10 +111,8 @@ def as_json(report: Report, path: str) -> str:
             "known": tickets.known,
             "unsealed_months": list(tickets.unsealed),
         },
-        "withheld": [
-            {"sha256": row.sha256, "entry": row.seq, "ticket": row.ticket, "name": row.name, "reason": row.reason}
-            for row in report.withheld
-        ],
+        "withheld": [_row(row) for row in report.withheld],
+        "encrypted": [_row(row) for row in report.encrypted],
         "approvals": [
             {
                 "entry": one.approval.seq,
@@ -125,6 +129,10 @@ def as_json(report: Report, path: str) -> str:
         "not_checked": report.not_checked,
     }
     return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
+
+
+def _row(row: Withheld) -> dict[str, str | int]:
+    return {"sha256": row.sha256, "entry": row.seq, "ticket": row.ticket, "name": row.name, "reason": row.reason}
 
 
 def _tickets(tickets: Completeness) -> str:

@@ -11,6 +11,10 @@ RECORDING = "recording"
 
 _BOUND, _USED = "access.certificate_bound", "access.certificate_used"
 _ENDINGS = ("session.ended", "session.interrupted")
+# The events that sessions and certificates are told by; who looks for gaps alone needs no others.
+OF_SESSIONS = (
+    "access.granted", _BOUND, _USED, "session.began", *_ENDINGS, "session.written_down", "session.explained"
+)  # fmt: skip
 
 
 def passkey_name(public_key: str) -> str:

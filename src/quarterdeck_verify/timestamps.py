@@ -1,8 +1,9 @@
 """The time stamps that a package holds, and what they prove: that entries existed when an authority says so.
 
 A stamp by a root that came from outside counts; one by a root inside the package only shows that it holds in itself.
-A stamp proves that something existed by then. It does not show that nothing newer was hidden, nor that nothing was
-rewritten before it: so the report says how long after the time that an entry claims it was stamped.
+A stamp is no anchor: an authority keeps nothing and stamps every version that it is sent, so a stamp does not show that
+there is no other version, nor that nothing newer was hidden. The report says how long after the time that an entry
+claims it was stamped, which shows writing back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,8 @@ from quarterdeck_verify.members import MAX_TINY, Members
 from quarterdeck_verify.openssl import Authority
 
 MAX_STAMPS = 400
-# A stamp that comes later than this after the time that an entry claims is no anchor of it: it may be forged since.
+# A stamp that comes later than this says nothing of the time that an entry claims. It covers a daily stamp and a
+# weekend without the authority.
 TIMELY = timedelta(hours=72)
 
 
@@ -73,11 +75,6 @@ def delays(stamps: Sequence[Stamped], found: Slice) -> dict[int, timedelta]:
         if place < len(firsts):
             result[seq] = firsts[place].at - datetime.fromisoformat(ts)
     return result
-
-
-def timely(stamps: Sequence[Stamped], found: Slice) -> frozenset[int]:
-    """Return the entries that an authority saw soon after the time that they claim."""
-    return frozenset(seq for seq, delay in delays(stamps, found).items() if delay <= TIMELY)
 
 
 def _check_token(

@@ -12,8 +12,9 @@ from quarterdeck_verify import checkpoint, entry, merkle, package, sshsig
 from quarterdeck_verify.checkpoint import Checkpoint
 from quarterdeck_verify.ledgerslice import Slice
 from quarterdeck_verify.members import MAX_TINY, Members
-from quarterdeck_verify.signers import Signer, matching, parse_public_key
+from quarterdeck_verify.signers import Signer, parse_public_key
 from quarterdeck_verify.sshsig import PublicKey
+from quarterdeck_verify.succession import Replacement, Succession
 
 _ROTATION_FIELDS = {"at", "log", "new_key", "old_key", "signature_new", "signature_old"}
 
@@ -25,13 +26,6 @@ class Anchor:
     source: str
     checkpoints: tuple[Checkpoint, ...]
     signers: tuple[PublicKey, ...] = ()
-
-    @property
-    def origin(self) -> str:
-        """Whether the anchor itself is signed, in words: who plants a wrong one makes a good package look forged."""
-        if not self.signers:
-            return "The anchor carries no signature: make sure that it is the one that was sent."
-        return f"The anchor is signed by {', '.join(sorted({key.fingerprint for key in self.signers}))}."
 
 
 @dataclass(slots=True)
@@ -54,28 +48,6 @@ class Signed:
     member: str
     namespace: str
     key: PublicKey
-
-
-@dataclass(slots=True)
-class Rotations:
-    """Recorded successions: new key -> old key, and old key -> the entry that retired it."""
-
-    predecessor: dict[PublicKey, PublicKey] = field(default_factory=dict)
-    retired: dict[PublicKey, int] = field(default_factory=dict)
-
-    def add(self, seq: int, old: PublicKey, new: PublicKey) -> None:
-        """Note that entry `seq` let `new` follow `old`."""
-        self.predecessor[new] = old
-        self.retired[old] = seq
-        self.retired.pop(new, None)
-
-    def pinned(self, key: PublicKey, pins: Sequence[Signer]) -> tuple[list[Signer], int]:
-        """Return the pinned lines of `key` or of the nearest key before it, and how many changes lie between."""
-        steps, lines = 0, matching(pins, key)
-        while not lines and key in self.predecessor and steps <= len(self.predecessor):
-            key, steps = self.predecessor[key], steps + 1
-            lines = matching(pins, key)
-        return lines, steps
 
 
 def read_checkpoint(members: Members) -> Checkpoint | None:
@@ -117,25 +89,27 @@ def check_signatures(members: Members) -> list[Signed]:
     return found
 
 
-def read_rotations(members: Members, found: Slice, origin: str) -> Rotations:
-    """Return the successions that the slice records, each checked by the signatures of both keys."""
-    rotations = Rotations()
+def read_succession(members: Members, found: Slice, origin: str, replaced: Sequence[Replacement]) -> Succession:
+    """Return the changes of keys that the slice records, each checked by the signatures of both keys."""
+    known = Succession()
+    for one in replaced:
+        known.replace(one)
     for seq, sha256 in found.rotations:
         use = found.artifacts[sha256]
         try:
-            rotations.add(seq, *parse_rotation(members.read(use.path, MAX_TINY), origin))
+            known.add(seq, *parse_rotation(members.read(use.path, MAX_TINY), origin))
         except ValueError as problem:
             members.findings.add("rotation.wrong", f"entry {seq}", f"The change of keys does not hold: {problem}.")
-    return rotations
+    return known
 
 
 def check_pins(
-    members: Members, signed: Sequence[Signed], pins: Sequence[Signer], rotations: Rotations, at: datetime | None
+    members: Members, signed: Sequence[Signed], pins: Sequence[Signer], known: Succession, at: datetime | None
 ) -> list[str]:
     """Hold the signatures' keys against the pinned signers at the claimed time; returns who signed, in words."""
     names = []
     for item in signed:
-        lines, steps = rotations.pinned(item.key, pins)
+        lines, steps = known.pinned(item.key, pins)
         if not lines:
             sentence = f"It is by {item.key.fingerprint}, a key that is not among the pinned signers."
             members.findings.add("signer.unpinned", item.member, sentence)
@@ -149,12 +123,32 @@ def check_pins(
     return list(dict.fromkeys(names))
 
 
-def check_retired(members: Members, signed: Sequence[Signed], rotations: Rotations, size: int) -> None:
-    """Refuse signatures under a ledger of `size` entries by a key that one of these entries retired."""
+def by_own_word(
+    members: Members, signed: Sequence[Signed], pins: Sequence[Signer], known: Succession, covered: int
+) -> dict[Signed, str]:
+    """Return the signatures by keys that follow a lost pinned one by their own word, and that in words.
+
+    Anybody can write that a key was lost. It is a finding unless somebody outside holds a checkpoint above that entry.
+    """
+    found = {}
     for item in signed:
-        seq = rotations.retired.get(item.key)
+        one = known.own_word(item.key, pins)
+        if one is None:
+            continue
+        why = f"which by its own word (entry {one.seq}) follows a pinned key that was lost"
+        found[item] = f"{item.key.fingerprint}, {why}"
+        if one.seq >= covered:
+            sentence = f"It is by {found[item]}, and no checkpoint from outside covers that entry."
+            members.findings.add("signer.replaced", item.member, sentence)
+    return found
+
+
+def check_ended(members: Members, signed: Sequence[Signed], known: Succession, size: int) -> None:
+    """Refuse signatures under a ledger of `size` entries by a key that one of these entries ended."""
+    for item in signed:
+        seq = known.ended(item.key)
         if seq is not None and seq < size:
-            members.findings.add("signer.retired", item.member, f"Its key was retired by entry {seq}.")
+            members.findings.add("signer.retired", item.member, f"Its key was {known.end_words(item.key)}.")
 
 
 def check_consistency(members: Members, head: Checkpoint) -> dict[int, package.ConsistencyStep]:
@@ -178,14 +172,40 @@ def check_consistency(members: Members, head: Checkpoint) -> dict[int, package.C
 
 
 def check_anchors(
-    members: Members, head: Checkpoint, anchors: Sequence[Anchor], steps: dict[int, package.ConsistencyStep]
+    members: Members,
+    head: Checkpoint,
+    anchors: Sequence[Anchor],
+    steps: dict[int, package.ConsistencyStep],
+    history: tuple[Succession, Sequence[Signer]],
 ) -> Anchoring:
     """Hold the ledger against checkpoints that were kept outside; says how many entries they cover."""
     result = Anchoring()
     for anchor in anchors:
         for kept in anchor.checkpoints:
-            _check_anchor(members, head, anchor, kept, steps, result)
+            ended, origin = signer_words(anchor, kept.size, *history)
+            _check_anchor(members, head, (anchor, kept, ended, origin), steps, result)
     return result
+
+
+def signer_words(anchor: Anchor, size: int, known: Succession, pins: Sequence[Signer]) -> tuple[bool, str]:
+    """Return whether an anchor of `size` entries is signed only by keys that had ended by then, and by whom it is.
+
+    Who plants a wrong anchor makes a good package look forged, so a contradiction says whose signature it bears.
+    """
+    if not anchor.signers:
+        return False, "The anchor carries no signature: make sure that it is the one that was sent."
+    told, ended = [], []
+    for key in sorted(set(anchor.signers), key=lambda one: one.fingerprint):
+        seq = known.ended(key)
+        ended.append(seq is not None and seq < size)
+        if ended[-1]:
+            told.append(f"{key.fingerprint}, a key that was {known.end_words(key)}, before it")
+        elif known.vouched(key, pins):
+            later = "" if seq is None else f", in use until entry {seq}"
+            told.append(f"{key.fingerprint}, a pinned signer's key{later}")
+        else:
+            told.append(f"{key.fingerprint}, which is not pinned" if pins else key.fingerprint)
+    return all(ended), f"The anchor is signed by {'; '.join(told)}."
 
 
 def read_anchor(source: str, data: bytes) -> Anchor:
@@ -260,11 +280,11 @@ def _check_own_signature(members: Members, name: str) -> None:
 def _check_anchor(
     members: Members,
     head: Checkpoint,
-    anchor: Anchor,
-    kept: Checkpoint,
+    told: tuple[Anchor, Checkpoint, bool, str],
     steps: dict[int, package.ConsistencyStep],
     result: Anchoring,
 ) -> None:
+    anchor, kept, ended, origin = told
     place = f"{anchor.source}: checkpoint of {kept.size} entries"
     if kept.origin != head.origin:
         result.notes.append(f"{place} is of another log ({kept.origin}).")
@@ -276,12 +296,13 @@ def _check_anchor(
     elif kept.size < head.size and kept.size not in steps:
         result.notes.append(f"{place}: the package has no proof from that size; ask for one that names it.")
         result.unproven = max(result.unproven, kept.size)
-    elif _continues(head, kept, steps):
-        result.covered = max(result.covered, kept.size)
-    else:
+    elif not _continues(head, kept, steps):
         sentence = "The ledger of this package does not continue the one that this anchor saw: it was rewritten."
-        sentence = f"{sentence} {anchor.origin}"
-        members.findings.add("anchor.contradicts", place, sentence)
+        members.findings.add("anchor.contradicts", place, f"{sentence} {origin}")
+    elif ended:
+        result.notes.append(f"{place} does not count. {origin}")
+    else:
+        result.covered = max(result.covered, kept.size)
 
 
 def _continues(head: Checkpoint, kept: Checkpoint, steps: dict[int, package.ConsistencyStep]) -> bool:

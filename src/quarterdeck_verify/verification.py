@@ -11,13 +11,16 @@ from pathlib import Path
 
 from quarterdeck_verify import contents, members, package, replacement, timestamps, trust, witness
 from quarterdeck_verify.approvals import Judged, check_approvals
+from quarterdeck_verify.checkpoint import Checkpoint
 from quarterdeck_verify.container import Container, ContainerError, open_container
 from quarterdeck_verify.cosignature import VerifierKey
+from quarterdeck_verify.encrypted import check_encrypted
 from quarterdeck_verify.findings import Findings
 from quarterdeck_verify.gaps import Gap, find_gaps
 from quarterdeck_verify.ledgerslice import Slice, read_slice
 from quarterdeck_verify.receipts import check_receipts
 from quarterdeck_verify.signers import Signer
+from quarterdeck_verify.succession import Replacement
 from quarterdeck_verify.timestamps import Stamps
 from quarterdeck_verify.trust import Anchor, Anchoring
 from quarterdeck_verify.witness import Witnessed
@@ -62,6 +65,7 @@ class Report:
     entries: int = 0
     tickets: contents.Completeness | None = None
     withheld: list[package.Withheld] = field(default_factory=list)
+    encrypted: list[package.Withheld] = field(default_factory=list)
     approvals: list[Judged] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     not_checked: list[str] = field(default_factory=list)
@@ -81,11 +85,17 @@ class _Outside:
     witnesses: Sequence[VerifierKey] = ()
     tsa_roots: Sequence[Path] = ()
     signers: list[str] = field(default_factory=list)
+    unconfirmed: list[str] = field(default_factory=list)
     anchoring: Anchoring = field(default_factory=Anchoring)
     slice: Slice = field(default_factory=Slice)
-    replaced: list[replacement.Replacement] = field(default_factory=list)
+    replaced: list[Replacement] = field(default_factory=list)
     witnessed: Witnessed = field(default_factory=Witnessed)
     stamps: Stamps = field(default_factory=Stamps)
+
+    @property
+    def covered(self) -> int:
+        """Return how many entries somebody outside holds: by a kept checkpoint or a pinned witness's cosignature."""
+        return max([self.anchoring.covered, *(one.size for one in self.witnessed.pinned)])
 
 
 def verify(
@@ -128,7 +138,9 @@ def _check(container: Container, report: Report, outside: _Outside) -> None:
     contents.check_exported(bag, found, report.base)
     contents.check_views(bag)
     report.tickets = contents.check_scope(bag, found, None if head is None else head.origin)
-    report.withheld = contents.check_artifacts(bag, found)
+    absent = contents.check_artifacts(bag, found)
+    report.encrypted = check_encrypted(bag, absent)
+    report.withheld = [row for row in absent if row not in report.encrypted]
     check_receipts(bag)
     report.approvals = check_approvals(bag, found)
     report.gaps = find_gaps(found.story)
@@ -136,17 +148,25 @@ def _check(container: Container, report: Report, outside: _Outside) -> None:
     outside.signers = [item.key.fingerprint for item in signed]
     outside.slice = found
     if head is not None:
-        rotations = trust.read_rotations(bag, found, head.origin)
-        trust.check_retired(bag, signed, rotations, head.size)
-        outside.replaced = replacement.read_replacements(bag, found, head.origin)
-        replacement.check_lost(bag, signed, outside.replaced, head.size)
-        if outside.pins:
-            outside.signers = trust.check_pins(bag, signed, outside.pins, rotations, _claimed_time(found))
-        steps = trust.check_consistency(bag, head)
-        outside.anchoring = trust.check_anchors(bag, head, outside.anchors, steps)
-        outside.witnessed = witness.check_cosignatures(bag, head, steps, outside.witnesses)
-        outside.stamps = timestamps.check_stamps(bag, head, steps, outside.tsa_roots)
+        _compare(bag, head, signed, outside)
     _conclude(report, outside)
+
+
+def _compare(bag: members.Members, head: Checkpoint, signed: Sequence[trust.Signed], outside: _Outside) -> None:
+    """Hold the package against what the verifying person brought."""
+    found, pins = outside.slice, outside.pins
+    outside.replaced = replacement.read_replacements(bag, found, head.origin)
+    known = trust.read_succession(bag, found, head.origin, outside.replaced)
+    trust.check_ended(bag, signed, known, head.size)
+    steps = trust.check_consistency(bag, head)
+    outside.anchoring = trust.check_anchors(bag, head, outside.anchors, steps, (known, pins))
+    outside.witnessed = witness.check_cosignatures(bag, head, steps, outside.witnesses)
+    outside.stamps = timestamps.check_stamps(bag, head, steps, outside.tsa_roots)
+    if pins:
+        told = trust.by_own_word(bag, signed, pins, known, outside.covered)
+        outside.unconfirmed = list(dict.fromkeys(told.values()))
+        others = [item for item in signed if item not in told]
+        outside.signers = trust.check_pins(bag, others, pins, known, _claimed_time(found))
 
 
 def _claimed_time(found: Slice) -> datetime | None:
@@ -186,6 +206,9 @@ def _signed(report: Report, outside: _Outside) -> Check:
     if not outside.pins:
         sentence = f"Signed by {shown}. Anybody can make such a key: pin the signer with --signers."
         return Check(State.NOT_CHECKED, sentence)
+    if outside.unconfirmed:
+        sentence = f"Signed by {'; '.join(outside.unconfirmed)}; a checkpoint from outside covers that entry."
+        return Check(State.NOT_CHECKED, f"{sentence} Have its fingerprint confirmed by another way, then pin it.")
     if not outside.signers:
         return Check(State.FAILED, "No signature could be read.")
     return Check(State.PASSED, f"Signed by {shown}, pinned from outside the package.")
@@ -196,23 +219,23 @@ def _anchored(report: Report, outside: _Outside) -> Check:
     if report.findings.has("anchor.contradicts"):
         return Check(State.FAILED, "The ledger contradicts a checkpoint that was kept outside.")
     seen = outside.witnessed.pinned
-    if not outside.anchors and not seen and not outside.stamps.outside:
+    if not outside.anchors and not seen:
         sentence = "No checkpoint from outside was given: who holds the sealing key could have rewritten everything."
-        return Check(State.NOT_CHECKED, sentence + " Give one that was mailed with --anchor.")
+        stamped = " A time stamp is no such thing: an authority stamps any version." if outside.stamps.outside else ""
+        return Check(State.NOT_CHECKED, f"{sentence}{stamped} Give one that was mailed with --anchor.")
     relevant = found.ticket_seqs or found.seqs
     if report.findings and not anchoring.covered and not anchoring.notes:
         return Check(State.NOT_CHECKED, "The package is damaged, so no checkpoint could be held against it.")
-    covered = max([anchoring.covered, *(one.size for one in seen)])
-    held = timestamps.timely(outside.stamps.outside, found).union(seq for seq in found.seqs if seq < covered)
-    if not any(seq in held for seq in relevant):
+    covered = outside.covered
+    if not any(seq < covered for seq in relevant):
         told = " ".join(anchoring.notes) or "The anchors are older than every ticket entry of this package."
         return Check(State.NOT_CHECKED, told)
-    if anchoring.unproven > covered and any(seq not in held for seq in relevant):
+    if anchoring.unproven > covered and any(seq >= covered for seq in relevant):
         sentence = f"Entries from {covered} on were seen by an anchor that this package does not answer:"
         return Check(State.NOT_CHECKED, " ".join([sentence, *anchoring.notes]))
-    by = f"checkpoint of {covered}" if covered else "time stamps alone, which do not show what was hidden since"
-    sentence = f"It covers {len(held)} of {found.count} entries and agrees with them ({by})."
-    if len(held) < found.count:
+    held = sum(seq < covered for seq in found.seqs)
+    sentence = f"It covers {held} of {found.count} entries and agrees with them (checkpoint of {covered})."
+    if held < found.count:
         sentence += " What is newer rests on the signature alone."
     return Check(State.PASSED, " ".join([sentence, *anchoring.notes]))
 
@@ -227,10 +250,11 @@ def _witnessed(report: Report, outside: _Outside) -> Check:
         count = "1 cosignature" if len(told.pinned) == 1 else f"{len(told.pinned)} cosignatures"
         sentence = f"{count} by {names}; the newest saw {newest.size} entries"
         return Check(State.PASSED, f"{sentence} at {newest.at:%Y-%m-%dT%H:%M:%SZ}.")
-    inside = len(told.inside)
-    if inside:
-        sentence = f"{inside} cosignatures hold by keys inside the package, which anybody can make: pin with --witness."
-        return Check(State.NOT_CHECKED, sentence)
+    if told.inside:
+        names = ", ".join(sorted({one.name for one in told.inside}))
+        count = "1 cosignature holds" if len(told.inside) == 1 else f"{len(told.inside)} cosignatures hold"
+        sentence = f"{count} by {names}, only listed by the package itself: anybody can make such a key."
+        return Check(State.NOT_CHECKED, f"{sentence} Get it from the witness and give it with --witness.")
     unknown = f"{told.unknown} cosignatures are by keys that nobody named." if told.unknown else ""
     return Check(State.NOT_CHECKED, unknown or "The package holds no witness's signature.")
 
@@ -247,15 +271,20 @@ def _time(report: Report, outside: _Outside) -> Check:
         return Check(State.NOT_CHECKED, sentence + later)
     delays = timestamps.delays(stamps.outside, found)
     hours = max(delay.total_seconds() for delay in delays.values()) / 3600 if delays else 0.0
+    soon = sum(delay <= timestamps.TIMELY for delay in delays.values())
     sentence = f"{len(stamps.outside)} time stamps hold; {len(delays)} of {found.count} entries existed by then,"
-    state = State.PASSED if delays else State.NOT_CHECKED
-    return Check(state, f"{sentence} at most {max(hours, 0):.1f} hours after the time that they claim.{later}")
+    sentence += f" at most {max(hours, 0):.1f} hours after the time that they claim; {soon} within 72 hours of it."
+    if not soon:
+        sentence += " So late a stamp says nothing about the time that is claimed."
+    return Check(State.PASSED if soon else State.NOT_CHECKED, sentence + later)
 
 
 def _not_checked(report: Report) -> list[str]:
     notes = ["Whether the work was done well, and whether the people are who their accounts say."]
     if report.withheld:
         notes.append(f"Files that are withheld: {len(report.withheld)}.")
+    if report.encrypted:
+        notes.append(f"Files that are encrypted to the reader, which are not opened here: {len(report.encrypted)}.")
     if report.tickets is not None and not report.tickets.known:
         notes.append("How many tickets the period has: the package does not say.")
     elif report.tickets is not None and report.tickets.missing:

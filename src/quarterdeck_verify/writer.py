@@ -70,6 +70,7 @@ class Sealed:
     instructions: bytes | None = None
     verifier: bytes | None = None
     tsa_root: bytes | None = None
+    witnesses: bytes | None = None
 
 
 def prepare(request: Request) -> Prepared:
@@ -137,6 +138,7 @@ def lay_out(prepared: Prepared, sealed: Sealed, *, sign: Signer, bagging_date: s
     }
     optional = {
         package.INSTRUCTIONS: sealed.instructions, package.VERIFIER: sealed.verifier, package.TSA_ROOT: sealed.tsa_root,
+        package.WITNESSES: sealed.witnesses,
     }  # fmt: skip
     tags |= {name: content for name, content in optional.items() if content is not None}
     listed = package.make_manifest({name: container.measure(source).sha256 for name, source in tags.items()})

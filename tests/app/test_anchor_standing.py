@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from tests.api_caller import Caller, codes
+from tests.app.test_anchor_queue import Shelf
 from tests.package_shop import PackageShop
 from tests.sealer_process import running_sealer
 from tests.shop import FAST_HASHER
@@ -186,6 +187,23 @@ def test_without_a_channel_doctor_and_page_say_self_attested_only(shop, monkeypa
 
 
 @pytest.fixture
+def stamps_alone(monkeypatch):
+    """A time-stamping authority that somebody else runs, and nothing else."""
+    made = [Route(Shelf("https://tsa.example.test/", "rfc3161", AnchorGrade.INDEPENDENT), Reach.STAMPS)]
+    monkeypatch.setattr(wiring, "anchor_routes", lambda at: made)
+    return made
+
+
+def test_with_stamps_alone_all_say_self_attested_only(shop, stamps_alone):
+    standing = look(stamps_alone, TARGET, shop.clock.now())
+    assert (standing.self_attested, standing.independent) == (True, False)
+    findings = anchors(config.load(), shop.clock)
+    assert grades(findings)[-1] == ("anchors", Grade.WRONG)
+    assert "nobody else holds a checkpoint" in findings[-1].sentence
+    assert findings[-1].sentence.endswith("Time stamps prove a time; the authority keeps nothing.")
+
+
+@pytest.fixture
 def web(settings):
     settings.PASSWORD_HASHERS = FAST_HASHER
     return floor()
@@ -216,3 +234,14 @@ def test_the_page_keeps_addresses_and_failures_from_others(web, routes):
 def test_the_page_says_self_attested_only(web, monkeypatch):
     monkeypatch.setattr(wiring, "anchor_routes", lambda at: [])
     assert "Self-attested only" in text_of(sign_in(web.yard.shop, "iris").get("/evidence/"))
+
+
+def test_the_page_calls_a_stamped_checkpoint_not_held(web, stamps_alone, tmp_path):
+    """The authority keeps nothing: the row says what it is, and the ledger stays self-attested."""
+    with running_sealer(tmp_path / "sealer", web.yard.shop.clock) as sealer:
+        seal(sealer, reason="close")
+    AnchorQueue("Example Organisation", "").send_due(stamps_alone, clock=web.yard.shop.clock)
+    said = text_of(sign_in(web.yard.shop, "iris").get("/evidence/"))
+    assert "Self-attested only" in said
+    assert "Time only" in said
+    assert "Independent" not in said

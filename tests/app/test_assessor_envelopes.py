@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import json
 import subprocess
 import zipfile
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from quarterdeck.assessor.api import Envelope
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.workflows import export_package
+from quarterdeck_verify import report
 from quarterdeck_verify.verification import Verdict
 
 pytestmark = pytest.mark.django_db
@@ -71,7 +73,13 @@ def check_opened(data: Path, scene: Scene, open_file) -> None:
 def test_with_the_passphrase_openssl_opens_every_file_and_the_package_is_intact(scene: Scene, tmp_path: Path) -> None:
     scene.shop.anchor()
     path = scene.shop.package(numbers=[scene.number], to="passphrase")
-    assert scene.shop.verify(path).verdict is Verdict.INTACT
+    found = scene.shop.verify(path)
+    assert found.verdict is Verdict.INTACT
+    assert [(row.role, row.reason) for row in found.encrypted] == [("recording", "encrypted")]
+    assert "encrypted" not in {row.reason for row in found.withheld}
+    text, told = report.as_text(found, "x"), json.loads(report.as_json(found, "x"))
+    assert "Encrypted files:        1 encrypted to the reader, not opened here" in text
+    assert ([row["sha256"] for row in told["encrypted"]]) == [hashlib.sha256(WORK).hexdigest()]
     data = unpacked(path, tmp_path / "out")
     assert scene.shop.passphrase
     (tmp_path / "said").write_text(scene.shop.passphrase)
@@ -93,9 +101,9 @@ def test_nothing_of_it_is_in_the_clear_and_the_passphrase_is_nowhere(scene: Scen
     path = scene.shop.package(numbers=[scene.number], to="passphrase")
     with zipfile.ZipFile(path) as archive:
         everything = b"".join(archive.read(name) for name in archive.namelist())
-        report = archive.read(f"{path.stem}/data/report.html").decode()
+        page = archive.read(f"{path.stem}/data/report.html").decode()
     assert b"Anonymous login" not in everything
-    assert "encrypted to whom the package is for" in report
+    assert "encrypted to whom the package is for" in page
     said = scene.shop.passphrase.encode()
     assert said not in everything
     assert b"".join(entry.body for entry in evidence.entries()).find(said) < 0

@@ -138,7 +138,7 @@ def test_an_installation_from_init_to_restore(installation):
         held = json.loads(installation.qd("anchors", "--json", expect=3).stdout)
         assert (held["self_attested"], held["routes"]) == (True, [])
         assert installation.qd("anchors", expect=3).stdout.startswith(
-            "Self-attested only: no channel is configured.\n0 of "
+            "No channel is configured.\nSelf-attested only: nobody else holds a checkpoint. 0 of "
         )
         assert installation.qd("anchor", "receipts").stdout == "No checkpoint has left this server.\n"
         assert "no such holder" in installation.qd("anchor", "try", "0123456789abcdef", expect=1).stderr

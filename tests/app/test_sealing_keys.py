@@ -9,13 +9,18 @@ from tests.sealer_process import running_sealer
 from tests.shop import FAST_HASHER
 from tests.ticket_yard import build_yard
 
+from quarterdeck import wiring
 from quarterdeck.adapters.note_signature import Cosigner
+from quarterdeck.entrypoints.ticker.duties import SendAnchors
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import AnchorGrade
 from quarterdeck.kernel.actors import OPERATOR
-from quarterdeck.kernel.decision import Refused
+from quarterdeck.kernel.decision import Refused, refuse
 from quarterdeck.workflows import change_key
-from quarterdeck_verify import cosignature, signers, sshsig
+from quarterdeck.workflows.anchor_checkpoints import Route
+from quarterdeck.workflows.cadence import Reach
+from quarterdeck.workflows.seal_checkpoint import seal
+from quarterdeck_verify import cosignature, signers, sshsig, witness
 from quarterdeck_verify.verification import Verdict, verify
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +93,7 @@ def test_a_lost_key_is_never_carried_over_from_the_old_pin(shop, folder, clock):
     assert report.verdict is Verdict.INTACT, "the organisation's new pins name the new key"
     assert any("says that the key before it was lost" in note for note in report.not_checked)
     with_old = verify(path, old, [])
-    assert {finding.code for finding in with_old.findings} == {"signer.unpinned"}
+    assert {finding.code for finding in with_old.findings} == {"signer.replaced"}
 
 
 def test_a_key_that_signs_cannot_be_declared_lost(shop, clock):
@@ -152,3 +157,74 @@ def test_a_package_carries_the_notes_that_witnesses_cosigned(shop, clock, tmp_pa
     assert [one.name for one in lines] == ["msp.example/witness"]
     assert cosignature.cosigned_at(lines[0], cosigner.key, text)
     assert b'"grade":"independent","holder":"witness"' in held["receipts.jsonl"]
+    assert shop.verify(path).checks["witnessed"].sentence == "1 cosignatures are by keys that nobody named."
+
+
+def test_a_package_names_its_witnesses_and_they_count_when_they_come_from_elsewhere(shop, clock, tmp_path):
+    number = shop.closed()
+    shop.anchor()
+    kept, cosigner = evidence.latest_checkpoint(), Cosigner(tmp_path / "key", "msp.example/witness")
+    text, _ = cosignature.split_note(kept.note)
+    evidence.save_receipt(
+        size=kept.size, channel="witness", target="msp.example/witness", grade=AnchorGrade.INDEPENDENT,
+        sent_at=clock.now(), receipt=cosigner.cosign(text, int(clock.now().timestamp())).rstrip("\n"),
+    )  # fmt: skip
+    shop.witnesses = (cosigner.key.text,)
+    clock.advance(minutes=1)
+    path = shop.package(numbers=[number])
+    with zipfile.ZipFile(path) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith("keys/witnesses.txt")]
+        keys = witness.parse_keys(archive.read(name))
+    assert keys == [cosignature.parse_key(shop.sealer.status().log_key), cosigner.key]
+    pins = signers.parse(shop.sealer.status().allowed_signers.encode())
+    listed = verify(path, pins)
+    assert (listed.verdict, list(listed.findings)) == (Verdict.UNANCHORED, [])
+    told = listed.checks["witnessed"].sentence
+    assert told.startswith("1 cosignature holds by msp.example/witness, only listed by the package itself")
+    assert verify(path, pins, witnesses=[cosigner.key]).verdict is Verdict.INTACT
+
+
+class Mailbox:
+    """Keeps the lines of allowed signers that each checkpoint came with."""
+
+    channel, target, grade = "mail", "avery@example.test", AnchorGrade.INDEPENDENT
+
+    def __init__(self):
+        self.lines = []
+
+    def send(self, anchor):
+        self.lines.append(anchor.allowed_signers)
+        return "250 2.0.0 Ok"
+
+
+def test_mails_carry_the_keys_of_now_while_the_ticker_runs_on(shop, clock, monkeypatch):
+    """One ticker process over a rotation, and over a sealer that is away for a moment."""
+    box, answers = Mailbox(), [True]
+    monkeypatch.setattr(wiring, "anchor_routes", lambda at: [Route(box, Reach.EVERY)])
+
+    def ask():
+        if not answers[0]:
+            raise Refused(refuse("sealer.unreachable", "The sealer does not answer.", "Start it."))
+        return shop.sealer.status().allowed_signers
+
+    duty = SendAnchors(ask, clock)
+    shop.closed()
+    assert seal(shop.sealer, reason="close") is not None
+    assert duty() == 1
+    before = shop.sealer.status().allowed_signers
+    clock.advance(minutes=10)
+    change_key.change_key(shop.sealer, OPERATOR, clock)
+    after = shop.sealer.status().allowed_signers
+    answers[0] = False
+    assert (duty(), duty()) == (1, 0)
+    answers[0] = True
+    clock.advance(minutes=10)
+    with evidence.act(OPERATOR, clock) as act:
+        act.record("ledger.heartbeat", evidence.ObjectRef("ledger", "head"))
+    assert seal(shop.sealer, reason="close") is not None
+    assert duty() == 1
+    assert box.lines == [before, before, after]
+    assert after.count("\n") == before.count("\n") + 1
+    with pytest.raises(Refused):
+        answers[0] = False
+        SendAnchors(ask, clock)()

@@ -179,16 +179,17 @@ def test_nights_are_those_of_the_site(clock):
     assert keep_store.last_night(datetime(2026, 11, 23, 1, 0, tzinfo=UTC), berlin).day == 23
 
 
-def test_every_night_has_its_share_and_its_sweep(store):
+def test_every_night_has_its_share_its_sweep_and_its_look_at_the_ledger(store):
     clock = StillClock()
-    assert {job.kind for job in keep_store.order_nightly(TICKER, clock)} == {JobKind.SCRUB, JobKind.COLLECT}
+    nightly = {JobKind.SCRUB, JobKind.COLLECT, JobKind.LEDGER}
+    assert {job.kind for job in keep_store.order_nightly(TICKER, clock)} == nightly
     assert keep_store.order_nightly(TICKER, clock) == []
     while keep_store.do_next_job(TICKER, clock, store):
         pass
     clock.advance(hours=11)
     assert keep_store.order_nightly(TICKER, clock) == []
     clock.advance(hours=2)
-    assert len(keep_store.order_nightly(TICKER, clock)) == 2
+    assert len(keep_store.order_nightly(TICKER, clock)) == 3
 
 
 def test_a_directory_says_what_it_cannot_promise(clock, store):

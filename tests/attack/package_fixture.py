@@ -246,6 +246,27 @@ def make_world(
     return world
 
 
+def whole_slice(ledger: Ledger, key: Key, held: Sequence[int]) -> tuple[writer.Prepared, writer.Sealed]:
+    """What the writer needs for a package of everything in a ledger; others hold checkpoints of the sizes `held`."""
+    request = writer.Request(
+        base=BASE, kind="ticket", organisation="Acme", log=LOG, exported_at="2026-11-30T00:00:00.000000Z",
+        entries=list(ledger.bodies), views={"report.html": b"<!doctype html><title>Report</title>\n"},
+    )  # fmt: skip
+    prepared = writer.prepare(request)
+    ledger.add("package.exported", data=prepared.exported_data)
+    body, size = ledger.checkpoint(), len(ledger.leaves)
+    node = merkle.leaf_nodes(ledger.leaves.__getitem__)
+    sealed = writer.Sealed(
+        exported_entry=ledger.bodies[-1],
+        proofs=[merkle.inclusion_proof(node, seq, size) for seq in range(size)],
+        checkpoint=body,
+        checkpoint_signature=key.sign(package.CHECKPOINT_NAMESPACE)(body),
+        allowed_signers=key.allowed(),
+        consistency=[ledger.step(old, size) for old in held],
+    )
+    return prepared, sealed
+
+
 def unpack(data: bytes) -> dict[str, bytes]:
     """Return the members of a package by path below the base folder."""
     with zipfile.ZipFile(BytesIO(data)) as archive:
@@ -281,7 +302,7 @@ def judge(data: bytes, folder: Path, allowed: bytes | None = None, kept: bytes |
     path = folder / "package.zip"
     path.write_bytes(data)
     pins = signers.parse(allowed) if allowed is not None else []
-    anchors = [trust.Anchor("kept.checkpoint", tuple(checkpoint.find(kept)))] if kept is not None else []
+    anchors = [trust.read_anchor("kept.checkpoint", kept)] if kept is not None else []
     return verify(path, pins, anchors)
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from tests.attack import forged_ledger as forged
 from tests.attack.forged_ledger import FILED, HELD, NEWEST, OLD, SIZE, TICKET, Store, forge
-from tests.attack.package_fixture import BASE, LOG, Key, Ledger, pack, remanifest, unpack
+from tests.attack.package_fixture import Key, Ledger, pack, remanifest, unpack, whole_slice
 
-from quarterdeck_verify import checkpoint, entry, merkle, package, signers, trust, writer
+from quarterdeck_verify import checkpoint, entry, package, signers, trust, writer
 from quarterdeck_verify.verification import Report, Verdict, verify
 
 KEY, OWN = Key.p256(), Key.p256()
@@ -28,23 +28,7 @@ OF_SIGNATURES = ("signature.", "signer.", "anchor.contradicts")
 def exported(store: Store, key: Key) -> bytes:
     """A package of everything in a store, made as the exporter makes it and signed by `key`."""
     ledger = Ledger(store.bodies(), [leaf for _, _, leaf in store.rows], minute=SIZE)
-    bodies = list(ledger.bodies)
-    request = writer.Request(
-        base=BASE, kind="ticket", organisation="Acme", log=LOG, exported_at="2026-11-30T00:00:00.000000Z",
-        entries=bodies, views={"report.html": b"<!doctype html><title>Report</title>\n"},
-    )  # fmt: skip
-    prepared = writer.prepare(request)
-    ledger.add("package.exported", data=prepared.exported_data)
-    body, size = ledger.checkpoint(), len(ledger.leaves)
-    node = merkle.leaf_nodes(ledger.leaves.__getitem__)
-    sealed = writer.Sealed(
-        exported_entry=ledger.bodies[-1],
-        proofs=[merkle.inclusion_proof(node, seq, size) for seq in range(size)],
-        checkpoint=body,
-        checkpoint_signature=key.sign(package.CHECKPOINT_NAMESPACE)(body),
-        allowed_signers=key.allowed(),
-        consistency=[ledger.step(held, size) for held in (*HELD, SIZE) if held <= size],
-    )
+    prepared, sealed = whole_slice(ledger, key, [held for held in (*HELD, SIZE) if held <= len(ledger.leaves)])
     sign = key.sign(package.PACKAGE_NAMESPACE)
     return writer.build_package(prepared, sealed, artifacts=store.files, sign=sign, bagging_date="2026-11-30")
 

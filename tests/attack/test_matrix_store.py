@@ -20,7 +20,7 @@ from quarterdeck.evidence.api import LedgerReport, Outside
 from quarterdeck.evidence.models import Checkpoint, LedgerEntry, LedgerHead, LedgerTile
 from quarterdeck.evidence.rows import insert_rows
 from quarterdeck.kernel.clock import SystemClock
-from quarterdeck_verify import checkpoint, entry, merkle, signers
+from quarterdeck_verify import checkpoint, entry, merkle, signers, trust
 
 pytestmark = pytest.mark.django_db
 KEY, OWN = Key.p256(), Key.p256()
@@ -87,8 +87,8 @@ def install(store: Store) -> None:
         path.write_bytes(content)
 
 
-def held(*sizes: int) -> list[tuple[str, checkpoint.Checkpoint]]:
-    return [(f"mail of {size}", checkpoint.parse(GENUINE.checkpoints[size].body)) for size in sizes]
+def held(*sizes: int) -> list[trust.Anchor]:
+    return [trust.read_anchor(f"mail of {size}", GENUINE.checkpoints[size].body) for size in sizes]
 
 
 def of_the_log_alone(report: LedgerReport) -> list[str]:

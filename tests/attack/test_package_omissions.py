@@ -289,6 +289,16 @@ def test_one_file_with_two_sizes(tmp_path):
     assert (f"entry {len(ledger.leaves) - 3}", "entry.artifact") in wrong(found)
 
 
+def test_a_recording_said_to_be_encrypted_that_is_nowhere(tmp_path):
+    """An exporter that leaves a file out under the better-sounding reason is found out."""
+    ledger = small_ledger()
+    sha256s = [sha256 for sha256, data in ledger.files.items() if data.startswith(b'{"version":2')][:1]
+    made = make_world(ledger, withheld=dict.fromkeys(sha256s, "encrypted"))
+    found = judge_world(made, tmp_path)
+    assert {finding.code for finding in found.findings} == {"encrypted.missing"}
+    assert ([row.sha256 for row in found.encrypted], found.withheld) == (sha256s, [])
+
+
 def test_a_file_withheld_that_no_entry_names(world, tmp_path):
     members = unpack(world.data)
     row = package.Withheld("f" * 64, 5, 5, TICKETS[0], "recording", "other.cast", "no_consent")

@@ -1,9 +1,9 @@
 """Attacks with keys (attacks.md row 7): own keys inside, stolen keys, rewritten ledgers, anchors, changes of keys."""
 
 import base64
-import hashlib
 
 import pytest
+from tests.attack.key_changes import replaced, rotate, rotation, signed_anchor
 from tests.attack.package_fixture import (
     LOG,
     PRINCIPAL,
@@ -19,7 +19,7 @@ from tests.attack.package_fixture import (
     unpack,
 )
 
-from quarterdeck_verify import checkpoint, package, replacement, report, signers, sshsig, trust
+from quarterdeck_verify import checkpoint, package, report, signers, sshsig
 from quarterdeck_verify.verification import State, Verdict
 
 
@@ -185,18 +185,6 @@ def test_a_change_of_keys_of_another_log(tmp_path):
         assert codes(found) == {"rotation.wrong", "signer.unpinned"}
 
 
-def rotation(old, new, *, second=None, log=LOG):
-    at, lines = "2026-11-20T00:00:00.000000Z", (old.line, new.line)
-    message = trust.rotation_message(log, at, *lines)
-    signatures = tuple(key.sign(package.ROTATION_NAMESPACE)(message) for key in (old, second or new))
-    return trust.rotation_statement(log, at, *lines, signatures)
-
-
-def rotate(ledger, old, new, *, second=None):
-    statement = rotation(old, new, second=second)
-    ledger.add("key.rotated", files=[(package.ROTATION_ROLE, "rotation.json", statement)])
-
-
 def test_a_recorded_change_of_keys_carries_the_pin_on(world, tmp_path):
     first, second, third = Key.p256(), Key.ed25519(), Key.p256()
     ledger = small_ledger()
@@ -226,23 +214,99 @@ def test_a_change_of_keys_needs_both_signatures(tmp_path):
     assert codes(found) == {"rotation.wrong", "signer.unpinned"}
 
 
-def replaced(ledger, lost, new, *, signer=None, log=LOG):
-    at, digest = "2026-11-20T00:00:00.000000Z", hashlib.sha256(lost.blob).hexdigest()
-    message = replacement.replacement_message(log, at, digest, new.line)
-    signature = (signer or new).sign(package.ROTATION_NAMESPACE)(message)
-    statement = replacement.replacement_statement(log, at, digest, new.line, signature)
-    ledger.add("sealer.key_replaced", files=[(package.REPLACEMENT_ROLE, "replacement.json", statement)])
-
-
 def test_a_replaced_key_is_believed_by_its_own_pin_alone(tmp_path):
     lost, new = Key.p256(), Key.p256()
     ledger = small_ledger()
+    before = ledger.checkpoint()
     replaced(ledger, lost, new)
     made = make_world(ledger, new)
-    assert codes(judge(made.data, tmp_path, lost.allowed(), made.kept)) == {"signer.unpinned"}
     found = judge(made.data, tmp_path, new.allowed(), made.kept)
     assert found.exit_code == 0
     assert any("the key before it was lost" in note for note in found.not_checked)
+    # By the pin of the lost one it is neither believed nor called altered, once somebody outside saw the replacement.
+    found = judge(made.data, tmp_path, lost.allowed(), made.kept)
+    assert (found.verdict, found.checks["signed"].state) == (Verdict.UNANCHORED, State.NOT_CHECKED)
+    assert "by its own word (entry 21) follows a pinned key that was lost" in found.checks["signed"].sentence
+    for kept in (None, before):
+        found = judge(made.data, tmp_path, lost.allowed(), kept)
+        assert codes(found) == {"signer.replaced"}
+        assert found.exit_code == 1
+    assert codes(judge(made.data, tmp_path, Key.p256().allowed(), made.kept)) == {"signer.unpinned"}
+
+
+def test_a_key_that_follows_a_replaced_one_is_followed_to_the_pin(tmp_path):
+    """Pinned, rotated, lost, replaced, rotated: each step is followed, and the one that nobody signed is said."""
+    first, second, third, fourth = (Key.p256() for _ in range(4))
+    ledger = small_ledger()
+    rotate(ledger, first, second)
+    replaced(ledger, second, third)
+    rotate(ledger, third, fourth)
+    made = make_world(ledger, fourth)
+    found = judge(made.data, tmp_path, first.allowed(), made.kept)
+    assert (found.verdict, codes(found)) == (Verdict.UNANCHORED, set())
+    assert "by its own word (entry 22)" in found.checks["signed"].sentence
+    assert judge(made.data, tmp_path, third.allowed(), made.kept).exit_code == 0
+
+
+def test_a_forged_replacement_without_the_anchor_is_named(world, tmp_path):
+    """Who has the server and not the key rewrites all, declares the key lost and signs with one of his own."""
+    ledger, own = small_ledger("backdoor"), Key.p256()
+    replaced(ledger, world.key, own)
+    forged = make_world(ledger, own, kept_size=21)
+    assert codes(judge(forged.data, tmp_path, world.allowed)) == {"signer.replaced"}
+    found = judge(forged.data, tmp_path, world.allowed, world.kept)
+    assert codes(found) == {"signer.replaced", "anchor.contradicts"}
+
+
+@pytest.mark.parametrize("how", ["retired", "lost"])
+def test_a_key_that_ended_names_no_other_to_follow_it(tmp_path, how):
+    """Whoever has the old key and the database writes one more change of keys, signed by it."""
+    first, second, thief = Key.p256(), Key.p256(), Key.p256()
+    ledger = small_ledger()
+    (rotate if how == "retired" else replaced)(ledger, first, second)
+    rotate(ledger, first, thief)
+    found = judge(make_world(ledger, thief).data, tmp_path, first.allowed())
+    assert codes(found) == {"rotation.wrong", "signer.unpinned"}
+    assert "entry 21 ended the old key before" in next(iter(found.findings)).sentence
+
+
+def test_the_same_change_recorded_again_after_a_restore_holds(tmp_path):
+    first, second = Key.p256(), Key.p256()
+    ledger = small_ledger()
+    rotate(ledger, first, second)
+    rotate(ledger, first, second)
+    made = make_world(ledger, second)
+    assert judge(made.data, tmp_path, first.allowed(), made.kept).exit_code == 0
+
+
+def test_a_kept_anchor_is_judged_by_who_signed_at_its_time(tmp_path):
+    first, second = Key.p256(), Key.p256()
+    ledger = small_ledger()
+    rotate(ledger, first, second)
+    made = make_world(ledger, second, kept_size=20)
+    found = judge(made.data, tmp_path, second.allowed(), signed_anchor(made.kept, first))
+    assert found.exit_code == 0, report.as_text(found, "x")
+
+
+def test_a_kept_anchor_signed_by_a_key_that_had_ended_does_not_count(tmp_path):
+    first, second = Key.p256(), Key.p256()
+    ledger = small_ledger()
+    rotate(ledger, first, second)
+    made = make_world(ledger, second)
+    found = judge(made.data, tmp_path, second.allowed(), signed_anchor(made.kept, first))
+    assert found.exit_code == 3
+    assert "does not count" in found.checks["anchored"].sentence
+    assert "a key that was retired by entry 21, before it" in found.checks["anchored"].sentence
+
+
+def test_an_anchor_of_a_since_retired_key_accuses_a_rewritten_ledger(tmp_path):
+    first, second = Key.p256(), Key.p256()
+    forged = small_ledger("backdoor")
+    rotate(forged, first, second)
+    kept = signed_anchor(small_ledger().checkpoint(20), first)
+    found = judge(make_world(forged, second, kept_size=20).data, tmp_path, second.allowed(), kept)
+    assert codes(found) == {"anchor.contradicts"}
+    assert "a pinned signer's key, in use until entry 21" in next(iter(found.findings)).sentence
 
 
 def test_a_lost_key_that_was_found_or_stolen_signs_nothing_more(tmp_path):

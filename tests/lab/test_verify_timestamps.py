@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.attack.package_fixture import World, codes, make_world, remanifest, unpack, with_members
+from tests.attack.package_fixture import World, codes, make_world, remanifest, small_ledger, unpack, with_members
 from tests.lab.stamping_authority import Authority
 
 from quarterdeck.kernel.clock import SystemClock, rfc3339
-from quarterdeck_verify import checkpoint, package, report, signers, timestamps, verification
+from quarterdeck_verify import checkpoint, package, report, signers, timestamps, trust, verification
 from quarterdeck_verify.ledgerslice import Slice
 from quarterdeck_verify.timestamps import Stamped
 from quarterdeck_verify.verification import Report, State, Verdict
@@ -48,18 +48,37 @@ def test_a_stamp_by_a_root_from_outside(
 ) -> None:
     world = world_of(monkeypatch, timedelta(hours=1))
     found = judge(world, tmp_path, {member(world, suffix): authority.token(world.kept)}, authority.root)
-    assert (found.verdict, found.checks["time"].state) == (Verdict.INTACT, State.PASSED), report.as_text(found, "x")
+    assert (found.verdict, found.checks["time"].state) == (Verdict.UNANCHORED, State.PASSED), report.as_text(found, "x")
     assert "1 time stamps hold; 20 of 21 entries existed by then, at most 1.0 hours" in found.checks["time"].sentence
-    assert "time stamps alone, which do not show what was hidden since" in found.checks["anchored"].sentence
+    assert "20 within 72 hours of it" in found.checks["time"].sentence
+    assert "an authority stamps any version" in found.checks["anchored"].sentence
+    anchors = [trust.read_anchor("kept", world.kept)]
+    path = tmp_path / "package.zip"
+    both = verification.verify(path, signers.parse(world.allowed), anchors, tsa_roots=[authority.root])
+    assert (both.verdict, both.checks["time"].state) == (Verdict.INTACT, State.PASSED), report.as_text(both, "x")
 
 
-def test_a_stamp_long_after_the_claimed_time_proves_time_and_anchors_nothing(
+def test_stamps_of_a_fork_make_no_anchor(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who holds key and server keeps two ledgers and has both stamped, at once; only a holder sees the other one."""
+    told = world_of(monkeypatch, timedelta(hours=1))
+    hidden = make_world(small_ledger("other"), told.key, exported_ts=rfc3339(SystemClock().now()))
+    for world in (told, hidden):
+        found = judge(world, tmp_path, {member(world): authority.token(world.kept)}, authority.root)
+        assert (found.verdict, found.checks["time"].state) == (Verdict.UNANCHORED, State.PASSED)
+    contradicted = verification.verify(
+        tmp_path / "package.zip", signers.parse(told.allowed), [trust.read_anchor("mail", told.kept)],
+        tsa_roots=[authority.root],
+    )  # fmt: skip
+    assert codes(contradicted) == {"anchor.contradicts"}
+
+
+def test_a_stamp_long_after_the_claimed_time_proves_nothing_of_it(
     authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who holds the sealing key can write the past today and have it stamped today."""
     world = world_of(monkeypatch, timedelta(days=10))
     found = judge(world, tmp_path, {member(world): authority.token(world.kept)}, authority.root)
-    assert (found.verdict, found.checks["time"].state) == (Verdict.UNANCHORED, State.PASSED)
+    assert (found.verdict, found.checks["time"].state) == (Verdict.UNANCHORED, State.NOT_CHECKED)
     assert "at most 240.0 hours after the time that they claim" in found.checks["time"].sentence
 
 
@@ -79,7 +98,8 @@ def test_a_stamp_by_another_authority(authority: Authority, stranger: Authority,
     assert "1 were not checked: another authority made them" in found.checks["time"].sentence
     inside = extra | {package.TSA_ROOT: authority.root.read_bytes()}
     assert codes(judge(world, tmp_path, inside, authority.root)) == {"stamp.wrong"}
-    assert judge(world, tmp_path, inside, authority.root, stranger.root).checks["time"].state is State.PASSED
+    both = judge(world, tmp_path, inside, authority.root, stranger.root)
+    assert "1 time stamps hold" in both.checks["time"].sentence
 
 
 def test_a_stamp_of_other_bytes_or_a_broken_one_is_named(authority: Authority, tmp_path: Path) -> None:
@@ -124,4 +144,3 @@ def test_the_first_stamp_that_covers_an_entry_counts() -> None:
     found = Slice(seqs=[1, 5, 9], times=["2026-11-02T10:00:00.000000Z"] * 3)
     stamps = [Stamped(6, at + timedelta(hours=5)), Stamped(2, at), Stamped(3, at + timedelta(hours=1)), Stamped(0, at)]
     assert timestamps.delays(stamps, found) == {1: timedelta(hours=2), 5: timedelta(hours=7)}
-    assert timestamps.timely([Stamped(6, at + timedelta(hours=80))], found) == frozenset()

@@ -8,6 +8,7 @@ from tests.attack.package_fixture import Key
 from quarterdeck.entrypoints.supervisor.verify_ledger import not_checked, read_outside, with_memory
 from quarterdeck.workflows.seal_checkpoint import SealerStatus
 from quarterdeck_verify import checkpoint
+from quarterdeck_verify.trust import Anchor
 
 KEPT = checkpoint.body("quarterdeck.example/ledger", 7, b"\1" * 32)
 
@@ -17,7 +18,7 @@ def test_pins_and_anchors_are_read_from_files(tmp_path: Path) -> None:
     (tmp_path / "mail.eml").write_bytes(b"Subject: x\n\n" + KEPT)
     outside = read_outside([tmp_path / "allowed_signers"], [tmp_path / "mail.eml"], files=True)
     assert (len(outside.pins), outside.files) == (1, True)
-    assert outside.kept == [(str(tmp_path / "mail.eml"), checkpoint.parse(KEPT))]
+    assert outside.kept == [Anchor(str(tmp_path / "mail.eml"), (checkpoint.parse(KEPT),))]
     assert outside.sizes == {7}
     assert not_checked(outside, None) == ["What the sealer remembers: it is not running."]
 

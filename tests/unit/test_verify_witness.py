@@ -56,7 +56,7 @@ def test_a_cosignature_by_a_key_inside_the_package_does_not_count(tmp_path):
     extra = {f"{package.ANCHORS}{SIZE}.cosignature": one.line(WORLD.kept), package.WITNESSES: one.key}
     found = judge(tmp_path, extra)
     assert (found.verdict, found.checks["witnessed"].state) == (Verdict.UNANCHORED, State.NOT_CHECKED)
-    assert "pin with --witness" in found.checks["witnessed"].sentence
+    assert "only listed by the package itself" in found.checks["witnessed"].sentence
     assert "by keys that nobody named" in judge(
         tmp_path, {f"{package.ANCHORS}{SIZE}.cosignature": one.line(WORLD.kept)}
     ).checks["witnessed"].sentence  # fmt: skip

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.attack.approval_files import APPROVAL, Passkey, ssh_file
+from tests.attack.key_changes import replaced, rotate, signed_anchor
 from tests.attack.package_fixture import (
     LOG,
     TICKETS,
@@ -72,6 +73,26 @@ def cases() -> Iterator[Case]:
         "left-out", "the exporter left a ticket out, and the package says so", *_of(make_world(tickets=TICKETS[:1]))
     )
     yield Case("hole", "the exporter left out an entry of a ticket", *_of(make_world(leave_out=[4])))
+    yield from _key_changes()
+
+
+def _key_changes() -> Iterator[Case]:
+    """A key that both signed for, one that follows a lost one, and anchors signed by a key that had ended."""
+    old, new = Key.p256(), Key.p256()
+    ledger = small_ledger()
+    rotate(ledger, old, new)
+    world = make_world(ledger, new)
+    pin = {"signers": old.allowed()}
+    yield Case("key-rotated", "the pinned key let another follow", world.data, pin | {"anchor": world.kept})
+    ended = pin | {"anchor": signed_anchor(world.kept, old)}
+    yield Case("anchor-of-ended-key", "the anchor is signed by a key that had been retired", world.data, ended)
+    ledger = small_ledger()
+    before = ledger.checkpoint()
+    replaced(ledger, old, new)
+    world = make_world(ledger, new, kept_size=checkpoint.parse(before).size + 1)
+    seen = pin | {"anchor": world.kept}
+    yield Case("key-replaced", "the pinned key was lost; somebody outside saw the entry that says so", world.data, seen)
+    yield Case("key-replaced-unseen", "the pinned key was lost, by the new key's word alone", world.data, pin)
 
 
 def _changed(world: World, members: Mapping[str, bytes], both: Mapping[str, bytes]) -> Iterator[Case]:

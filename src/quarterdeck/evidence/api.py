@@ -101,6 +101,7 @@ from quarterdeck.evidence.store_jobs import (
     tell_job,
 )
 from quarterdeck.evidence.terms import (
+    STAMPS,
     AnchorGrade,
     AnchorRouteView,
     ArtifactRef,
@@ -128,6 +129,7 @@ from quarterdeck.evidence.uses import ArtifactIndex, NamedUse, artifact_index
 from quarterdeck.evidence.verification import LedgerReport, verify_ledger
 
 __all__ = [
+    "STAMPS",
     "Act",
     "AnchorGrade",
     "AnchorRouteView",

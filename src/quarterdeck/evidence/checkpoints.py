@@ -5,9 +5,7 @@ from datetime import datetime
 
 from quarterdeck.evidence import reading
 from quarterdeck.evidence.models import AnchorReceipt, Checkpoint
-from quarterdeck.evidence.terms import AnchorGrade, CheckpointView, Entry, ReceiptView
-
-STAMPS = "rfc3161"
+from quarterdeck.evidence.terms import STAMPS, AnchorGrade, CheckpointView, Entry, ReceiptView
 
 
 def save_checkpoint(

@@ -6,7 +6,6 @@ from an entry that `decode` took: same keys, in their order, with plain values. 
 """
 
 import re
-from functools import lru_cache
 from typing import Any
 
 from quarterdeck.evidence.rows import StoredRow
@@ -19,6 +18,7 @@ _PLAIN = (str, int, bool, type(None))
 _VALUE = r'(?:"[^"\\\x00-\x1f]*"|0|-?[1-9][0-9]{0,14}|true|false|null)'
 _WORD = r"[A-Za-z0-9._:+=@-]{1,200}"
 _MOST_EVENTS = 2_000
+_MOST_WORDS = 4_096
 _is_word = re.compile(_WORD, re.ASCII).fullmatch
 _is_rest = re.compile(r":[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z", re.ASCII).fullmatch
 
@@ -30,6 +30,7 @@ class ShortWay:
         self.tip, self.ts, self.log = NO_HASH, "", ""
         self.tickets: dict[str, tuple[int, str]] = {}
         self._shapes: dict[str, re.Pattern[str]] = {}
+        self._tokens, self._hours = set[str](), set[str]()
 
     def takes(self, row: StoredRow) -> bool:
         """True when the row's entry, whose hash was compared, is canonical, goes on here, and is what its columns say.
@@ -38,9 +39,12 @@ class ShortWay:
         """
         seq, event_id, event, ticket, place, actor, kind, object_id, leaf, body = row
         shape = self._shapes.get(event)
-        if shape is None or not body.isascii() or len(body) > MAX_BYTES:
+        if shape is None or len(body) > MAX_BYTES:
             return False
-        text = body.decode("ascii")
+        # One byte a letter: ASCII is then a flag of the text, so the bytes are gone through once.
+        text = body.decode("latin-1")
+        if not text.isascii():
+            return False
         ts = text[_TIME_AT:_TIME_END]
         link, moved = '"ticket":null,"ticket_prev":null,"ticket_seq":null', None
         if ticket is not None:
@@ -56,14 +60,23 @@ class ShortWay:
         found = shape.fullmatch(text, 0, len(text) - len(tail))
         if found is None or found[1] != actor or type(event_id) is not str or _is_word(event_id) is None:
             return False
-        if not _hour(ts[:13]) or _is_rest(ts, 13) is None:
+        if _is_rest(ts, 13) is None or not (ts[:13] in self._hours or self._takes_hour(ts[:13])):
             return False
-        if not (_known(object_id) and _known(kind) and (ticket is None or moved != 1)):
+        tokens = self._tokens
+        if not ((object_id in tokens or self._takes_token(object_id)) and (kind in tokens or self._takes_token(kind))):
+            return False
+        if moved == 1:
             return False
         self.tip, self.ts = leaf.hex(), ts
         if ticket is not None and moved is not None:
             self.tickets[ticket] = (moved, self.tip)
         return True
+
+    def _takes_token(self, text: str) -> bool:
+        return _remembered(self._tokens, text, good=is_token(text))
+
+    def _takes_hour(self, text: str) -> bool:
+        return _remembered(self._hours, text, good=is_moment(f"{text}:00:00.000000Z"))
 
     def learn(self, told: dict[str, Any]) -> None:
         """Remember the shape of an entry that `decode` took, where it is a plain one."""
@@ -79,11 +92,7 @@ class ShortWay:
         self.log = told["log"]
 
 
-@lru_cache(maxsize=4_096)
-def _known(text: str) -> bool:
-    return is_token(text)
-
-
-@lru_cache(maxsize=4_096)
-def _hour(text: str) -> bool:
-    return is_moment(f"{text}:00:00.000000Z")
+def _remembered(known: set[str], text: str, *, good: bool) -> bool:
+    if good and len(known) < _MOST_WORDS:
+        known.add(text)
+    return good

@@ -1,4 +1,4 @@
-"""Long work on the store and the notes about it: ordered, leased, told how far, cancelled, ended."""
+"""Long work on store and ledger and the notes about it: ordered, leased, told how far, cancelled, ended."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +17,12 @@ LEASE = timedelta(minutes=30)
 
 
 class JobKind(StrEnum):
-    """Read through and hash; remove what nothing names; bring everything to another store."""
+    """Read through and hash; remove what nothing names; bring everything to another store; read the ledger again."""
 
     SCRUB = "scrub"
     COLLECT = "gc"
     MIGRATE = "migrate"
+    LEDGER = "ledger"
 
 
 class JobState(StrEnum):

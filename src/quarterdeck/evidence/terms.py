@@ -25,6 +25,9 @@ class Grade(StrEnum):
     ATTACHED = "attached"
 
 
+STAMPS = "rfc3161"
+
+
 class AnchorGrade(StrEnum):
     """Whether the holder of an anchor is someone else than the administrator of this server."""
 
@@ -154,6 +157,11 @@ class ReceiptView:
     grade: AnchorGrade
     sent_at: datetime
     receipt: str
+
+    @property
+    def held(self) -> bool:
+        """False for a time stamp: its authority keeps nothing, and stamps every version that it is sent."""
+        return self.channel != STAMPS
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from quarterdeck.evidence.comparing import Outside, check_files, check_kept, check_signatures
+from quarterdeck.evidence.comparing import (
+    KeyClaim,
+    Outside,
+    check_files,
+    check_kept,
+    check_signatures,
+    read_succession,
+)
 from quarterdeck.evidence.growing import GrowingTree
 from quarterdeck.evidence.models import Checkpoint, LedgerHead
 from quarterdeck.evidence.rows import StoredRow, rows_from, told_by
@@ -13,14 +20,14 @@ from quarterdeck.evidence.short_way import ShortWay
 from quarterdeck_verify import checkpoint as checkpoint_format
 from quarterdeck_verify.entry import NO_HASH, decode, leaf_hash
 from quarterdeck_verify.merkle import Frontier
-from quarterdeck_verify.package import KEY_ROTATED, ROTATION_ROLE
+from quarterdeck_verify.package import KEY_REPLACED, KEY_ROTATED, REPLACEMENT_ROLE, ROTATION_ROLE
 
 MOST_PROBLEMS = 50
-_PROGRESS = 1000
 _NO_END = 2**62
 # Entries that say that a file was destroyed by two people: the tombstone stays, the file is gone on purpose.
 GIVEN_UP = frozenset({"artifact.disposed", "artifact.redacted"})
-_READ_WHOLE = GIVEN_UP | {KEY_ROTATED}
+_KEY_CHANGES = {KEY_ROTATED: ROTATION_ROLE, KEY_REPLACED: REPLACEMENT_ROLE}
+_READ_WHOLE = GIVEN_UP | set(_KEY_CHANGES)
 
 
 @dataclass(slots=True)
@@ -28,6 +35,7 @@ class LedgerReport:
     """What was read and what is wrong with it; no problem means the log is whole.
 
     `covered` is how many entries a checkpoint from outside confirms; `notes` say what was brought and was of no use.
+    `tickets` counts the entries of each ticket.
     """
 
     size: int = 0
@@ -35,6 +43,7 @@ class LedgerReport:
     checkpoints: int = 0
     files: int = 0
     covered: int = 0
+    tickets: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -53,29 +62,30 @@ def verify_ledger(progress: Callable[[int], None] = lambda done: None, outside: 
     roots, found = dict(Checkpoint.objects.values_list("size", "root")), dict[int, str]()
     reading, sizes = _Reading(), outside.sizes.union(roots)
     report = reading.report
-    for row in _all_rows():
-        reading.read(row)
-        if report.size in sizes:
-            found[report.size] = reading.tree.root().hex()
-        if report.size % _PROGRESS == 0:
-            progress(report.size)
-    report.root = reading.tree.root().hex()
+    for rows in _all_rows():
+        for row in rows:
+            reading.read(row)
+            if report.size in sizes:
+                found[report.size] = reading.tree.root().hex()
+        progress(report.size)
+    report.root, report.tickets = reading.tree.root().hex(), reading.tickets
     for size in sorted(roots):
         if found.get(size, roots[size]) != roots[size]:
             report.add(f"checkpoint {size} does not fit the entries before it")
     for level, number in reading.tree.broken:
         report.add(f"tile {level}/{number} is missing, or not that of the entries")
     _check_heads(report, reading.tip, roots)
-    check_signatures(report.add, outside, reading.rotations)
-    report.covered = check_kept(report.add, report.notes, outside, report.size, found)
+    known = read_succession(report.add, reading.key_claims)
+    report.covered = check_kept(report.add, report.notes, outside, report.size, found, known)
+    check_signatures(report.add, report.notes, outside, known, report.covered)
     report.files = check_files(report.add, outside, reading.files, reading.given_up)
     return report
 
 
-def _all_rows() -> Iterator[StoredRow]:
+def _all_rows() -> Iterator[list[StoredRow]]:
     first = 0
     while rows := rows_from(first, _NO_END):
-        yield from rows
+        yield rows
         first = rows[-1][0] + 1
 
 
@@ -88,12 +98,17 @@ class _Reading:
         self._way = ShortWay()
         self.files: dict[str, tuple[int, str]] = {}
         self.given_up: set[str] = set()
-        self.rotations: list[tuple[int, str]] = []
+        self.key_claims: list[KeyClaim] = []
 
     @property
     def tip(self) -> str:
         """The leaf hash (hex) of the entry that was read last."""
         return self._way.tip
+
+    @property
+    def tickets(self) -> dict[str, int]:
+        """How many entries of each ticket were read."""
+        return {number: count for number, (count, _) in self._way.tickets.items()}
 
     def read(self, row: StoredRow) -> None:
         """Take the next row."""
@@ -134,8 +149,8 @@ class _Reading:
     def _remember(self, seq: int, told: dict[str, Any]) -> None:
         for item in told["artifacts"]:
             self.files.setdefault(item["sha256"], (seq, item["name"]))
-            if told["event"] == KEY_ROTATED and item["role"] == ROTATION_ROLE:
-                self.rotations.append((seq, item["sha256"]))
+            if _KEY_CHANGES.get(told["event"]) == item["role"]:
+                self.key_claims.append(KeyClaim(seq, told["event"], item["sha256"]))
         if told["event"] not in _READ_WHOLE:
             self._way.learn(told)
         if told["event"] in GIVEN_UP:

@@ -38,6 +38,11 @@ class RouteStanding:
     backlog: int
 
     @property
+    def holds(self) -> bool:
+        """False for a time-stamping authority, which keeps nothing of what it stamps."""
+        return self.known.channel != evidence.STAMPS
+
+    @property
     def state(self) -> RouteState:
         """Failing as soon as the last try failed."""
         if self.known.failures:
@@ -55,13 +60,13 @@ class AnchorStanding:
 
     @property
     def self_attested(self) -> bool:
-        """True where no channel is configured: whoever administers the server can rewrite everything."""
-        return not self.routes
+        """True where nobody is to hold checkpoints: whoever administers the server can rewrite everything."""
+        return not any(one.holds for one in self.routes)
 
     @property
     def independent(self) -> bool:
         """True where somebody else than the server's administrator holds checkpoints."""
-        return any(one.grade is AnchorGrade.INDEPENDENT for one in self.routes)
+        return any(one.holds and one.grade is AnchorGrade.INDEPENDENT for one in self.routes)
 
     @property
     def timely(self) -> bool:

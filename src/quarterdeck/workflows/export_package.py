@@ -31,6 +31,7 @@ from quarterdeck_verify.container import measure
 from quarterdeck_verify.writer import Laid, Prepared, Request, lay_out, pack, prepare
 
 SETTLE_TRIES = 3
+NOTHING_BESIDE = package_proofs.KeysBeside()
 
 
 class PackageSealer(Sealer, Protocol):
@@ -47,7 +48,7 @@ class Press:
     sealer: PackageSealer
     player: Mapping[str, bytes]
     locksmith: Locksmith | None = None
-    tsa_root: bytes | None = None
+    beside: package_proofs.KeysBeside = NOTHING_BESIDE
 
 
 class Cancelled(Exception):
@@ -204,7 +205,7 @@ def _laid_out(order: OrderView, clock: Clock, press: Press, spool: Spool) -> lis
     if signed is None:
         raise RuntimeError("the ledger can't be empty after an export was recorded")
     _go_on(order, clock, "Proving every entry")
-    beside = package_proofs.sealed(cut, exported, signed, press.sealer.status(), press.tsa_root)
+    beside = package_proofs.sealed(cut, exported, signed, press.sealer.status(), press.beside)
     bagging_date = f"{clock.now():%Y-%m-%d}"
     return spool.save_layout(lay_out(prepared, beside, sign=press.sealer.sign_package, bagging_date=bagging_date))
 

@@ -15,9 +15,10 @@ from quarterdeck.evidence.api import JobKind, JobState, JobView, ObjectRef, act
 from quarterdeck.evidence.ports import EvidenceStore, StoreFailed
 from quarterdeck.kernel.actors import Actor, ActorKind
 from quarterdeck.kernel.clock import Clock
-from quarterdeck.kernel.decision import Decision, require_that
+from quarterdeck.kernel.decision import Decision, Refused, require_that
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
+from quarterdeck.workflows import check_ledger
 from quarterdeck.workflows.refusals import refusals_recorded
 
 NIGHT = 2
@@ -26,6 +27,7 @@ FACTS = "facts"
 ALTERED, MISSING, WHOLE = "artifact.found_altered", "artifact.found_missing", "artifact.found_whole"
 _EVENTS = {"altered": ALTERED, "missing": MISSING, "whole": WHOLE}
 SHARE, EVERYTHING = "share", "all"
+_HERE = [JobKind.SCRUB, JobKind.COLLECT, JobKind.LEDGER]
 
 
 def may_tend(actor: Actor, at: datetime) -> Decision:
@@ -46,6 +48,13 @@ def order_scrub(actor: Actor, clock: Clock, *, everything: bool) -> JobView:
         return evidence.order_job(JobKind.SCRUB, EVERYTHING if everything else SHARE, actor.id, clock.now())
 
 
+def order_check(actor: Actor, clock: Clock) -> JobView:
+    """Have the whole ledger read again; Refused is recorded too: store.it_lead, store.job_runs."""
+    with refusals_recorded(actor, clock, "ledger.check"):
+        may_tend(actor, clock.now()).require()
+        return evidence.order_job(JobKind.LEDGER, "", actor.id, clock.now())
+
+
 def order_sweep(actor: Actor, clock: Clock) -> JobView:
     """Have objects removed that nothing names; Refused is recorded too: store.it_lead, store.job_runs."""
     with refusals_recorded(actor, clock, "store.gc"):
@@ -61,10 +70,10 @@ def cancel(actor: Actor, clock: Clock, job_id: str) -> None:
 
 
 def order_nightly(actor: Actor, clock: Clock) -> list[JobView]:
-    """Order the night's share of reading and the sweep, once a night after two o'clock of the site."""
+    """Order the night's share of reading, the sweep and the ledger's check, once a night after two of the site."""
     begun = last_night(clock.now(), ZoneInfo(load().time_zone))
     ordered = []
-    for kind, scope in ((JobKind.SCRUB, SHARE), (JobKind.COLLECT, "")):
+    for kind, scope in ((JobKind.SCRUB, SHARE), (JobKind.COLLECT, ""), (JobKind.LEDGER, "")):
         last = evidence.last_job(kind)
         if last is None or (last.asked_at < begun and last.state not in (JobState.WAITING, JobState.RUNNING)):
             ordered.append(evidence.order_job(kind, scope, actor.id, clock.now()))
@@ -80,20 +89,29 @@ def last_night(now: datetime, zone: ZoneInfo) -> datetime:
 
 def do_next_job(actor: Actor, clock: Clock, store: EvidenceStore, job_id: str = "") -> JobView | None:
     """Do the oldest work that waits; returns it as it was taken, None when there is none."""
-    job = evidence.take_job([JobKind.SCRUB, JobKind.COLLECT], clock.now(), job_id)
+    job = evidence.take_job(_HERE, clock.now(), job_id)
     if job is None:
         return None
     try:
-        message = _scrub(actor, clock, store, job) if job.kind is JobKind.SCRUB else _sweep(actor, clock, store, job)
+        message = _done(actor, clock, store, job)
         evidence.end_job(job.id, clock.now(), JobState.DONE, message)
     except evidence.Cancelled:
         evidence.end_job(job.id, clock.now(), JobState.CANCELLED, "Cancelled; what was done until then stands.")
     except StoreFailed as failed:
         evidence.end_job(job.id, clock.now(), JobState.FAILED, f"{failed} {failed.next_step}")
+    except Refused as refused:
+        sentences = [f"{reason.sentence} {reason.next_step}" for reason in refused.decision.reasons]
+        evidence.end_job(job.id, clock.now(), JobState.FAILED, " ".join(sentences))
     except Exception as error:
         evidence.end_job(job.id, clock.now(), JobState.FAILED, f"Broke off: {type(error).__name__}: {error}")
         raise
     return job
+
+
+def _done(actor: Actor, clock: Clock, store: EvidenceStore, job: JobView) -> str:
+    if job.kind is JobKind.LEDGER:
+        return check_ledger.check(actor, clock, partial(_going_on, job, clock))
+    return _scrub(actor, clock, store, job) if job.kind is JobKind.SCRUB else _sweep(actor, clock, store, job)
 
 
 def _going_on(job: JobView, clock: Clock, done: int, total: int, found: int) -> bool:

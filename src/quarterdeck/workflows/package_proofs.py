@@ -1,7 +1,8 @@
 """What stands beside the entries of a package: audit paths, consistency with every checkpoint that left, receipts."""
 
 import base64
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
 
 from quarterdeck.assessor.api import Slice
 from quarterdeck.evidence import api as evidence
@@ -17,7 +18,15 @@ MOST_STEPS = 5_000
 _HOLDERS = {"mail": "person", "syslog": "collector", "rfc3161": "authority", "witness": "witness", "s3": "bucket"}
 
 
-def sealed(cut: Slice, exported: bytes, signed: CheckpointView, status: SealerStatus, tsa_root: bytes | None) -> Sealed:
+@dataclass(frozen=True, slots=True)
+class KeysBeside:
+    """Keys of others that go into a package for information: the stamping authority's root, witnesses' keys."""
+
+    tsa_root: bytes | None = None
+    witnesses: tuple[str, ...] = ()
+
+
+def sealed(cut: Slice, exported: bytes, signed: CheckpointView, status: SealerStatus, beside: KeysBeside) -> Sealed:
     """Return what the ledger and the sealer add to a package whose export is the entry `exported`."""
     node = evidence.node_reader()
     seqs = [*(entry.seq for entry in cut.entries), evidence.read_entry(exported).seq]
@@ -34,8 +43,17 @@ def sealed(cut: Slice, exported: bytes, signed: CheckpointView, status: SealerSt
         anchors=_anchors(frozenset(kept)),
         instructions=_INSTRUCTIONS.replace("DIGEST", bundle.digest()).encode(),
         verifier=bundle.zipapp(),
-        tsa_root=tsa_root,
+        tsa_root=beside.tsa_root,
+        witnesses=_witness_keys(beside.witnesses, status.log_key),
     )
+
+
+def _witness_keys(witnesses: Sequence[str], log_key: str) -> bytes | None:
+    """Return keys/witnesses.txt, None where nobody cosigns; the log's own key is for its line of the signed note."""
+    if not witnesses:
+        return None
+    told = "# Listed by the exporter, for information: a key counts when you got it from the witness (--witness FILE)."
+    return "".join(f"{line}\n" for line in (told, *([log_key] if log_key else []), *witnesses)).encode("ascii")
 
 
 def _kept_sizes(first: int, newest: int) -> list[int]:
@@ -119,8 +137,9 @@ Take verify.pyz from the project's release or from the organisation's anchor mai
 could forge the package could forge its verifier too. `qd verify --digest` of the project's source prints what its
 SHA-256 must be; this package was made with one of DIGEST.
 
-Further things from elsewhere count too: `--witness FILE`, keys of witnesses, and `--tsa-root FILE`, the root of a
-time-stamping authority (this one needs openssl). By hand, in the unpacked folder:
+Further things from elsewhere help: `--witness FILE`, keys of witnesses, whose cosignatures are anchors too, and
+`--tsa-root FILE`, the root of a time-stamping authority, which proves the time (needs openssl). By hand, in
+the unpacked folder:
 
     sha256sum -c manifest-sha256.txt && sha256sum -c tagmanifest-sha256.txt
     ssh-keygen -Y verify -f allowed_signers -I SIGNER -n quarterdeck-package \\

@@ -10,7 +10,12 @@ from quarterdeck.evidence.api import JobKind, JobState, JobView
 from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.workflows.keep_store import found_wrong, known_facts
 
-KINDS = {JobKind.SCRUB: "Reading through", JobKind.COLLECT: "Sweep", JobKind.MIGRATE: "Move"}
+KINDS = {
+    JobKind.SCRUB: "Reading through",
+    JobKind.COLLECT: "Sweep",
+    JobKind.MIGRATE: "Move",
+    JobKind.LEDGER: "Ledger check",
+}
 LIVE = (JobState.WAITING, JobState.RUNNING)
 
 

@@ -21,6 +21,7 @@ from quarterdeck.entrypoints.api import (
     host_certificates,
     inventory,
     keeping,
+    ledger_check,
     live_sessions,
     login,
     monitoring,
@@ -76,6 +77,7 @@ api.add_router("/tickets", activity.rules_router)
 api.add_router("/sessions", live_sessions.router)
 api.add_router("", packages.router)
 api.add_router("/anchors", anchors.router)
+api.add_router("/ledger-check", ledger_check.router)
 api.add_router("/packages", package_hashes.router)
 api.add_router("/policy", policy.router)
 api.add_router("", keeping.router)

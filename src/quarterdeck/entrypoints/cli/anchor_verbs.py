@@ -15,6 +15,7 @@ RECEIPTS = {
     "Receipt": "receipt",
 }  # fmt: skip
 UNANCHORED = 3
+SELF_ATTESTED = "Self-attested only: nobody else holds a checkpoint. "
 
 
 def add(verbs: Group) -> None:
@@ -35,8 +36,8 @@ def show(arguments: argparse.Namespace) -> int:
     if arguments.json:
         show_json(told)
     else:
-        show_rows(as_rows(told["routes"]), ROUTES, as_json=False, none="Self-attested only: no channel is configured.")
-        print(_sentence(told))
+        show_rows(as_rows(told["routes"]), ROUTES, as_json=False, none="No channel is configured.")
+        print(f"{SELF_ATTESTED if told['self_attested'] else ''}{_sentence(told)}")
     return UNANCHORED if told["self_attested"] or told["late"] else 0
 
 

@@ -16,24 +16,20 @@ def anchors(config: Settings, clock: Clock) -> list[Finding]:
     standing = look(wiring.anchor_routes(clock.now()), timedelta(minutes=config.anchor_target_minutes), clock.now())
     if standing.self_attested:
         without = "Mail has no holder yet: nobody is approver or CUI owner. " if config.smtp_host else ""
-        return [
-            wrong(
-                "anchors",
-                f"{without}Self-attested only: no checkpoint leaves this server, so whoever administers it can rewrite "
-                "the log.",
-                "Set a way out: QD_SMTP_HOST (mail), QD_SYSLOG_ADDRESS (syslog), QD_TSA_URL and QD_TSA_CA_FILE (time "
-                "stamps), QD_CHECKPOINTS_URL (S3), QD_WITNESSES (witness); see docs/how-to/anchor-outside.md.",
-            ),
-            *_files(config),
-        ]
+        stamped = " Time stamps prove a time; the authority keeps nothing." if standing.routes else ""
+        alone = wrong(
+            "anchors",
+            f"{without}Self-attested only: nobody else holds a checkpoint, so whoever administers this server can "
+            f"rewrite the log.{stamped}",
+            "Set a way out: QD_SMTP_HOST (mail), QD_SYSLOG_ADDRESS (syslog), QD_CHECKPOINTS_URL (S3), QD_WITNESSES "
+            "(witness); QD_TSA_URL and QD_TSA_CA_FILE add times. See docs/how-to/anchor-outside.md.",
+        )
+        return [*_files(config), *(_route(one) for one in standing.routes), alone]
     found = [*_files(config), *(_route(one) for one in standing.routes)]
     if not standing.independent:
         found.append(
             note("anchors", "Every anchor is held by the same administrator.", "Add one that somebody else holds.")
         )
-    if all(one.known.channel == "rfc3161" for one in standing.routes):
-        words = "Time stamps alone: nobody holds a checkpoint, so the newest ones could be hidden."
-        found.append(note("anchors", words, "Add mail or syslog."))
     return [*found, _oldest(standing, clock)]
 
 

@@ -24,6 +24,8 @@ from quarterdeck.kernel.decision import Refused  # noqa: E402
 from quarterdeck.workflows.seal_checkpoint import SealerStatus  # noqa: E402
 from quarterdeck_verify import checkpoint as checkpoint_format  # noqa: E402
 from quarterdeck_verify import signers as signers_format  # noqa: E402
+from quarterdeck_verify.arguments import add_outside  # noqa: E402
+from quarterdeck_verify.trust import read_anchor  # noqa: E402
 
 WRONG_USAGE = 2
 
@@ -33,14 +35,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="qd ledger verify", description="Read the whole ledger again: bytes, chain, tree, checkpoints, sealer."
     )
-    made.add_argument(
-        "--signers", type=Path, action="append", default=[], metavar="FILE",
-        help="allowed_signers file that was kept elsewhere: only its keys may have signed the checkpoints",
-    )  # fmt: skip
-    made.add_argument(
-        "--anchor", type=Path, action="append", default=[], metavar="FILE",
-        help="a checkpoint that was kept elsewhere, such as a mail: the ledger must continue it",
-    )  # fmt: skip
+    add_outside(made)
     made.add_argument("--without-files", action="store_true", help="do not read the stored files again")
     made.add_argument("--json", action="store_true", help="print the report as JSON")
     return made
@@ -80,12 +75,7 @@ def main() -> int:
 
 def read_outside(signers: Sequence[Path], anchors: Sequence[Path], *, files: bool) -> Outside:
     """Return what the files hold; OSError or ValueError with a sentence when one cannot be used."""
-    kept = []
-    for path in anchors:
-        found = checkpoint_format.find(path.read_bytes())
-        if not found:
-            raise ValueError(f"{path} holds no checkpoint: three lines of origin, size and root, one after the other")
-        kept += [(str(path), one) for one in found]
+    kept = [read_anchor(str(path), path.read_bytes()) for path in anchors]
     pins = [line for path in signers for line in signers_format.parse(path.read_bytes())]
     return Outside(pins, kept, files=files)
 

@@ -12,6 +12,7 @@ from quarterdeck.entrypoints.ticker.loop import Duty
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.actors import system
 from quarterdeck.kernel.clock import Clock
+from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
 from quarterdeck.workflows import (
     check_ahead,
@@ -30,7 +31,6 @@ from quarterdeck.workflows import (
     send_notices,
     watch_sealer,
 )
-from quarterdeck.workflows.anchor_checkpoints import AnchorQueue
 
 TICKER = system("ticker")
 
@@ -55,7 +55,7 @@ def duties(clock: Clock) -> list[Duty]:
 
 def anchor_duties(clock: Clock) -> list[Duty]:
     """Return the duty of the anchors' own loop: a holder that answers slowly must not hold up windows and seals."""
-    return [Duty("anchor", 1, _anchoring(lambda: wiring.sealer().status().allowed_signers, clock))]
+    return [Duty("anchor", 1, SendAnchors(lambda: wiring.sealer().status().allowed_signers, clock))]
 
 
 def capture_duties(clock: Clock) -> list[Duty]:
@@ -94,13 +94,29 @@ def store_duties(clock: Clock) -> list[Duty]:
     ]
 
 
-def _anchoring(allowed_signers: Callable[[], str], clock: Clock) -> Callable[[], object]:
-    """Return the duty that sends checkpoints; the queue is made when the sealer first answers."""
-    queues: list[AnchorQueue] = []
+class SendAnchors:
+    """The duty that sends checkpoints, with the sealing keys of now: the key may change while this process runs.
 
-    def send() -> int:
-        if not queues:
-            queues.append(wiring.anchor_queue(allowed_signers()))
-        return queues[0].send_due(wiring.anchor_routes(clock.now()), clock=clock)
+    They are asked for when a checkpoint is new. While the sealer does not answer, what it said last goes out.
+    """
 
-    return send
+    def __init__(self, allowed_signers: Callable[[], str], clock: Clock) -> None:
+        self._ask, self._clock = allowed_signers, clock
+        self._lines, self._size = "", -1
+
+    def __call__(self) -> int:
+        """Send what is owed; returns how many checkpoints were taken. Raises until the sealer has answered once."""
+        newest = evidence.latest_checkpoint()
+        if newest is None:
+            return 0
+        if newest.size != self._size:
+            self._look(newest.size)
+        now = self._clock.now()
+        return wiring.anchor_queue(self._lines).send_due(wiring.anchor_routes(now), clock=self._clock)
+
+    def _look(self, size: int) -> None:
+        try:
+            self._lines, self._size = self._ask(), size
+        except Refused:
+            if not self._lines:
+                raise

@@ -35,7 +35,7 @@ def card(seen: Visitor, names: Names) -> dict[str, Any]:
     may_see = seen.has(Role.IT_LEAD, Role.ASSESSOR)
     return {
         "self_attested": standing.self_attested,
-        "only_inside": bool(standing.routes) and not standing.independent,
+        "only_inside": not standing.self_attested and not standing.independent,
         "late": standing.late,
         "target": minutes,
         "may_try": seen.has(Role.IT_LEAD),
@@ -51,6 +51,7 @@ def _holder(one: RouteStanding, people: dict[str, str], may_see: bool) -> dict[s
         "channel": _CHANNELS.get(known.channel, known.channel),
         "who": people.get(known.target, known.target if may_see else ""),
         "independent": one.grade is AnchorGrade.INDEPENDENT,
+        "holds": one.holds,
         "state": f"anchor_{one.state.value}",
         "reach": _REACHES[one.reach.value],
         "taken_size": known.taken_size,

@@ -16,6 +16,8 @@ _REASONS = {
     "heartbeat": "daily heartbeat",
 }  # fmt: skip
 MOST = 5_000
+_HELD = ("anchored", "anchored_inside")
+_BEST_FIRST = (*_HELD, "stamped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,14 @@ class Receipt:
     who: str
     at: datetime
     independent: bool
+    held: bool
+
+    @property
+    def state(self) -> str:
+        """The status code: somebody else's, the same administrator's, or a time stamp, which nobody keeps."""
+        if not self.held:
+            return "stamped"
+        return "anchored" if self.independent else "anchored_inside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +52,21 @@ class Row:
         return _REASONS.get(self.view.reason, self.view.reason.replace("_", " "))
 
     @property
-    def ways(self) -> list[tuple[str, str, bool, datetime]]:
-        """Return channel, who got it, whether that is somebody else, and when: one line a channel."""
-        found: dict[tuple[str, bool], list[Receipt]] = {}
+    def ways(self) -> list[tuple[str, str, str, datetime]]:
+        """Return channel, who got it, what that is worth, and when: one line a channel."""
+        found: dict[tuple[str, str], list[Receipt]] = {}
         for one in self.receipts:
-            found.setdefault((one.channel, one.independent), []).append(one)
+            found.setdefault((one.channel, one.state), []).append(one)
         return [
-            (channel, ", ".join(one.who or one.target for one in several), independent, max(o.at for o in several))
-            for (channel, independent), several in found.items()
+            (channel, ", ".join(one.who or one.target for one in several), state, max(o.at for o in several))
+            for (channel, state), several in found.items()
         ]
 
     @property
     def state(self) -> str:
-        """The status code: whom it reached."""
-        if not self.receipts:
-            return "unanchored"
-        return "anchored" if any(one.independent for one in self.receipts) else "anchored_inside"
+        """The status code: whom it reached, the best of them."""
+        reached = {one.state for one in self.receipts}
+        return next((state for state in _BEST_FIRST if state in reached), "unanchored")
 
     @property
     def holders(self) -> str:
@@ -71,7 +80,7 @@ def rows(names: Names) -> list[Row]:
     found: dict[int, list[Receipt]] = {}
     for one in evidence.receipts():
         independent = one.grade is evidence.AnchorGrade.INDEPENDENT
-        receipt = Receipt(one.channel, one.target, people.get(one.target, ""), one.sent_at, independent)
+        receipt = Receipt(one.channel, one.target, people.get(one.target, ""), one.sent_at, independent, one.held)
         found.setdefault(one.size, []).append(receipt)
     return [Row(view, tuple(found.get(view.size, ()))) for view in evidence.checkpoints(MOST)]
 
@@ -80,7 +89,7 @@ def line(kept: list[Row], size: int, anchored: int) -> dict[str, Any]:
     """Return the ledger as a line: how far it is held outside, and where each checkpoint stands on it."""
     whole = max(1, size)
     dots = [
-        {"x": round(100 * row.view.size / whole, 2), "held": bool(row.receipts), "size": row.view.size}
+        {"x": round(100 * row.view.size / whole, 2), "held": row.state in _HELD, "size": row.view.size}
         for row in kept[:60]
     ]
     return {"dots": dots, "held": round(100 * anchored / whole, 2)}

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from quarterdeck.assessor import api as assessor
 from quarterdeck.assessor.api import OrderState, OrderView
 from quarterdeck.config.api import load
-from quarterdeck.entrypoints.web import anchor_holders, checkpoints, lists, store_panel, zones
+from quarterdeck.entrypoints.web import anchor_holders, checkpoints, ledger_check, lists, store_panel, zones
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.package_contents import PACKAGERS, PeriodForm, kept_back
 from quarterdeck.entrypoints.web.package_orders import AssessmentForm, RecipientForm, kind_words
@@ -61,6 +61,7 @@ def evidence_page(request: HttpRequest, seen: Visitor) -> HttpResponse:
             for one in tickets.tickets(person_id=seen.person.id, at=seen.now)
         ] if may_package else [],
         "chosen": request.GET.get("ticket", ""),
+        "check": ledger_check.panel(seen, names) if seen.has(*ledger_check.READERS) else None,
         "store": store_panel.panel(seen, store_state(), names) if may_package else None,
     }  # fmt: skip
     return render(request, "evidence/page.html", context)

@@ -60,7 +60,7 @@ def _step(key: str, name: str, done: bool, say: str, missing: list[str], **more:
 def _organisation(request: HttpRequest) -> dict[str, Any]:
     config = load()
     named = config.organisation != UNNAMED
-    anchored = bool(config.smtp_host or config.syslog_address or config.tsa_url)
+    anchored = bool(config.smtp_host or config.syslog_address or config.checkpoints_place or config.witness_list)
     lines, missing = [], []
     if not named:
         missing.append("The organisation has no name yet.")

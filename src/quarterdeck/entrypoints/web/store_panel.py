@@ -44,13 +44,14 @@ def panel(seen: Visitor, state: StoreState, names: Names) -> dict[str, Any]:
         "missing": sum(event == keep_store.MISSING for event in state.wrong.values()),
         "wrong": [(sha256, event) for sha256, event in sorted(state.wrong.items())][:20],
         "scrubbed": state.last_scrub,
-        "jobs": [_job(job, seen.now, names) for job in state.jobs[:SHOWN_JOBS]],
+        "jobs": [job_line(job, seen.now, names) for job in state.jobs[:SHOWN_JOBS]],
         "live": state.live,
         "may_tend": seen.has(Role.IT_LEAD),
     }
 
 
-def _job(job: JobView, now: datetime, names: Names) -> dict[str, Any]:
+def job_line(job: JobView, now: datetime, names: Names) -> dict[str, Any]:
+    """Return one piece of long work as a line: what, by whom, how far."""
     code, word = _STATES[job.state]
     whole = " (everything)" if job.kind is JobKind.SCRUB and job.scope == keep_store.EVERYTHING else ""
     return {
