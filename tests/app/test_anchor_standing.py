@@ -183,7 +183,7 @@ def test_without_a_channel_doctor_and_page_say_self_attested_only(shop, monkeypa
         assert knob in only.next_step
     # What was set and leads nowhere is told too.
     found = anchors(config.load().model_copy(update={"tsa_url": "https://tsa.example.test"}), shop.clock)
-    assert "QD_TSA_URL is set without QD_TSA_CA_FILE" in found[1].sentence
+    assert "QD_TSA_URL is set without QD_TSA_CA_FILE" in found[0].sentence
 
 
 @pytest.fixture
