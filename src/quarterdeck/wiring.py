@@ -8,6 +8,7 @@ from quarterdeck.access.api import GateDoor, KeyPolicy, Stranger
 from quarterdeck.adapters import target_sshd
 from quarterdeck.adapters.certificate_signature import signed_by
 from quarterdeck.adapters.elevation_channel import SshElevationChannel
+from quarterdeck.adapters.encrypted_store import EncryptedStore
 from quarterdeck.adapters.envelopes import Envelopes
 from quarterdeck.adapters.gate_health import GateHealth
 from quarterdeck.adapters.gate_readiness import GateReadiness
@@ -23,13 +24,14 @@ from quarterdeck.adapters.sealer_heads import SealerHeads
 from quarterdeck.adapters.signer_client import SignerClient
 from quarterdeck.adapters.smtp import MailAnchor, NoticeMail
 from quarterdeck.adapters.smtp_session import MailServer
+from quarterdeck.adapters.store_key import StoreKey
 from quarterdeck.adapters.syslog_line import SyslogAnchor
 from quarterdeck.adapters.syslog_tls import TlsEnd
 from quarterdeck.adapters.time_stamp import TimeStampAnchor
 from quarterdeck.adapters.witness import WitnessAnchor
 from quarterdeck.backups.api import Product
 from quarterdeck.config.api import implicit_tls, load
-from quarterdeck.evidence.api import AnchorGrade, CachedStore, DirectoryStore
+from quarterdeck.evidence.api import AnchorGrade, CachedStore, DirectoryStore, KeyRows
 from quarterdeck.evidence.ports import EvidenceStore
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock, SystemClock
@@ -96,7 +98,8 @@ def artifact_store_at(url: str) -> EvidenceStore:
         timedelta(days=config.s3_first_lock_days),
         config.s3_demand_lock,
     )
-    return CachedStore(far, DirectoryStore(config.cache_dir))
+    encrypted = EncryptedStore(far, KeyRows(far.name), StoreKey(config.store_key_file))
+    return CachedStore(encrypted, DirectoryStore(config.cache_dir))
 
 
 def head_keeper() -> SealerHeads:

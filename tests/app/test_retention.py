@@ -201,7 +201,7 @@ def test_a_process_that_ended_in_between_leaves_nothing_and_rows_move_later_only
     evidence.object_path(sha256).write_bytes(data)
     assert keep_evidence.finish_ends(ticker, clock) == 1
     assert not evidence.object_path(sha256).exists()
-    refused(lambda: evidence.destroy_file("ab" * 32), "artifact.stands")
+    refused(lambda: evidence.destroy_file("ab" * 32, clock.now()), "artifact.stands")
 
 
 def test_only_keepers_and_assessors_see_how_long_things_are_kept() -> None:

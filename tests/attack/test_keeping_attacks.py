@@ -57,7 +57,7 @@ def test_rows_by_hand_free_nothing_and_hide_nothing(yard: Yard) -> None:
     assert (kept.standing, kept.until, kept.tickets) == (Standing.ENDLESS, None, (number,))
     assert retention.may_end(kept, EndKind.DISPOSAL, past).codes == ("retention.not_due",)
     with pytest.raises(Refused) as refused:
-        evidence.destroy_file(shot)
+        evidence.destroy_file(shot, yard.clock.now())
     assert refused.value.decision.codes == ("artifact.stands",)
     (entry,) = [one for one in evidence.entries(ticket=number) if one.event == "evidence.attached"]
     # A state written by hand withholds nothing, and a mark taken off by hand lets nothing out.

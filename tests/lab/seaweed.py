@@ -20,8 +20,10 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from quarterdeck.adapters.encrypted_store import EncryptedStore
 from quarterdeck.adapters.s3_client import S3, connect
 from quarterdeck.adapters.s3_store import S3Store
+from quarterdeck.adapters.store_key import StoreKey
 from quarterdeck.config.api import S3Place
 from quarterdeck.kernel.clock import SystemClock
 
@@ -152,6 +154,33 @@ def bucket(seaweed) -> str:
 def s3(seaweed, bucket) -> S3:
     """A place of this test alone."""
     return connect(seaweed.place(bucket, f"shop-{secrets.token_hex(6)}"))
+
+
+class Keys:
+    """A book of keys in memory, for tests that have no database."""
+
+    def __init__(self):
+        self.rows = {}
+
+    def find(self, sha256):
+        return self.rows.get(sha256)
+
+    def keep(self, key):
+        return self.rows.setdefault(key.sha256, key)
+
+    def forget(self, sha256):
+        self.rows.pop(sha256, None)
+
+    def named(self, objects):
+        return {key.object: sha256 for sha256, key in self.rows.items() if key.object in objects}
+
+    def last_store_key(self):
+        return next((key.store_key for key in reversed(self.rows.values())), "")
+
+
+def encrypted_on(s3, folder, book=None, **changes):
+    """An S3 store with a key for every file, as `wiring` makes it."""
+    return EncryptedStore(store_on(s3, folder, **changes), book or Keys(), StoreKey(folder / "store_key"))
 
 
 def store_on(s3, folder, **changes):

@@ -13,6 +13,9 @@ PROGRAM = """
 import io, os, resource, sys
 from datetime import timedelta
 from pathlib import Path
+from tests.lab.seaweed import Keys
+from quarterdeck.adapters.encrypted_store import EncryptedStore
+from quarterdeck.adapters.store_key import StoreKey
 from quarterdeck.adapters.s3_client import connect
 from quarterdeck.adapters.s3_store import S3Store
 from quarterdeck.config.api import S3Place
@@ -26,10 +29,12 @@ if kind == "directory":
 else:
     s3 = connect(S3Place(bucket, prefix, endpoint, "us-east-1", Path(credentials)))
     store = S3Store(s3, SystemClock(), Path(folder), timedelta(days=1), True)
+if kind.startswith("encrypted"):
+    store = EncryptedStore(store, Keys(), StoreKey(Path(folder) / "store_key"))
 store.put(b"warm")
 before = peak()
 with open(big, "rb") as stream:
-    copy = store.put(stream if kind == "stream" else Path(big))
+    copy = store.put(stream if kind.endswith("stream") else Path(big))
 assert store.digest(copy.sha256, copy.version) == copy.sha256
 with store.open(copy.sha256, copy.version) as file:
     while file.read(1 << 20):
@@ -38,7 +43,7 @@ print(copy.sha256, peak() - before)
 """
 
 
-@pytest.mark.parametrize("kind", ["directory", "s3", "stream"])
+@pytest.mark.parametrize("kind", ["directory", "s3", "stream", "encrypted", "encrypted stream"])
 def test_storing_hashing_and_reading_take_constant_memory(kind, s3, seaweed, tmp_path):
     big, digest = tmp_path / "big", hashlib.sha256()
     with big.open("wb") as out:

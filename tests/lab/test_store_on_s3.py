@@ -17,7 +17,7 @@ from quarterdeck import wiring
 from quarterdeck.adapters.s3_client import connect
 from quarterdeck.config.api import load
 from quarterdeck.evidence import api as evidence
-from quarterdeck.evidence.api import LockMode, ObjectRef
+from quarterdeck.evidence.api import KeyRows, LockMode, ObjectRef
 from quarterdeck.evidence.models import ArtifactCopy
 from quarterdeck.kernel.actors import OPERATOR, system
 from quarterdeck.kernel.clock import SystemClock
@@ -55,7 +55,8 @@ def keep(content, clock=None):
 
 
 def key_of(s3, sha256):
-    return {"Bucket": s3.place.bucket, "Key": s3.place.key("objects", sha256[:2], sha256)}
+    made = KeyRows(s3.place.name).find(sha256).object
+    return {"Bucket": s3.place.bucket, "Key": s3.place.key("objects", made[:2], made)}
 
 
 def test_the_row_pins_the_version_that_is_read(on_s3):
@@ -176,17 +177,26 @@ def test_holds_are_mirrored_and_read_back(on_s3):
     assert not store.lock(sha256, "").held
 
 
-def test_what_is_locked_is_not_destroyed_and_says_so(on_s3):
-    sha256, store = keep(BIG), evidence.artifact_store()
-    with evidence.act(TICKER, SystemClock()) as act:
+def test_what_was_stored_without_a_key_stays_while_it_is_locked_and_says_until_when(on_s3):
+    plain = wiring.artifact_store().far.far
+    assert plain.put(BIG).sha256 == keep(BIG)
+    (sha256,) = evidence.standing_artifacts()
+    KeyRows(plain.name).forget(sha256)
+    store, clock = evidence.artifact_store(), SystemClock()
+    ArtifactCopy.objects.update(version="")
+    assert evidence.read_artifact(sha256) == BIG, "what lies there from before is read as it is"
+    with evidence.act(TICKER, clock) as act:
         act.record("artifact.disposed", ObjectRef("artifact", sha256))
         evidence.destroy(sha256)
-    assert evidence.settle(store, SystemClock()) == 0
+    assert evidence.settle(store, clock) == 0
     found = evidence.lock_of(sha256)
+    until = store.lock(sha256, "").until
     assert (found.gone, found.settled) == (False, False)
-    assert "refuses to remove it" in found.message
-    assert evidence.lock_counts().failing == 1
-    assert store_state.store_state().is_wrong
+    assert f"refuses to remove it before {until:%Y-%m-%d} (governance)" in found.message
+    counts = evidence.lock_counts()
+    assert (counts.failing, counts.waiting) == (0, 1)
+    assert not store_state.store_state().locks.failing
+    assert ArtifactCopy.objects.get(sha256=sha256).next_try > until, "it is not asked for every hour of six years"
 
 
 def test_while_the_server_is_away_nothing_is_half_done(on_s3, monkeypatch, data_dir):

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from quarterdeck.adapters import s3_facts, s3_locks
 from quarterdeck.adapters.s3_client import S3, Denied, Taken, asked, pages
-from quarterdeck.adapters.s3_upload import new_spool, put_parts, put_whole, spooled, to_base64
+from quarterdeck.adapters.s3_upload import brought, put_parts, put_whole, spooled, to_base64
 from quarterdeck.evidence.ports import (
     NO_LOCK,
     Lock,
@@ -54,12 +54,20 @@ class S3Store:
     def put(self, source: Source) -> StoredCopy:
         """Upload, only if nothing lies there; what lies there is taken when it is these bytes, else passed over."""
         with spooled(source, self.spool) as (file, sha256, size):
-            try:
-                return self._upload(file, sha256, size, only_new=True)
-            except Taken:
-                known = self._found(sha256, size) if has_lock(self.s3) else None
-                # Without a lock what lies there may be swept away as garbage a moment before an entry names it.
-                return self._kept(known) if known else self._upload(file, sha256, size, only_new=False)
+            return self.put_file(file, sha256, size)
+
+    def put_file(self, file: BinaryIO, sha256: str, size: int) -> StoredCopy:
+        """Upload a seekable file that was hashed before, as `put` does."""
+        try:
+            return self._upload(file, sha256, size, only_new=True)
+        except Taken:
+            return self.kept(sha256, size) or self._upload(file, sha256, size, only_new=False)
+
+    def kept(self, sha256: str, size: int) -> StoredCopy | None:
+        """Return the copy that lies there already, locked as if it came now; None when there is none to rely on."""
+        # Without a lock what lies there may be swept away as garbage a moment before an entry names it.
+        known = self._found(sha256, size) if has_lock(self.s3) else None
+        return self._kept(known) if known else None
 
     def _upload(self, file: BinaryIO, sha256: str, size: int, *, only_new: bool) -> StoredCopy:
         lock, headers = self._first_lock()
@@ -102,22 +110,11 @@ class S3Store:
 
     def open(self, sha256: str, version: str = "") -> BinaryIO:
         """Bring the bytes into a nameless file here and return it."""
-        chosen = version or self._chosen(sha256)
-        try:
-            file = new_spool(self.spool)
-            try:
-                for piece in self._pieces(sha256, chosen):
-                    file.write(piece)
-                file.seek(0)
-            except BaseException:
-                file.close()
-                raise
-        except OSError as error:
-            raise StoreFailed(
-                f"A file of the evidence store does not fit on this machine's disk ({error.strerror}).",
-                f"Make room where {self.spool} lies.",
-            ) from error
-        return file
+        return brought(self.pieces(sha256, version), self.spool)
+
+    def pieces(self, sha256: str, version: str = "") -> Iterator[bytes]:
+        """Yield the bytes as they come; NotInStore."""
+        return self._pieces(sha256, version or self._chosen(sha256))
 
     def digest(self, sha256: str, version: str = "") -> str:
         """Hash the bytes as they come; nothing is kept."""
@@ -198,9 +195,15 @@ class S3Store:
         return s3_locks.hold(self.s3, self._key(sha256), version or self._chosen(sha256), on=on)
 
     def destroy(self, sha256: str) -> None:
-        """Remove every version and every delete marker under this hash."""
+        """Remove every version under this hash that goes; StillLocked with the last date when one stays."""
+        refused: list[StillLocked] = []
         for one in list(self._versions(sha256)):
-            self.remove(one)
+            try:
+                self.remove(one)
+            except StillLocked as locked:
+                refused.append(locked)
+        if refused:
+            raise max(refused, key=lambda one: (one.until is not None, one.until and one.until.timestamp()))
 
     def lock(self, sha256: str, version: str) -> Lock:
         """Read the lock of a version."""
@@ -215,7 +218,20 @@ class S3Store:
         try:
             asked(self.s3, "remove it", self.s3.client.delete_object, Key=self._key(one.sha256), **_pinned(one.version))
         except Denied as denied:
-            raise StillLocked(str(denied), denied.next_step) from denied
+            raise self._why_not(one, denied) from denied
+
+    def _why_not(self, one: StoredObject, denied: Denied) -> StillLocked:
+        """Say what keeps a version: its own lock with the date, else that these credentials may not remove."""
+        lock = self.lock(one.sha256, one.version)
+        if lock.held:
+            return StillLocked(f"{self.name} keeps it under a legal hold.", "Release the hold first.")
+        if lock.until is None or lock.until <= self.clock.now():
+            return StillLocked(str(denied), denied.next_step)
+        return StillLocked(
+            f"{self.name} refuses to remove it before {lock.until:%Y-%m-%d} ({lock.mode.value}).",
+            "It is removed by itself after that.",
+            lock.until,
+        )
 
     def look(self) -> list[StoreFact]:
         """Read the bucket's properties back."""

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -51,6 +51,25 @@ def new_spool(folder: Path) -> BinaryIO:
     """Return a file without a name in this folder: gone when it is closed, or its process dies."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return tempfile.TemporaryFile(dir=folder)
+
+
+def brought(pieces: Iterable[bytes], folder: Path) -> BinaryIO:
+    """Return what comes as a nameless file in this folder, at its beginning; StoreFailed when the disk is full."""
+    try:
+        file = new_spool(folder)
+        try:
+            for piece in pieces:
+                file.write(piece)
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+    except OSError as error:
+        raise StoreFailed(
+            f"A file of the evidence store does not fit on this machine's disk ({error.strerror}).",
+            f"Make room where {folder} lies.",
+        ) from error
+    return file
 
 
 def _copied(source: BinaryIO, file: BinaryIO) -> BinaryIO:

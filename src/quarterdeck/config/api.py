@@ -115,6 +115,7 @@ class Settings(BaseSettings):
     s3_credentials_file: Path | None = None
     s3_ca_file: Path | None = None
     s3_demand_lock: bool = True
+    s3_store_key_file: Path | None = None
     s3_first_lock_days: int = Field(default=30, ge=1, le=3_650)
     checkpoints_url: str = Field(default="", max_length=254)
     checkpoints_endpoint: str = ""
@@ -227,6 +228,11 @@ class Settings(BaseSettings):
             self.checkpoints_credentials_file,
             self.checkpoints_ca_file,
         )
+
+    @property
+    def store_key_file(self) -> Path:
+        """Key that wraps the keys of files on S3, mode 0600; without it they cannot be read again."""
+        return self.s3_store_key_file or self.data_dir / "store_key"
 
     @property
     def cache_dir(self) -> Path:

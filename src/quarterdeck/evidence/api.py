@@ -25,6 +25,7 @@ from quarterdeck.evidence.anchoring import (
     route_took,
     route_tried,
 )
+from quarterdeck.evidence.artifact_keys import KeyRows, keyless, keys_by_store_key
 from quarterdeck.evidence.cached import CachedStore, tidy
 from quarterdeck.evidence.caretaking import Cancelled, MoveReport, missing_in, move, scrub, sweep
 from quarterdeck.evidence.checkpoints import (
@@ -45,6 +46,7 @@ from quarterdeck.evidence.keeping import (
     destroy_file,
     extend_retention,
     give_up,
+    is_ended,
     mark_cui,
     require_kept,
     stored_marks,
@@ -57,6 +59,7 @@ from quarterdeck.evidence.locking import (
     hold,
     lock_counts,
     lock_of,
+    locks_of,
     renew_first_locks,
     retain,
     settle,
@@ -149,6 +152,7 @@ __all__ = [
     "JobView",
     "JsonMap",
     "JsonValue",
+    "KeyRows",
     "LedgerHead",
     "LedgerReport",
     "LockCounts",
@@ -194,7 +198,10 @@ __all__ = [
     "head",
     "hold",
     "inclusion_proof",
+    "is_ended",
     "jobs",
+    "keyless",
+    "keys_by_store_key",
     "known_anchor_route",
     "last_entry",
     "last_job",
@@ -202,6 +209,7 @@ __all__ = [
     "leaf",
     "lock_counts",
     "lock_of",
+    "locks_of",
     "mark_cui",
     "mark_sealing_trouble_told",
     "missing_in",

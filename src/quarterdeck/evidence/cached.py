@@ -85,10 +85,10 @@ class CachedStore:
         """Ask the store itself."""
         return self.far.hold(sha256, version, on=on)
 
-    def destroy(self, sha256: str) -> None:
+    def destroy(self, sha256: str) -> datetime | None:
         """Remove the near copy first: it must not outlive the other."""
         self.near.destroy(sha256)
-        self.far.destroy(sha256)
+        return self.far.destroy(sha256)
 
     def lock(self, sha256: str, version: str) -> Lock:
         """Ask the store itself."""

@@ -21,6 +21,8 @@ def note_copy(store: str, copy: StoredCopy) -> None:
             "until": copy.lock.until,
             "held": copy.lock.held,
             "gone": False,
+            # Bytes that come again after they were given up are there again: what was done is not owed for them.
+            "wanted_gone": False,
         },
     )
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from django.db.models import Q
 
 from quarterdeck.evidence.acting import Act
-from quarterdeck.evidence.locking import destroy_now
+from quarterdeck.evidence.locking import destroy_now, lock_of
 from quarterdeck.evidence.models import Artifact
 from quarterdeck.evidence.named import given_up
-from quarterdeck.evidence.store import artifact_store
+from quarterdeck.evidence.store import artifact_is_there, artifact_store
 from quarterdeck.kernel.decision import Refused, refuse, require_that
 
 
@@ -56,8 +56,10 @@ def extend_retention(act: Act, until: Mapping[str, datetime]) -> int:
     return moved
 
 
-def destroy_file(sha256: str) -> None:
-    """Remove the bytes of a file that two people gave up; Refused(artifact.stands) unless an entry says so.
+def destroy_file(sha256: str, now: datetime) -> bool:
+    """End the bytes of a file that two people gave up; Refused(artifact.stands) unless an entry says so.
+
+    Returns False when the store did not do it yet.
 
     Runs after the act that recorded it, and again when that broke off in between: there is nothing to undo. What the
     store has promised to keep, or cannot remove now, stays visible and is tried again (`locking`).
@@ -68,4 +70,12 @@ def destroy_file(sha256: str) -> None:
         "No entry says that this file was given up.",
         "Two people dispose of evidence under Retention.",
     ).require()
-    destroy_now(artifact_store(), sha256)
+    return destroy_now(artifact_store(), sha256, now)
+
+
+def is_ended(sha256: str) -> bool:
+    """True when the bytes of a file that two people gave up are gone, or `settle` is about to remove them."""
+    known = lock_of(sha256)
+    if known is not None and known.wanted_gone and (not known.gone or artifact_store().pins):
+        return True
+    return not artifact_is_there(sha256)

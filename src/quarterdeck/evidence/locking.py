@@ -4,6 +4,8 @@
 it outside, reads back what the store answers and keeps that; what could not be done stays visible and is tried again.
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +14,7 @@ from django.db.models import Q
 from quarterdeck.config.api import load
 from quarterdeck.evidence.models import ArtifactCopy
 from quarterdeck.evidence.named import given_up, standing_artifacts
-from quarterdeck.evidence.ports import EvidenceStore, LockMode, StoreFailed
+from quarterdeck.evidence.ports import EvidenceStore, LockMode, NotInStore, StillLocked, StoreFailed
 from quarterdeck.kernel.clock import Clock
 
 # A COMPLIANCE date cannot be taken back: what lies further off is a mistake. Six years from a status date that may be
@@ -115,13 +117,14 @@ def settle(store: EvidenceStore, clock: Clock, limit: int = 50) -> int:
     return sum(_settle_one(store, row, now) for row in due.order_by("next_try", "sha256")[:limit])
 
 
-def destroy_now(store: EvidenceStore, sha256: str) -> bool:
-    """Have the store remove these bytes at once; False when it did not, and it is tried again by `settle`."""
+def destroy_now(store: EvidenceStore, sha256: str, now: datetime) -> bool:
+    """Have the store end these bytes at once; False when it did not, and it is tried again by `settle`."""
     destroy(sha256)
     row = _row(sha256)
     try:
         _remove(store, row)
-    except StoreFailed:
+    except StoreFailed as failed:
+        _put_off(row, failed, now)
         return False
     row.settled = True
     row.save()
@@ -133,8 +136,12 @@ def _remove(store: EvidenceStore, row: ArtifactCopy) -> None:
         raise StoreFailed("No entry of the ledger says that it was given up.", "Ask who wrote into the database.")
     if row.wanted_hold:
         raise StoreFailed("A legal hold is on it; a hold outranks disposal.", "Release the hold first.")
-    store.destroy(row.sha256)
-    row.gone, row.mode, row.until, row.held = True, "", None, False
+    if row.held:
+        # Released before it was given up, and the store was not told yet: it would keep the bytes for good.
+        with suppress(NotInStore):
+            store.hold(row.sha256, row.version, on=False)
+    until = store.destroy(row.sha256)
+    row.gone, row.mode, row.until, row.held = True, "", until, False
 
 
 def _settle_one(store: EvidenceStore, row: ArtifactCopy, now: datetime) -> bool:
@@ -142,11 +149,7 @@ def _settle_one(store: EvidenceStore, row: ArtifactCopy, now: datetime) -> bool:
     try:
         _apply(store, row, now)
     except StoreFailed as failed:
-        failures = row.failures + 1
-        wait = min(FIRST_RETRY * 2 ** min(failures - 1, 10), LONGEST_RETRY)
-        ArtifactCopy.objects.filter(pk=row.pk).update(
-            failures=failures, next_try=now + wait, message=f"{failed} {failed.next_step}"[:500]
-        )
+        _put_off(row, failed, now)
         return False
     told = ArtifactCopy.objects.filter(pk=row.pk)
     told.update(mode=row.mode, until=row.until, held=row.held, gone=row.gone)
@@ -154,6 +157,18 @@ def _settle_one(store: EvidenceStore, row: ArtifactCopy, now: datetime) -> bool:
     names = ("wanted_mode", "wanted_until", "wanted_hold", "wanted_gone")
     same = told.filter(**dict(zip(names, asked, strict=True)))
     return bool(same.update(settled=True, failures=0, next_try=None, message=""))
+
+
+def _put_off(row: ArtifactCopy, failed: StoreFailed, now: datetime) -> None:
+    """Note why it was not done and when it is tried again: a lock whose end is known is waited for, no failure."""
+    until = failed.until if isinstance(failed, StillLocked) else None
+    failures = row.failures + 1 if until is None else 0
+    wait = min(FIRST_RETRY * 2 ** min(failures - 1, 10), LONGEST_RETRY)
+    ArtifactCopy.objects.filter(pk=row.pk).update(
+        failures=failures,
+        next_try=now + wait if until is None else max(until, now) + FIRST_RETRY,
+        message=f"{failed} {failed.next_step}"[:500],
+    )
 
 
 def _apply(store: EvidenceStore, row: ArtifactCopy, now: datetime) -> None:
@@ -177,9 +192,16 @@ def _apply(store: EvidenceStore, row: ArtifactCopy, now: datetime) -> None:
 
 def lock_of(sha256: str) -> LockView | None:
     """Return what was decided for an artifact and how it stands in the present store."""
-    row = ArtifactCopy.objects.filter(sha256=sha256, store=load().store_name).first()
-    if row is None:
-        return None
+    return next(iter(locks_of([sha256])), None)
+
+
+def locks_of(files: Sequence[str]) -> list[LockView]:
+    """Return the same of several artifacts; those without a row are left out."""
+    rows = ArtifactCopy.objects.filter(sha256__in=files, store=load().store_name)
+    return [_view(row) for row in rows.order_by("sha256")]
+
+
+def _view(row: ArtifactCopy) -> LockView:
     return LockView(
         row.sha256,
         LockMode(row.wanted_mode),

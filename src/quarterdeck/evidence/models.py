@@ -103,6 +103,25 @@ class ArtifactCopy(models.Model):
         ]
 
 
+class ArtifactKey(models.Model):
+    """The key of an artifact in a store that encrypts, wrapped by the store key; its row is all that there is of it.
+
+    `object` is the SHA-256 of the encrypted bytes, under which the store has them.
+    """
+
+    unguarded_reason = "a secret, not an act; that two people had one destroyed is an entry"
+
+    sha256 = models.CharField(max_length=64)
+    store = models.CharField(max_length=300)
+    object = models.CharField(max_length=64)
+    wrapped = models.BinaryField(max_length=200)
+    store_key = models.CharField(max_length=16)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["sha256", "store"], name="one_key_per_store")]
+        indexes = [models.Index(fields=["object"], name="key_by_object")]
+
+
 class StoreJob(models.Model):
     """Long work on the store: reading it through, collecting garbage, moving it; progress, cancel, what was found."""
 

@@ -4,7 +4,7 @@ A store keeps bytes under their SHA-256. It is not believed: whoever reads hashe
 own name of one upload of these bytes (S3's VersionId), empty where a store has none.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -26,7 +26,11 @@ class NotInStore(StoreFailed):
 
 
 class StillLocked(StoreFailed):
-    """The store refuses to remove or loosen what it has promised to keep."""
+    """The store refuses to remove or loosen what it has promised to keep, until `until` where that is known."""
+
+    def __init__(self, sentence: str, next_step: str = "", until: datetime | None = None) -> None:
+        super().__init__(sentence, next_step)
+        self.until = until
 
 
 class LockMode(StrEnum):
@@ -113,11 +117,46 @@ class ArtifactLocks(Protocol):
     def hold(self, sha256: str, version: str, *, on: bool) -> Lock:
         """Put a legal hold on, or take it off; returns the lock as read back."""
 
-    def destroy(self, sha256: str) -> None:
-        """Remove every version of these bytes; StillLocked when the store has promised to keep one."""
+    def destroy(self, sha256: str) -> datetime | None:
+        """End these bytes in every version; StillLocked when the store has promised to keep one that can be read.
+
+        Returns None when nothing is left, else until when the store keeps what nobody can read any more.
+        """
 
     def lock(self, sha256: str, version: str) -> Lock:
         """Return what holds these bytes in place; NotInStore."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectKey:
+    """The key of one file in one store: `object` is the SHA-256 of its encrypted bytes, under which they lie there.
+
+    `wrapped` is the key encrypted by the store key that `store_key` identifies.
+    """
+
+    sha256: str
+    object: str
+    wrapped: bytes
+    store_key: str
+
+
+class KeyBook(Protocol):
+    """The keys of the files of one store; what is forgotten is destroyed."""
+
+    def find(self, sha256: str) -> ObjectKey | None:
+        """Return the key of a file."""
+
+    def keep(self, key: ObjectKey) -> ObjectKey:
+        """Keep a key durably and return the one that holds: the first, when another process kept one meanwhile."""
+
+    def forget(self, sha256: str) -> None:
+        """Destroy the key of a file; there may be none."""
+
+    def named(self, objects: Sequence[str]) -> dict[str, str]:
+        """Return which files these objects are, by the hash of the object; unknown ones are left out."""
+
+    def last_store_key(self) -> str:
+        """Return the identity of the store key that wrapped last, for whichever store; empty before the first."""
 
 
 class StoreCensus(Protocol):
@@ -132,7 +171,7 @@ class StoreCensus(Protocol):
         """True when the store keeps versions, so that reads name one."""
 
     def objects(self) -> Iterator[StoredObject]:
-        """Yield every version of every object, in the order of their hashes."""
+        """Yield every version of every object."""
 
     def remove(self, one: StoredObject) -> None:
         """Remove one version, as garbage; StillLocked."""

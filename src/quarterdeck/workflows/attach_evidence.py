@@ -3,6 +3,7 @@
 import os
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO
 
 from quarterdeck.attachments import api as attachments
@@ -120,17 +121,17 @@ def _kept(
         "The file that arrived is not the one that was sent: its SHA-256 is another.",
         "Send it again; look at the disk and the line if it happens twice.",
     ).require()
-    _refuse_redacted(kept.sha256)
+    _refuse_redacted(kept.sha256, clock.now())
     _record(actor, clock, number, told, kept)
     return kept
 
 
-def _refuse_redacted(sha256: str) -> None:
+def _refuse_redacted(sha256: str, now: datetime) -> None:
     """Refuse bytes that two people took out because they must not be kept, and let go of them once more."""
     ended = given_up(sha256)
     if ended is None or ended.event != "artifact.redacted":
         return
-    destroy_file(sha256)
+    destroy_file(sha256, now)
     raise Refused(
         refuse(
             "attachment.redacted",

@@ -87,7 +87,7 @@ def confirm_end(actor: Actor, clock: Clock, proposal_id: str) -> Proposal:
         with act(actor, clock) as current:
             retention.confirm(current, found, copy)
     for sha256 in found.files:
-        evidence.destroy_file(sha256)
+        evidence.destroy_file(sha256, clock.now())
     return retention.proposal(proposal_id, clock.now())
 
 
@@ -106,6 +106,22 @@ def _copy_of(proposal: Proposal) -> ArtifactRef | None:
     )
 
 
+def what_is_left(files: Sequence[str], now: datetime) -> str:
+    """Say what the store still has of files that two people gave up; empty when nothing is left of them."""
+    found = [known for known in evidence.locks_of(files) if known.wanted_gone]
+    waiting = [known for known in found if not known.gone]
+    if waiting:
+        of = "A file is" if len(waiting) == 1 else f"{len(waiting)} files are"
+        return f"{of} not removed yet: {waiting[0].message or 'it is tried again by itself.'}"
+    kept = [known.until for known in found if known.until is not None and known.until > now]
+    if not kept:
+        return ""
+    return (
+        f"The keys are destroyed. Until {max(kept):%Y-%m-%d} at the latest the store is bound to keep encrypted bytes "
+        "that nobody can read; they are removed after that."
+    )
+
+
 def refuse_end(actor: Actor, clock: Clock, proposal_id: str, reason: str) -> Proposal:
     """Refuse what another person proposed; Refused is recorded too."""
     with refusals_recorded(actor, clock, "disposal.refuse"), act(actor, clock) as current:
@@ -114,20 +130,20 @@ def refuse_end(actor: Actor, clock: Clock, proposal_id: str, reason: str) -> Pro
 
 
 def finish_ends(actor: Actor, clock: Clock) -> int:
-    """Remove bytes that a confirmed proposal left behind because its process ended in between; return how many.
+    """End what a confirmed proposal left behind because its process ended in between; return how many files.
 
-    Also moves the projected end of keeping of every file later where it has become later; never earlier.
+    What the store keeps until a date is left to `evidence.settle`, which waits for it. Also moves the projected end of
+    keeping of every file later where it has become later; never earlier. Asks the store, so it may take its time.
     """
+    _extend(actor, clock)
     gone = 0
     now = clock.now()
     for proposal in retention.proposals(now):
         if proposal.state is not ProposalState.CONFIRMED:
             continue
         for sha256 in proposal.files:
-            if evidence.given_up(sha256) is not None and evidence.artifact_is_there(sha256):
-                evidence.destroy_file(sha256)
-                gone += 1
-    _extend(actor, clock)
+            if evidence.given_up(sha256) is not None and not evidence.is_ended(sha256):
+                gone += evidence.destroy_file(sha256, now)
     return gone
 
 

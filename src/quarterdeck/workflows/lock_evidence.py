@@ -6,7 +6,7 @@ section 6). A wish is written down after the commit and brought to the store unt
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from quarterdeck.evidence import api as evidence
@@ -17,6 +17,7 @@ from quarterdeck.retention import api as retention
 from quarterdeck.tickets.api import CLOSING_EVENTS
 
 YEARS = 6
+AHEAD = timedelta(days=366)
 STEP = 500
 PLACE = "locked_to"
 
@@ -62,18 +63,23 @@ def mirror_keeping(clock: Clock, store: EvidenceStore) -> int:
         if known.wanted_hold != bool(one.holds):
             evidence.hold(one.sha256, on=bool(one.holds))
             changed += 1
-        if (
-            known.wanted_mode is LockMode.COMPLIANCE
-            and one.until is not None
-            and _is_later(one.until, known.wanted_until)
-        ):
-            evidence.retain(one.sha256, one.until, LockMode.COMPLIANCE)
-            changed += 1
+        if known.wanted_mode is LockMode.COMPLIANCE:
+            later = later_lock(known.wanted_until, one.until, clock.now())
+            if later is not None:
+                evidence.retain(one.sha256, later, LockMode.COMPLIANCE)
+                changed += 1
     return changed
 
 
-def _is_later(moment: datetime, than: datetime | None) -> bool:
-    return than is None or moment > than
+def later_lock(locked: datetime | None, kept: datetime | None, now: datetime) -> datetime | None:
+    """Return until when a file is to be locked, None when its lock reaches far enough.
+
+    What is kept without an end so far (an assessment has no status date yet) must not become removable meanwhile: its
+    lock is moved on by a year when half a year of it is left.
+    """
+    if kept is None:
+        return now + AHEAD if locked is None or locked < now + AHEAD / 2 else None
+    return kept if locked is None or kept > locked else None
 
 
 def _to_lock(entry: Entry) -> Iterator[tuple[str, datetime]]:

@@ -14,7 +14,7 @@ from quarterdeck.entrypoints.api.ticket_schemas import ReasonIn, RefusedOut
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.personnel import api as personnel
 from quarterdeck.retention import api as retention
-from quarterdeck.retention.api import Hold, HoldScope, Kept, KeptClass, Proposal, Rule, Standing
+from quarterdeck.retention.api import Hold, HoldScope, Kept, KeptClass, Proposal, ProposalState, Rule, Standing
 from quarterdeck.workflows import keep_evidence
 
 router = Router(tags=["retention"])
@@ -49,6 +49,9 @@ class RuleOut(Schema):
     days: int = 0
     closing_years: int = 6
     contract_until: date | None = None
+
+
+_DONE = ProposalState.CONFIRMED
 
 
 class HoldIn(Schema):
@@ -98,6 +101,7 @@ class ProposalOut(Schema):
     decided_by: str
     decided_at: datetime | None
     copy_sha256: str
+    left: str
 
     @classmethod
     def of(cls, one: Proposal) -> "ProposalOut":
@@ -113,6 +117,7 @@ class ProposalOut(Schema):
             decided_by=one.decided_by,
             decided_at=one.decided_at,
             copy_sha256=one.copy,
+            left=keep_evidence.what_is_left(one.files, wiring.clock().now()) if one.state is _DONE else "",
         )
 
 

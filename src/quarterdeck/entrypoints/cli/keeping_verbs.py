@@ -124,7 +124,7 @@ def decide(verb: str, arguments: argparse.Namespace) -> int:
     """Confirm or refuse a proposal."""
     body: dict[str, JsonValue] = {"reason": arguments.reason} if verb == "refuse" else {}
     told = as_row(Server(code=arguments.code).post(f"/retention/proposals/{arguments.id}/{verb}", body))
-    print(f"{text_of(told, 'id')} is {text_of(told, 'state')}.")
+    print(f"{text_of(told, 'id')} is {text_of(told, 'state')}. {text_of(told, 'left')}".rstrip())
     return 0
 
 

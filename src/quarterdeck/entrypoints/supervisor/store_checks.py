@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from quarterdeck.adapters.store_key import StoreKey
 from quarterdeck.config.api import Settings
 from quarterdeck.entrypoints.supervisor.findings import Finding, fine, note, wrong
 from quarterdeck.evidence import api as evidence
@@ -16,7 +17,36 @@ LATE = timedelta(days=3)
 
 def store_findings(config: Settings, clock: Clock) -> list[Finding]:
     """Return every finding about the store; its own properties are asked for now."""
-    return [*_properties(config), *_inside(clock)]
+    return [*_properties(config), *key_findings(config), *_inside(clock)]
+
+
+def key_findings(config: Settings) -> list[Finding]:
+    """Return whether the store key can be used and is the one that wrapped the keys of what lies on S3."""
+    wrapped = evidence.keys_by_store_key()
+    if not wrapped:
+        return []
+    try:
+        identity = StoreKey(config.store_key_file).identity()
+    except StoreFailed as failed:
+        return [wrong(TOPIC, str(failed), failed.next_step)]
+    strange = sum(count for one, count in wrapped.items() if one != identity)
+    if strange:
+        words = f"The keys of {strange} files on S3 were wrapped by another store key than {config.store_key_file}."
+        return [wrong(TOPIC, words, "Put back the right one; without it those files cannot be read by anybody.")]
+    lost = evidence.keyless(config.store_name) if config.evidence_url.startswith("s3:") else 0
+    lacking = note(
+        TOPIC,
+        f"{lost} files have no key: they were stored before there were keys, or rows were taken from the database.",
+        "Run `qd evidence scrub --all`; those that it finds missing come back with a backup of the database only.",
+    )
+    return [
+        *([lacking] if lost else []),
+        note(
+            TOPIC,
+            f"The store key {identity} opens the {sum(wrapped.values())} files on S3; nobody can read them without it.",
+            "Keep it elsewhere too: qd backup --keys, or a copy of the file in a safe.",
+        ),
+    ]
 
 
 def _properties(config: Settings) -> list[Finding]:

@@ -48,7 +48,6 @@ def duties(clock: Clock) -> list[Duty]:
         Duty("notices", 5, lambda: send_notices.send_notices(wiring.mailer(), clock, load().base_url)),
         Duty("seal", 1, partial(watch_sealer.seal_due, sealer, actor=TICKER, clock=clock)),
         Duty("sealer", 30, partial(_look_after_sealer, clock)),
-        Duty("keeping", 3600, partial(keep_evidence.finish_ends, TICKER, clock)),
         Duty("uploads", 600, partial(attachments.clean_uploads, clock)),
     ]
 
@@ -84,6 +83,7 @@ def store_duties(clock: Clock) -> list[Duty]:
     first_lock = timedelta(days=load().s3_first_lock_days)
     return [
         Duty("locks", 5, lambda: evidence.settle(wiring.artifact_store(), clock)),
+        Duty("keeping", 3600, partial(keep_evidence.finish_ends, TICKER, clock)),
         Duty("closed", 5, lambda: lock_evidence.ask_for_locks(clock, wiring.artifact_store())),
         Duty("holds", 60, lambda: lock_evidence.mirror_keeping(clock, wiring.artifact_store())),
         Duty("first locks", 3600, lambda: evidence.renew_first_locks(wiring.artifact_store(), clock, first_lock)),

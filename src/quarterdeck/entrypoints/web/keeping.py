@@ -1,5 +1,7 @@
 """Retention: what is kept how long, what is due, legal holds, and the end of files that two people decide."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -134,6 +136,7 @@ def kept_file(request: HttpRequest, seen: Visitor, sha256: str) -> HttpResponse:
         "because": BECAUSE.get(found.because, found.because),
         "classes": [CLASS_LABELS[one] for one in found.classes],
         "holds": [one for one in retention.holds() if one.id in found.holds],
+        "left": keep_evidence.what_is_left([sha256], seen.now) if found.standing in _GONE else "",
         "may": may,
         "form": form,
     }
@@ -212,6 +215,7 @@ def disposal(request: HttpRequest, seen: Visitor, proposal_id: str) -> HttpRespo
     context: dict[str, Any] = {
         "one": found,
         "files": [retention.kept_file(sha256, seen.now) for sha256 in found.files],
+        "left": keep_evidence.what_is_left(found.files, seen.now),
         "by": names.person(found.by),
         "decided_by": names.person(found.decided_by) if found.decided_by else "",
         "may": waits and found.by != seen.person.id,
@@ -229,9 +233,13 @@ def disposal(request: HttpRequest, seen: Visitor, proposal_id: str) -> HttpRespo
         except Refused as refused:
             context["refused"] = refused.decision
         else:
-            messages.success(request, "Refused; the files stay." if refusing else "Done: the files are gone for good.")
+            messages.success(request, "Refused; the files stay." if refusing else _ended(found.files, seen.now))
             return redirect("disposal", proposal_id)
     return render(request, "evidence/disposal.html", context)
+
+
+def _ended(files: Sequence[str], now: datetime) -> str:
+    return keep_evidence.what_is_left(files, now) or "Done: the files are gone for good."
 
 
 def waiting(seen: Visitor, names: Names) -> list[dict[str, Any]]:
