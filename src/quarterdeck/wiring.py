@@ -98,7 +98,7 @@ def artifact_store_at(url: str) -> EvidenceStore:
         timedelta(days=config.s3_first_lock_days),
         config.s3_demand_lock,
     )
-    encrypted = EncryptedStore(far, KeyRows(far.name), StoreKey(config.store_key_file))
+    encrypted = EncryptedStore(far, KeyRows(far.name), StoreKey(config.store_key_file), config.s3_encrypt)
     return CachedStore(encrypted, DirectoryStore(config.cache_dir))
 
 

@@ -45,6 +45,7 @@ def remove_entries(keep):
     for entry in evidence.entries(until_seq=keep):
         frontier.append(entry.leaf)
     with database_in_hand() as cursor:
+        cursor.execute("DELETE FROM evidence_artifactuse WHERE entry_id >= %s", [keep])
         cursor.execute("DELETE FROM evidence_ledgerentry WHERE seq >= %s", [keep])
         cursor.execute(
             "UPDATE evidence_ledgerhead SET size = %s, tip = %s, frontier = %s",

@@ -252,3 +252,20 @@ def test_a_backup_with_keys_brings_the_store_key_back(on_s3):
     load().store_key_file.unlink()
     sealed_keys.unseal(packed, "six random words for example", places)
     assert evidence.read_artifact(sha256) == BIG
+
+
+def test_without_encryption_new_files_lie_as_they_are_and_old_ones_are_still_read(shop, on_s3, monkeypatch):
+    before = keep(BIG, shop.clock)
+    monkeypatch.setenv("QD_S3_ENCRYPT", "false")
+    load.cache_clear()
+    rows, plain = KeyRows(on_s3.place.name), keep(b"note " * 300_000, shop.clock)
+    assert rows.find(plain) is None
+    assert wiring.artifact_store().far.far.digest(plain) == plain
+    assert evidence.read_artifact(before) == BIG
+    redact(shop, plain)
+    left = keep_evidence.what_is_left([plain], SystemClock().now())
+    assert left.startswith("A file is not removed yet")
+    assert f"before {evidence.lock_of(plain).until:%Y-%m-%d} (governance)" in left
+    assert keep(BIG, shop.clock) == before
+    assert rows.find(before) is None, "bytes that lie there as they are need no key"
+    assert evidence.read_artifact(before) == BIG

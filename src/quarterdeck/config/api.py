@@ -115,6 +115,7 @@ class Settings(BaseSettings):
     s3_credentials_file: Path | None = None
     s3_ca_file: Path | None = None
     s3_demand_lock: bool = True
+    s3_encrypt: bool = True
     s3_store_key_file: Path | None = None
     s3_first_lock_days: int = Field(default=30, ge=1, le=3_650)
     checkpoints_url: str = Field(default="", max_length=254)

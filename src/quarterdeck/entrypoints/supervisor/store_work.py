@@ -4,11 +4,29 @@ import sys
 import time
 from collections.abc import Callable
 
+from quarterdeck.config.api import load
+from quarterdeck.entrypoints.supervisor.as_owner import become_owner
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import JobState, JobView
+from quarterdeck.kernel.actors import OPERATOR
+from quarterdeck.kernel.clock import Clock, SystemClock
+from quarterdeck.kernel.decision import Refused
+from quarterdeck.workflows import keep_store
 
 LIVE = (JobState.WAITING, JobState.RUNNING)
 LOOK_SECONDS = 0.5
+
+
+def ordered(verb: str, order: Callable[[Clock], JobView]) -> int:
+    """As the owner of the data folder, order work on the store and do it; returns 1 with a sentence when refused."""
+    become_owner(load().data_dir)
+    clock = SystemClock()
+    try:
+        store, job = evidence.artifact_store(), order(clock)
+        return follow(job, lambda: keep_store.do_next_job(OPERATOR, clock, store, job.id))
+    except Refused as refused:
+        print(f"{verb}: {refused}", file=sys.stderr)
+        return 1
 
 
 def follow(job: JobView, work: Callable[[], object]) -> int:
