@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from quarterdeck.adapters.s3_client import S3, Denied, asked
-from quarterdeck.evidence.ports import Lock, LockMode
+from quarterdeck.evidence.ports import Lock, LockMode, StillLocked
 
 _FIRMNESS = (LockMode.NONE, LockMode.GOVERNANCE, LockMode.COMPLIANCE)
 
@@ -49,6 +49,19 @@ def _put_retention(s3: S3, key: str, version: str, retention: dict[str, object],
         s3, "lock it", s3.client.put_object_retention,
         Key=key, Retention=retention, **_pinned(version), **extra,
     )  # fmt: skip
+
+
+def why_kept(name: str, lock: Lock, now: datetime, denied: Denied) -> StillLocked:
+    """Say what keeps a version: its own lock with the date, else that these credentials may not remove."""
+    if lock.held:
+        return StillLocked(f"{name} keeps it under a legal hold.", "Release the hold first.")
+    if lock.until is None or lock.until <= now:
+        return StillLocked(str(denied), denied.next_step)
+    return StillLocked(
+        f"{name} refuses to remove it before {lock.until:%Y-%m-%d} ({lock.mode.value}).",
+        "It is removed by itself after that.",
+        lock.until,
+    )
 
 
 def hold(s3: S3, key: str, version: str, *, on: bool) -> Lock:

@@ -218,20 +218,7 @@ class S3Store:
         try:
             asked(self.s3, "remove it", self.s3.client.delete_object, Key=self._key(one.sha256), **_pinned(one.version))
         except Denied as denied:
-            raise self._why_not(one, denied) from denied
-
-    def _why_not(self, one: StoredObject, denied: Denied) -> StillLocked:
-        """Say what keeps a version: its own lock with the date, else that these credentials may not remove."""
-        lock = self.lock(one.sha256, one.version)
-        if lock.held:
-            return StillLocked(f"{self.name} keeps it under a legal hold.", "Release the hold first.")
-        if lock.until is None or lock.until <= self.clock.now():
-            return StillLocked(str(denied), denied.next_step)
-        return StillLocked(
-            f"{self.name} refuses to remove it before {lock.until:%Y-%m-%d} ({lock.mode.value}).",
-            "It is removed by itself after that.",
-            lock.until,
-        )
+            raise s3_locks.why_kept(self.name, self.lock(one.sha256, one.version), self.clock.now(), denied) from denied
 
     def look(self) -> list[StoreFact]:
         """Read the bucket's properties back."""
