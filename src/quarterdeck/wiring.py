@@ -30,7 +30,7 @@ from quarterdeck.adapters.syslog_tls import TlsEnd
 from quarterdeck.adapters.time_stamp import TimeStampAnchor
 from quarterdeck.adapters.witness import WitnessAnchor
 from quarterdeck.backups.api import Product
-from quarterdeck.config.api import implicit_tls, load
+from quarterdeck.config.api import implicit_tls, load, store_key_file
 from quarterdeck.evidence.api import AnchorGrade, CachedStore, DirectoryStore, KeyRows
 from quarterdeck.evidence.ports import EvidenceStore
 from quarterdeck.kernel.actors import Actor
@@ -98,7 +98,7 @@ def artifact_store_at(url: str) -> EvidenceStore:
         timedelta(days=config.s3_first_lock_days),
         config.s3_demand_lock,
     )
-    encrypted = EncryptedStore(far, KeyRows(far.name), StoreKey(config.store_key_file), config.s3_encrypt)
+    encrypted = EncryptedStore(far, KeyRows(far.name), StoreKey(store_key_file(config)), config.s3_encrypt)
     return CachedStore(encrypted, DirectoryStore(config.cache_dir))
 
 

@@ -11,7 +11,7 @@ from tests.ticket_steps import codes
 
 from quarterdeck import wiring
 from quarterdeck.attachments.api import Told
-from quarterdeck.config.api import load
+from quarterdeck.config.api import load, store_key_file
 from quarterdeck.entrypoints.supervisor import sealed_keys, store_checks
 from quarterdeck.entrypoints.supervisor.places import key_places
 from quarterdeck.evidence import api as evidence
@@ -60,7 +60,7 @@ def test_nothing_readable_lies_in_the_bucket(on_s3):
     assert BIG[-64:] not in lying
     assert sha256 not in key_of(on_s3, sha256)["Key"]
     assert evidence.read_artifact(sha256) == BIG
-    assert load().store_key_file.stat().st_mode & 0o777 == 0o600
+    assert store_key_file(load()).stat().st_mode & 0o777 == 0o600
 
 
 def test_redaction_under_compliance_ends_the_key_and_leaves_a_tombstone_that_verifies(shop, on_s3):
@@ -226,7 +226,7 @@ def test_a_row_in_anothers_place_opens_nothing(on_s3):
 
 
 def test_without_the_store_key_nothing_is_read_nothing_is_stored_and_doctor_says_so(on_s3):
-    sha256, key = keep(BIG), load().store_key_file
+    sha256, key = keep(BIG), store_key_file(load())
     assert any("store key" in one.sentence for one in store_checks.key_findings(load()))
     assert not [one for one in store_checks.key_findings(load()) if one.grade == "wrong"]
     kept = key.read_text()
@@ -249,7 +249,7 @@ def test_without_the_store_key_nothing_is_read_nothing_is_stored_and_doctor_says
 def test_a_backup_with_keys_brings_the_store_key_back(on_s3):
     sha256, places = keep(BIG), {"store_key": key_places(load())["store_key"]}
     packed = sealed_keys.seal(places, "six random words for example")
-    load().store_key_file.unlink()
+    store_key_file(load()).unlink()
     sealed_keys.unseal(packed, "six random words for example", places)
     assert evidence.read_artifact(sha256) == BIG
 

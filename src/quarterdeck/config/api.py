@@ -34,6 +34,7 @@ __all__ = [
     "load",
     "sends_password_unencrypted",
     "split_s3_url",
+    "store_key_file",
 ]
 GRADES = ("independent", "same_administrator")
 
@@ -231,11 +232,6 @@ class Settings(BaseSettings):
         )
 
     @property
-    def store_key_file(self) -> Path:
-        """Key that wraps the keys of files on S3, mode 0600; without it they cannot be read again."""
-        return self.s3_store_key_file or self.data_dir / "store_key"
-
-    @property
     def cache_dir(self) -> Path:
         """Small documents of a store that is not on this machine; may be emptied at any time."""
         return self.data_dir / "cache"
@@ -312,6 +308,11 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """Address under which people reach the web."""
         return self.public_url or f"http://{self.web_host}:{self.web_port}"
+
+
+def store_key_file(config: Settings) -> Path:
+    """Return where the key lies that wraps the keys of files on S3, mode 0600; without it they cannot be read again."""
+    return config.s3_store_key_file or config.data_dir / "store_key"
 
 
 @lru_cache(maxsize=1)

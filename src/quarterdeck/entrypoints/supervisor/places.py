@@ -3,7 +3,7 @@
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from quarterdeck.config.api import Settings
+from quarterdeck.config.api import Settings, store_key_file
 
 
 class CannotCopy(Exception):
@@ -26,7 +26,7 @@ def key_places(config: Settings) -> dict[str, Path]:
     return {
         "secret_key": config.secret_key_file,
         "factor_key": config.factor_key_file,
-        "store_key": config.store_key_file,
+        "store_key": store_key_file(config),
         "sealer": config.sealer_folder,
         "signer": config.signer_folder,
         "gate_host_key": config.gate_dir / "host_key",

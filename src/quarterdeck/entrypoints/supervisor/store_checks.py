@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from quarterdeck.adapters.store_key import StoreKey
-from quarterdeck.config.api import Settings
+from quarterdeck.config.api import Settings, store_key_file
 from quarterdeck.entrypoints.supervisor.findings import Finding, fine, note, wrong
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.ports import Answer, StoreFailed
@@ -26,12 +26,12 @@ def key_findings(config: Settings) -> list[Finding]:
     if not wrapped:
         return []
     try:
-        identity = StoreKey(config.store_key_file).identity()
+        identity = StoreKey(store_key_file(config)).identity()
     except StoreFailed as failed:
         return [wrong(TOPIC, str(failed), failed.next_step)]
     strange = sum(count for one, count in wrapped.items() if one != identity)
     if strange:
-        words = f"The keys of {strange} files on S3 were wrapped by another store key than {config.store_key_file}."
+        words = f"The keys of {strange} files on S3 were wrapped by another store key than {store_key_file(config)}."
         return [wrong(TOPIC, words, "Put back the right one; without it those files cannot be read by anybody.")]
     lost = evidence.keyless(config.store_name) if config.evidence_url.startswith("s3:") else 0
     lacking = note(
