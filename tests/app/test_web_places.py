@@ -18,7 +18,7 @@ from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.windows import Window
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import TicketAsset
-from quarterdeck.workflows import keep_templates
+from quarterdeck.workflows import keep_policy, keep_templates
 from quarterdeck.workflows import request as requesting
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -185,6 +185,22 @@ def test_an_approver_is_told_what_changed_since_the_page_was_shown(shop):
         assert "Install the fix and reboot." in again
     casey = text_of(sign_in(shop.yard.shop, "casey").get(f"/tickets/{ticket.number}/decide/"))
     assert "Changed since" not in casey
+
+
+def test_what_moved_under_a_frozen_ticket_is_frozen_anew_on_its_page(shop):
+    """A policy adopted while a ticket waits: without the button nobody could approve it and no page said how."""
+    ticket = shop.yard.submitted(window=ahead(shop, 2))
+    keep_policy.change_setting(
+        shop.yard.actor("iris"), shop.clock, "idle_minutes_terminal", 20, reason="Long installations."
+    )
+    iris, avery = sign_in(shop.yard.shop, "iris"), sign_in(shop.yard.shop, "avery")
+    assert "Freeze as it is now" in text_of(avery.get(f"/tickets/{ticket.number}/decide/"))
+    assert "Freeze as it is now" not in text_of(avery.get(f"/tickets/{ticket.number}/"))
+    assert ticket.number in text_of(iris.get("/policy/settings/idle_minutes_terminal/"))
+    assert "Freeze as it is now" in text_of(iris.get(f"/tickets/{ticket.number}/"))
+    iris.post(f"/tickets/{ticket.number}/freeze/")
+    assert tickets.ticket(ticket.number).content_hash != ticket.content_hash
+    assert "Freeze as it is now" not in text_of(avery.get(f"/tickets/{ticket.number}/decide/"))
 
 
 def test_an_approver_is_told_that_and_why_it_cannot_be_approved_yet(shop):

@@ -196,7 +196,7 @@ def _approved(picture: Picture, row: PolicyRow) -> Decision:
         picture.ticket.content_hash == picture.content_now,
         "content.changed",
         "What the approved names mean has changed since approval (address, key, account, tool, agreement or policy).",
-        "Look at the difference and submit the ticket again.",
+        "Look at the difference on the ticket's page and freeze it as it is now, or `qd ticket freeze`.",
     )
     missing = approvals_missing(picture)
     return all_of(

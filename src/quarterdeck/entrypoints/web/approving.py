@@ -74,6 +74,7 @@ def approve(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
                 status = 409 if moved else 200
     ticket = ticket_for(seen, number)
     context = shown(request, seen, ticket) | extra
+    context["moved"] = bool(roles) and bool(tickets.changes_since_frozen(number))
     if roles and ticket.content_hash:
         # What an approver was shown is evidence, and what the next difference is told from.
         record_view(seen, "artifact", ticket.content_hash, number)

@@ -85,9 +85,11 @@ def context(
     scene = Scene(ticket, seen, names, holds, busy)
     offer = _OFFERS.get(ticket.state)
     if offer is None or seen.roles <= {Role.ASSESSOR}:
-        return {"next_act": None, "other_acts": [], "waits_on": None}
+        return {"next_act": None, "other_acts": [], "waits_on": None, "may_refreeze": False}
     first, others, waits = offer(scene)
-    return {"next_act": first, "other_acts": others, "waits_on": waits}
+    # Whoever may change the ticket may freeze it anew: freezing is the end of a change.
+    may_refreeze = scene.works and tickets.may_move("edit", ticket.state).allowed
+    return {"next_act": first, "other_acts": others, "waits_on": waits, "may_refreeze": may_refreeze}
 
 
 def _draft(scene: Scene) -> Offer:

@@ -204,7 +204,7 @@ def _context(request: HttpRequest, seen: Visitor, form: forms.Form, title: str, 
         "title": title,
         "lead": lead,
         "version": tickets.policy().version,
-        "decided": [one.number for one in live if one.state in _DECIDED and one.approvals],
+        "decided": [one.number for one in live if one.state in _DECIDED],
         "open": [one.number for one in live if one.state is State.OPEN],
     }
 
