@@ -33,5 +33,6 @@ def show(arguments: argparse.Namespace) -> int:
         show_rows(as_rows(told["missing"]), MISSING, as_json=False, none="Nothing is missing.")
         for problem in told["problems"] if isinstance(told["problems"], list) else []:
             print(f"WRONG: {problem}")
-        print(f"{told['entries']} entries, checked {told['checked_at']}; {told['missing_total']} missing.")
+        print(f"The first {told['entries']} entries, read {told['checked_at']}; {told['missing_total']} missing.")
+        print("What came later was not read: --check reads everything now.")
     return NOT_WHOLE if told["problems"] else 0
