@@ -303,7 +303,7 @@ def sound_policy(
                 not (row.hold_point in _NEVER_DEFERRABLE and (row.deferrable or row.flag_only)),
                 "policy.never_deferrable",
                 f"{row.hold_point} can't be made deferrable.",
-                "Only lead time, staging and checks can be deferred (design section 4).",
+                "Only lead time, staging and checks can be deferred.",
             ),
             require_that(
                 row.hold_point not in _NEVER_DEFERRABLE or _holds_for_all_work(row),
