@@ -1,6 +1,5 @@
 """What stays here when a package leaves: recordings without the CUI owner's consent, what was disposed of."""
 
-from quarterdeck.assessor.consents import consents
 from quarterdeck.assessor.cui import cui_assets, handles_cui
 from quarterdeck.assessor.slices import Slice
 from quarterdeck.assessor.terms import CONSENT_ROLES, Envelope, Recipient
@@ -30,7 +29,6 @@ def withheld(cut: Slice, recipient: Recipient) -> dict[str, str]:
     cui = cui_assets()
     # The row's mark alone does not decide: whoever takes it off by hand, or off the asset, takes nothing out.
     about_cui = {view.number for view in cut.tickets if handles_cui(view, cui)}
-    consented = {view.number: consents(view.number) for view in cut.tickets}
     reasons: dict[str, str] = {}
     free: set[str] = set()
     for entry in cut.entries:
@@ -41,7 +39,7 @@ def withheld(cut: Slice, recipient: Recipient) -> dict[str, str]:
                 entry,
                 sha256,
                 str(item["role"]),
-                consented=consented.get(number, False),
+                consented=number in cut.consented,
                 cui=number in about_cui,
                 supporting=entry.event_id in cut.supporting,
                 sealable=sealable,
