@@ -1,6 +1,7 @@
 """Attacks on the way from the ledger to the package: holes, forged rows, forged views, a ledger changed underneath."""
 
 import dataclasses
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -17,10 +18,11 @@ from tests.ticket_yard import build_yard
 from quarterdeck.adapters.envelopes import Envelopes
 from quarterdeck.assessor import api as assessor
 from quarterdeck.assessor.api import OrderState, Recipient
+from quarterdeck.attachments.api import Told
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import ObjectRef
 from quarterdeck.kernel.actors import system
-from quarterdeck.workflows import export_package
+from quarterdeck.workflows import attach_evidence, export_package
 from quarterdeck.workflows.export_package import Press
 from quarterdeck_verify.verification import Verdict
 
@@ -92,6 +94,23 @@ def test_a_consent_withdrawn_while_the_package_is_made_keeps_the_recording_here(
     assert locksmith.sealed == 1, "made anew without it"
     kept = export_package.kept_back(assessor.order(order.id))
     assert [one.reason for one in kept if one.ticket] == ["no_consent"]
+
+
+def test_a_recording_attached_to_another_ticket_under_another_name_stays_here(shop: PackageShop) -> None:
+    first = shop.closed()
+    (item,) = [
+        item for entry in evidence.entries(ticket=first) for item in entry.artifacts if item["role"] == "recording"
+    ]  # fmt: skip
+    second = shop.yard.submitted().number
+    attach_evidence.attach_file(
+        shop.yard.actor("max"), shop.clock, second, Told("document", "The vendor's handbook.", may_contain_cui=False),
+        name="handbook.pdf", file=io.BytesIO(evidence.read_artifact(str(item["sha256"]))),
+    )  # fmt: skip
+    kept = export_package.kept_back(made(shop, second))
+    assert [(one.sha256, one.reason) for one in kept if one.ticket] == [(item["sha256"], "no_consent")]
+    export_package.consent(shop.yard.actor("casey"), shop.clock, second)
+    kept = export_package.kept_back(made(shop, second))
+    assert [one.reason for one in kept if one.ticket] == ["no_consent"], "the recording's own ticket has none"
 
 
 def test_a_consent_turned_to_another_ticket_does_not_count(shop: PackageShop) -> None:
