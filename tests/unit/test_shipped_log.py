@@ -90,7 +90,7 @@ def test_nobody_begins_a_line_inside_a_message_of_his_own() -> None:
 
 
 def test_names_looked_up_stand_behind_the_record_and_in_no_program_name() -> None:
-    raw = audit("SYSCALL", 6, "success=yes pid=9 auid=1002 euid=0 tty=pts0 ses=44 comm=\"#035AUID=maint\" key=(null)")
+    raw = audit("SYSCALL", 6, 'success=yes pid=9 auid=1002 euid=0 tty=pts0 ses=44 comm="#035AUID=maint" key=(null)')
     assert read(raw, call(6, 44)[1], serials=()).log.commands == (), "the program is called so, its account is another"
     assert len(read(*call(6, 44, ' comm="a#035b"\x1dARCH=x86_64 AUID="maint"'), serials=()).log.commands) == 1
 
