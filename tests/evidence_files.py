@@ -89,6 +89,7 @@ def sudo_io(*names: str, packed: bool = True, link: str = "", extra: str = "") -
 
 
 GOOD = {
+    "target_log": [b"Nov 23 15:01:00 fs01 sshd[9]: Connection closed\n"],
     "remote_recording": [mp4(), matroska(), asciicast()],
     "screenshot": [png(), jpeg(), webp()],
     "backup_log": [b"2026-11-23 Job ok\r\nVerified 12 objects\r\n", b'{"job":"nightly","ok":true}\n',
@@ -101,6 +102,7 @@ GOOD = {
     "other": [b"\0\1\2 anything"],
 }  # fmt: skip
 BAD = {
+    "target_log": [b"\0\0\0", png()],
     "remote_recording": [png(), mp4()[:-4], asciicast() + b"[0.1,\"o\",\"back in time\"]\n", b"\x1aE\xdf\xa3 other"],
     "screenshot": [png(b"PK\x03\x04 polyglot"), png()[:-5], jpeg()[:-1], jpeg() + b"<script>", webp() + b"x", b"GIF89a",
                    b'<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>'],

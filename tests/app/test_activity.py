@@ -352,6 +352,25 @@ def test_it_is_written_down_ratified_by_others_and_closes_when_the_credential_is
     assert activity.break_glass(seal.id).ticket not in ("", number), "another use, another ticket"
 
 
+def test_a_login_said_to_be_of_next_year_hides_no_use_of_today(yard: Yard) -> None:
+    """A clock that runs ahead, or a line that somebody wrote into a log that was handed in."""
+    seal = sealed(yard)
+    yard.clock.advance(hours=3)
+    console = {"how": How.CONSOLE, "source": "tty1"}
+    read(yard, login(yard, "rescue", **console, at=yard.clock.now() + timedelta(days=400), text="LOGIN ON tty1"))
+    first = activity.break_glass(seal.id)
+    assert (first.state, first.used_at) == (SealState.USED, yard.clock.now())
+    keep_break_glass.rotate(
+        yard.actor("iris"), yard.clock, seal.id, place="Safe in room 14", how="passwd rescue, Casey watched.",
+        due_at=yard.clock.now() + timedelta(days=200),
+    )  # fmt: skip
+    yard.clock.advance(hours=1)
+    read(yard, login(yard, "rescue", **console, text="LOGIN ON tty1 BY rescue"))
+    second = activity.break_glass(seal.id)
+    assert second.state is SealState.USED
+    assert second.ticket not in ("", first.ticket), "another use, another ticket"
+
+
 @pytest.mark.parametrize("due", ["2027-01-31", "2027-01-31T00:00:00", "31 Jan 2027", 1800000000])
 def test_a_day_alone_is_no_moment(yard: Yard, due: object) -> None:
     with pytest.raises(ValueError, match="offset"):

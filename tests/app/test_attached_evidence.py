@@ -1,5 +1,6 @@
 """Attached evidence: whole, in chunks over the API, as a link; checked, hashed, graded, listed, looked at safely."""
 
+import fcntl
 import hashlib
 import io
 import os
@@ -78,6 +79,53 @@ def test_a_file_in_chunks_goes_on_where_the_server_says(yard: Yard) -> None:
     seen = evidence.last_entry(["evidence.viewed"], object=evidence.ObjectRef("artifact", sha256))
     assert seen is not None
     assert seen.actor_id == yard.shop.ids["max"]
+
+
+class Finishing(io.BytesIO):
+    """A last chunk whose sender finishes while its end is not taken yet."""
+
+    def __init__(self, data: bytes, finish) -> None:
+        super().__init__(data)
+        self.finish, self.said = finish, ""
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self.tell() and not self.said:
+            with pytest.raises(Refused) as refused:
+                self.finish()
+            self.said = refused.value.decision.codes[0]
+        return super().read(size)
+
+
+def test_nothing_is_finished_while_a_chunk_is_being_written(yard: Yard) -> None:
+    clock = SystemClock()
+    number, film = yard.scheduled().number, mp4(2_000_000)
+    upload, max_ = started(Caller(yard.shop, "max"), number, film)["id"], yard.actor("max")
+    body = Finishing(film, lambda: attach_evidence.finish_upload(max_, clock, upload))
+    with pytest.raises(Refused) as refused:
+        attachments.take_chunk(max_, clock, upload, offset=0, length=len(film), sha256="0" * 64, body=body)
+    assert refused.value.decision.codes == ("upload.damaged",)
+    assert body.said in ("upload.unfinished", "upload.busy")
+    assert attachments.attached(number) == []
+    with attachments.path_of(upload).open("r+b") as writing:
+        writing.write(film)
+        writing.flush()
+        fcntl.flock(writing, fcntl.LOCK_EX)
+        with pytest.raises(Refused) as refused:
+            attach_evidence.finish_upload(max_, clock, upload)
+    assert refused.value.decision.codes == ("upload.busy",)
+    assert attach_evidence.finish_upload(max_, clock, upload).state is UploadState.DONE
+
+
+def test_a_chunk_takes_no_room_that_recordings_need(yard: Yard, monkeypatch) -> None:
+    clock = SystemClock()
+    number, film = yard.scheduled().number, mp4(2_000_000)
+    upload, max_ = started(Caller(yard.shop, "max"), number, film)["id"], yard.actor("max")
+    monkeypatch.setenv("QD_ATTACH_FLOOR_GB", "10000")
+    load.cache_clear()
+    with pytest.raises(Refused) as refused:
+        attachments.take_chunk(max_, clock, upload, offset=0, length=10, sha256="", body=io.BytesIO(film[:10]))
+    assert refused.value.decision.codes == ("upload.no_room",)
+    assert attachments.upload(upload).offset == 0
 
 
 def test_another_hash_or_another_kind_is_no_evidence(yard: Yard) -> None:

@@ -95,6 +95,26 @@ def test_an_entry_that_was_altered_is_named(shop):
     assert any(problem.startswith("entry 3: ") for problem in check_ledger.last_check().problems)
 
 
+@pytest.mark.parametrize("hidden", ["emptied", "said to be newer", "taken away"])
+def test_what_was_found_is_not_hidden_by_writing_over_its_row(shop, hidden):
+    lacking(shop)
+    checked(shop)
+    with database_in_hand() as cursor:
+        if hidden == "taken away":
+            cursor.execute("DELETE FROM evidence_storenote WHERE name = %s", [check_ledger.NOTE])
+        else:
+            nothing = json.dumps({"size": 4, "problems": [], "missing": [], "missing_total": 0})
+            at = shop.clock.now() + timedelta(days=hidden == "said to be newer")
+            cursor.execute(
+                "UPDATE evidence_storenote SET value = %s, at = %s WHERE name = %s", [nothing, at, check_ledger.NOTE]
+            )
+    (problem,) = check_ledger.last_check().problems
+    assert problem.endswith("written over in the database; the ledger says 0 contradictions and 2 missing.")
+    assert "The ledger is not whole" in text_of(sign_in(shop.yard.shop, "iris").get("/"))
+    checked(shop)
+    assert check_ledger.last_check().problems == ()
+
+
 def test_the_it_lead_stops_it_and_the_last_result_stands(shop):
     lacking(shop)
     checked(shop)

@@ -199,6 +199,7 @@ def make_world(
     tickets: Sequence[str] = TICKETS,
     kept_size: int | None = None,
     withheld: Mapping[str, str] | None = None,
+    views: Mapping[str, bytes] | None = None,
     verifier: bytes | None = None,
     exported_ts: str | None = None,
     leave_out: Sequence[int] = (),
@@ -218,6 +219,7 @@ def make_world(
         views={
             "report.html": b"<!doctype html><title>Report</title><p>Two tickets closed.</p>\n",
             **{f"tickets/{t}/timeline.csv": f"seq,event\n1,{t}\n".encode() for t in tickets},
+            **(views or {}),
         },
         since="2026-11-01T00:00:00.000000Z",
         until="2026-12-01T00:00:00.000000Z",

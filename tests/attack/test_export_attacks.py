@@ -1,7 +1,10 @@
 """Attacks on the way from the ledger to the package: holes, forged rows, forged views, a ledger changed underneath."""
 
 import dataclasses
+import io
 from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from django.apps import apps
@@ -12,12 +15,14 @@ from tests.sealer_process import running_sealer
 from tests.shop import FAST_HASHER
 from tests.ticket_yard import build_yard
 
+from quarterdeck.adapters.envelopes import Envelopes
 from quarterdeck.assessor import api as assessor
-from quarterdeck.assessor.api import OrderState
+from quarterdeck.assessor.api import OrderState, Recipient
+from quarterdeck.attachments.api import Told
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import ObjectRef
 from quarterdeck.kernel.actors import system
-from quarterdeck.workflows import export_package
+from quarterdeck.workflows import attach_evidence, export_package
 from quarterdeck.workflows.export_package import Press
 from quarterdeck_verify.verification import Verdict
 
@@ -62,6 +67,50 @@ def test_a_consent_withdrawn_does_not_come_back_with_its_old_entry(shop: Package
     export_package.withdraw_consent(casey, shop.clock, number)
     consents_row(number, casey.id, entry)
     assert not assessor.consents(number)
+
+
+class Withdrawing(Envelopes):
+    """A locksmith at whose first file the CUI owner thinks better of it."""
+
+    def __init__(self, shop: PackageShop, number: str) -> None:
+        self.shop, self.number, self.sealed = shop, number, 0
+
+    def seal(self, recipient: Recipient, content: BinaryIO, path: Path) -> None:
+        super().seal(recipient, content, path)
+        self.sealed += 1
+        if self.sealed == 1:
+            export_package.withdraw_consent(self.shop.yard.actor("casey"), self.shop.clock, self.number)
+
+
+def test_a_consent_withdrawn_while_the_package_is_made_keeps_the_recording_here(shop: PackageShop) -> None:
+    number = shop.closed()
+    export_package.consent(shop.yard.actor("casey"), shop.clock, number)
+    locksmith = Withdrawing(shop, number)
+    order = export_package.order_package(
+        shop.yard.actor("iris"), shop.clock, numbers=[number], recipient=locksmith.passphrase()[0]
+    )
+    export_package.make_next_package(shop.clock, lambda: Press(shop.sealer, {}, locksmith))
+    assert assessor.order(order.id).state is OrderState.DONE
+    assert locksmith.sealed == 1, "made anew without it"
+    kept = export_package.kept_back(assessor.order(order.id))
+    assert [one.reason for one in kept if one.ticket] == ["no_consent"]
+
+
+def test_a_recording_attached_to_another_ticket_under_another_name_stays_here(shop: PackageShop) -> None:
+    first = shop.closed()
+    (item,) = [
+        item for entry in evidence.entries(ticket=first) for item in entry.artifacts if item["role"] == "recording"
+    ]  # fmt: skip
+    second = shop.yard.submitted().number
+    attach_evidence.attach_file(
+        shop.yard.actor("max"), shop.clock, second, Told("document", "The vendor's handbook.", may_contain_cui=False),
+        name="handbook.pdf", file=io.BytesIO(evidence.read_artifact(str(item["sha256"]))),
+    )  # fmt: skip
+    kept = export_package.kept_back(made(shop, second))
+    assert [(one.sha256, one.reason) for one in kept if one.ticket] == [(item["sha256"], "no_consent")]
+    export_package.consent(shop.yard.actor("casey"), shop.clock, second)
+    kept = export_package.kept_back(made(shop, second))
+    assert [one.reason for one in kept if one.ticket] == ["no_consent"], "the recording's own ticket has none"
 
 
 def test_a_consent_turned_to_another_ticket_does_not_count(shop: PackageShop) -> None:

@@ -17,7 +17,7 @@ from tests.attack.package_fixture import (
     unpack,
 )
 
-from quarterdeck_verify import entry, package, report
+from quarterdeck_verify import encrypted, entry, package, report
 
 
 @pytest.fixture(scope="module")
@@ -297,6 +297,23 @@ def test_a_recording_said_to_be_encrypted_that_is_nowhere(tmp_path):
     found = judge_world(made, tmp_path)
     assert {finding.code for finding in found.findings} == {"encrypted.missing"}
     assert ([row.sha256 for row in found.encrypted], found.withheld) == (sha256s, [])
+
+
+@pytest.mark.parametrize("path", ["encrypted/one.cms", "other/one.cms", "encrypted/short.cms"])
+def test_one_file_does_not_stand_for_two_recordings_nor_a_short_one_for_a_long(tmp_path, path):
+    ledger = small_ledger()
+    sha256s = [sha256 for sha256, data in ledger.files.items() if data.startswith(b'{"version":2')][:2]
+    assert len(sha256s) == 2
+    named = [path] * 2 if path == "encrypted/one.cms" else [path, f"{path}2"]
+    rows = [f"{name},CMS,1,1,{sha256},9,0,,recording,x" for name, sha256 in zip(named, sha256s, strict=True)]
+    content = b"x" * (3 if "short" in path else 1_000_000)
+    views = dict.fromkeys(dict.fromkeys(named), content) | {
+        "encrypted.csv": "\n".join([",".join(encrypted.HEADER), *rows, ""]).encode()
+    }
+    found = judge_world(make_world(ledger, withheld=dict.fromkeys(sha256s, "encrypted"), views=views), tmp_path)
+    assert [finding.code for finding in found.findings if finding.code == "encrypted.missing"] == [
+        "encrypted.missing"
+    ] * 2
 
 
 def test_a_file_withheld_that_no_entry_names(world, tmp_path):

@@ -82,8 +82,23 @@ def test_an_audit_record_in_another_programs_text_is_none() -> None:
     assert read(*lines).log.commands == ()
 
 
+def test_nobody_begins_a_line_inside_a_message_of_his_own() -> None:
+    for end in ("\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1e", "\r"):
+        forged = end.join(["2026-11-23T14:01:00Z fs01 app[5]: hello", *call(6, 12, '\x1dAUID="maint"'), LOGIN])
+        told = read(forged)
+        assert (told.log.commands, told.log.logins) == ((), ()), repr(end)
+
+
+def test_names_looked_up_stand_behind_the_record_and_in_no_program_name() -> None:
+    raw = audit("SYSCALL", 6, 'success=yes pid=9 auid=1002 euid=0 tty=pts0 ses=44 comm="#035AUID=maint" key=(null)')
+    assert read(raw, call(6, 44)[1], serials=()).log.commands == (), "the program is called so, its account is another"
+    assert len(read(*call(6, 44, ' comm="a#035b"\x1dARCH=x86_64 AUID="maint"'), serials=()).log.commands) == 1
+
+
 def test_odd_files_never_raise() -> None:
     for odd in ("", "\0\0\0", "type=EXECVE msg=audit(9.1:2): argc=99999999999", "Feb 30 15:02:03 fs01 sudo: x",
-                "2026-13-45T99:00:00Z fs01 sudo: x", audit("SYSCALL", 1, "success=yes ses=-4"),
+                "2026-13-45T99:00:00Z fs01 sudo: x", "0001-01-01T00:00:00+14:00 fs01 sudo: x",
+                "9999-12-31T23:59:59-14:00 fs01 sudo: x", audit("SYSCALL", 1, "success=yes ses=-4"),
+                audit("SYSCALL", 1, "a" * 60_000), audit("SYSCALL", 1, '"' * 60_000), audit("SYSCALL", 1, "a" * 70_000),
                 "type=SYSCALL msg=audit(999999999999.000:1): success=yes"):  # fmt: skip
         assert read(odd).log.commands == ()

@@ -53,9 +53,16 @@ def seal(act: Act, *, asset: str, account: str, place: str, due_at: datetime, se
 
 
 def note_use(act: Act, seal_id: str, at: datetime) -> None:
-    """Note that the sealed account was used at `at`: from now on its credential must be changed within a day."""
+    """Note that the sealed account was used at `at`: from now on its credential must be changed within a day.
+
+    A moment that is still to come, out of a log whose clock is wrong or that somebody wrote, counts as now: no use
+    that is noted hides a later one.
+    """
     row = find_seal(seal_id, lock=True)
-    if row.state == SealState.RETIRED.value or (row.used_at is not None and row.used_at >= at):
+    at = min(at, act.at)
+    if row.state == SealState.RETIRED.value:
+        return
+    if row.state == SealState.USED.value and row.used_at is not None and at <= row.used_at:
         return
     if row.state == SealState.SEALED.value and at < row.sealed_at:
         return

@@ -15,6 +15,8 @@ from quarterdeck.activity.terms import Gap, SeenCommand, SeenLogin, TargetLog
 
 MOST_BYTES = 64 << 20
 MOST_COMMANDS = 5000
+# No writer of such logs makes a longer line; the kernel's longest audit record has less than 9,000 characters.
+LONGEST_LINE = 64 << 10
 _ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)"
 _BSD = r"\w{3} [ \d]\d \d\d:\d\d:\d\d"
 # What rsyslog and syslog-ng write into files, and RFC 5424 as it travels.
@@ -22,9 +24,11 @@ _SYSLOG = re.compile(rf"(?:<\d{{1,3}}>)?({_ISO}|{_BSD}) (\S{{1,255}}) ([^\s:\[]{
 _RFC5424 = re.compile(rf"(?:<\d{{1,3}}>)?1 ({_ISO}) (\S{{1,255}}) (\S{{1,64}}) (\S{{1,20}}) \S+ (?:-|\[.*?\]) (.*)")
 _AUDIT = re.compile(r"(?:node=(\S+) )?type=(\w+) msg=audit\((\d{9,10}\.\d{3}):(\d{1,12})\): ?(.*)")
 _AUDIT_TAGS = frozenset({"audisp-syslog", "audispd", "auditd", "audit"})
-_FIELD = re.compile(r"(\w+(?:\[\d+\])?)=(\"[^\"]*\"|\S+)")
-# auditd parts the names that it looked up from the record with 0x1d, which rsyslog writes as #035.
-_ENRICHED = re.compile("\x1d|#035")
+# A name is tried from its first letter only: a line of letters without an end costs its length, not its square.
+_FIELD = re.compile(r"\b(\w{1,40}(?:\[\d{1,6}\])?)=(\"[^\"]*\"|\S+)")
+# auditd parts the names that it looked up from the record with 0x1d, which rsyslog writes as #035. Inside quotes it is
+# somebody's word: the name of a program may hold it.
+_ENRICHED = re.compile(r"((?:[^\"]|\"[^\"]*\")*?)(?:\x1d|#035)(.*)")
 _SUDO = re.compile(
     r" *(\S{1,64}) : TTY=(\S{1,40}) ; PWD=(.{1,400}?) ; USER=(\S{1,64}) ;(?: [A-Z]+=\S+ ;)* COMMAND=(.{1,4000})"
 )
@@ -63,8 +67,9 @@ def shipped_log(
     """
     told = _Lines()
     wanted = {name.lower() for name in hosts}
-    for line in text.splitlines():
-        _take(told, line, wanted, zone, now)
+    # A line ends where the log's writer ended it; what Unicode calls a line's end may stand in anybody's message.
+    for line in text.split("\n"):
+        _take(told, line.removesuffix("\r"), wanted, zone, now)
     ours = {one.pid for one in told.logins if one.serial in serials}
     audited = {ses for pid, ses in told.sessions.items() if pid in ours}
     found = [*_audited(told, account, audited), *(one for who, one in told.sudo if who == account)]
@@ -84,6 +89,9 @@ def shipped_log(
 
 
 def _take(told: _Lines, line: str, wanted: Collection[str], zone: tzinfo, now: datetime) -> None:
+    if len(line) > LONGEST_LINE:
+        told.odd += 1
+        return
     if not line.strip():
         return
     plain = _AUDIT.fullmatch(line)
@@ -121,10 +129,11 @@ def _take_audit(told: _Lines, record: "re.Match[str]", wanted: Collection[str]) 
     if node is not None and not _is_of(node, wanted):
         told.foreign += 1
         return
-    own, *enriched = _ENRICHED.split(rest, maxsplit=1)
+    parted = _ENRICHED.fullmatch(rest)
+    own, enriched = (rest, "") if parted is None else parted.groups()
     fields = dict(_FIELD.findall(own))
     if kind == "SYSCALL" and fields.get("success") == "yes":
-        names = dict(_FIELD.findall(enriched[0])) if enriched else {}
+        names = dict(_FIELD.findall(enriched))
         told.calls[number] = (datetime.fromtimestamp(float(stamp), UTC), fields, names.get("AUID", "").strip('"'))
     elif kind == "EXECVE":
         told.argv.setdefault(number, {}).update(fields)
@@ -179,7 +188,7 @@ def _moment(stamp: str, zone: tzinfo, now: datetime) -> datetime | None:
     if stamp[:4].isdecimal():
         try:
             return datetime.fromisoformat(stamp).astimezone(UTC)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
     for year in (now.year, now.year - 1):
         try:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from quarterdeck.assessor.consents import consents
 from quarterdeck.assessor.terms import Scope, ScopeKind
 from quarterdeck.controls.api import kinds_for, practice
 from quarterdeck.evidence import api as evidence
@@ -40,7 +41,8 @@ class Slice:
     """The tickets of a package, its entries in ledger order and the ranges of numbers given out in its period.
 
     `left_out` are tickets of the period that were not chosen. `supporting` are the entries of no ticket whose facts
-    speak to the objectives of an assessment: their files are in the package.
+    speak to the objectives of an assessment: their files are in the package. `consented` are the tickets whose
+    recordings may leave by the CUI owner's word as it stood then.
     """
 
     tickets: tuple[TicketView, ...]
@@ -48,6 +50,7 @@ class Slice:
     ranges: tuple[tuple[str, str], ...]
     left_out: tuple[str, ...] = ()
     supporting: frozenset[str] = frozenset()
+    consented: frozenset[str] = frozenset()
 
     @property
     def heads(self) -> dict[str, int]:
@@ -71,7 +74,8 @@ def cut(scope: Scope) -> Slice:
     entries = sorted([*mine, *others.values()], key=lambda entry: entry.seq)
     ranges = () if named else ranges_of(given_out_in(scope.since, scope.until))
     left_out = tuple(sorted(set(touched) - set(chosen)))
-    return Slice(views, tuple(entries), ranges, left_out, frozenset(supporting))
+    consented = frozenset(number for number in chosen if consents(number))
+    return Slice(views, tuple(entries), ranges, left_out, frozenset(supporting), consented)
 
 
 def _speaking(scope: Scope) -> list[Fact]:

@@ -1,11 +1,14 @@
 """What stays here when a package leaves: recordings without the CUI owner's consent, what was disposed of."""
 
-from quarterdeck.assessor.consents import consents
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+
 from quarterdeck.assessor.cui import cui_assets, handles_cui
 from quarterdeck.assessor.slices import Slice
 from quarterdeck.assessor.terms import CONSENT_ROLES, Envelope, Recipient
 from quarterdeck.evidence import api as evidence
-from quarterdeck.evidence.api import Entry
+from quarterdeck.evidence.api import Entry, NamedUse
+from quarterdeck.tickets import api as tickets
 
 # Artifacts of entries that are no ticket's: the import of a whole inventory is not the ticket's business.
 OF_THE_ORGANISATION = frozenset({"key_rotation", "key_replacement", "redacted_copy"})
@@ -30,19 +33,22 @@ def withheld(cut: Slice, recipient: Recipient) -> dict[str, str]:
     cui = cui_assets()
     # The row's mark alone does not decide: whoever takes it off by hand, or off the asset, takes nothing out.
     about_cui = {view.number for view in cut.tickets if handles_cui(view, cui)}
-    consented = {view.number: consents(view.number) for view in cut.tickets}
+    uses = evidence.artifact_index().uses
     reasons: dict[str, str] = {}
     free: set[str] = set()
     for entry in cut.entries:
         for item in entry.artifacts:
             sha256 = str(item["sha256"])
-            number = entry.ticket or ""
+            # The bytes of a recording stay one under another name, attached to another ticket: its own is asked.
+            named = str(item["role"]) in CONSENT_ROLES
+            of = {entry.ticket or ""} if named else _recorded_in(uses.get(sha256, ()))
             reason = _reason(
                 entry,
                 sha256,
                 str(item["role"]),
-                consented=consented.get(number, False),
-                cui=number in about_cui,
+                shows=bool(of),
+                consented=of <= cut.consented,
+                cui=any(one in about_cui or (not named and _is_about_cui(one, cui)) for one in of),
                 supporting=entry.event_id in cut.supporting,
                 sealable=sealable,
             )
@@ -54,8 +60,17 @@ def withheld(cut: Slice, recipient: Recipient) -> dict[str, str]:
     return {sha256: why for sha256, why in reasons.items() if why != "not_in_scope" or sha256 not in free}
 
 
+def _recorded_in(uses: Iterable[NamedUse]) -> set[str]:
+    """Return the tickets whose recordings, or what else shows a screen, these bytes are."""
+    return {use.ticket for use in uses if use.ticket is not None and use.role in CONSENT_ROLES}
+
+
+def _is_about_cui(number: str, cui: AbstractSet[str]) -> bool:
+    return handles_cui(tickets.ticket(number), cui)
+
+
 def _reason(
-    entry: Entry, sha256: str, role: str, *, consented: bool, cui: bool, supporting: bool, sealable: bool
+    entry: Entry, sha256: str, role: str, *, shows: bool, consented: bool, cui: bool, supporting: bool, sealable: bool
 ) -> str:
     found = evidence.artifact(sha256)
     if found is None:
@@ -67,7 +82,7 @@ def _reason(
         return "lost"
     if entry.ticket is None and role not in OF_THE_ORGANISATION and not supporting:
         return "not_in_scope"
-    if role not in CONSENT_ROLES or not (cui or found.may_contain_cui):
+    if not shows or not (cui or found.may_contain_cui):
         return ""
     if not consented:
         return "no_consent"

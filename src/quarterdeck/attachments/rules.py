@@ -87,6 +87,16 @@ def may_send(upload: UploadView, person: str, offset: int, length: int) -> Decis
     )
 
 
+def room_left(length: int, *, free: int, floor: int) -> Decision:
+    """Decide whether a chunk still finds room: whoever began when there was room may not take what recordings need."""
+    return require_that(
+        free - length >= floor,
+        "upload.no_room",
+        "The server's disk has no room left for this file.",
+        "Ask the IT lead for room on the evidence disk, then go on: what arrived is kept.",
+    )
+
+
 def own_upload(upload: UploadView, person: str) -> Decision:
     """Decide whether the upload is this person's: nobody goes on with somebody else's."""
     return require_that(

@@ -50,16 +50,15 @@ def start(actor: Actor, clock: Clock, number: str, told: Told, *, name: str, siz
 
 def room_for(kind: str, name: str, size: int) -> None:
     """Raise Refused unless a file of this kind, name and size may come."""
+    free, floor = _room()
+    rules.may_start(kind, name, size, limit=int(load().attach_limit_gb * 1e9), free=free, floor=floor).require()
+
+
+def _room() -> tuple[int, int]:
+    """Return how many bytes the disk has free, and how many of them stay free."""
     config = load()
     nearest = next(folder for folder in (config.incoming_dir, *config.incoming_dir.parents) if folder.exists())
-    rules.may_start(
-        kind,
-        name,
-        size,
-        limit=int(config.attach_limit_gb * 1e9),
-        free=shutil.disk_usage(nearest).free,
-        floor=int(config.attach_floor_gb * 1e9),
-    ).require()
+    return shutil.disk_usage(nearest).free, int(config.attach_floor_gb * 1e9)
 
 
 def take_chunk(
@@ -72,6 +71,8 @@ def take_chunk(
     with _held(upload_id) as file:
         found = upload(upload_id)
         rules.may_send(found, actor.id, offset, length).require()
+        free, floor = _room()
+        rules.room_left(length, free=free, floor=floor).require()
         file.seek(offset)
         try:
             _append(file, body, length, sha256)
@@ -132,12 +133,16 @@ def _held(upload_id: str) -> Iterator[BinaryIO]:
 
 
 def begin_checking(actor: Actor, clock: Clock, upload_id: str) -> UploadView:
-    """Take a complete upload out of the hands of its sender: nothing more is written to it."""
-    found = upload(upload_id)
-    rules.may_finish(found, actor.id).require()
-    taken = Upload.objects.filter(id=upload_id, state=UploadState.ARRIVING.value).update(
-        state=UploadState.CHECKING.value, touched_at=clock.now()
-    )
+    """Take a complete upload out of the hands of its sender: nothing more is written to it.
+
+    A chunk that is still being written has the whole length a moment before its hash is compared and it is taken away.
+    """
+    rules.may_finish(upload(upload_id), actor.id).require()
+    with _held(upload_id):
+        rules.may_finish(upload(upload_id), actor.id).require()
+        taken = Upload.objects.filter(id=upload_id, state=UploadState.ARRIVING.value).update(
+            state=UploadState.CHECKING.value, touched_at=clock.now()
+        )
     require_that(
         taken == 1, "upload.over", "This upload is being checked already.", "Look at the ticket's attached evidence."
     ).require()

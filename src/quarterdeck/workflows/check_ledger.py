@@ -4,6 +4,8 @@ It is what the verifier does with a package (attacks.md rows 6, 8, 16), done on 
 checkpoints; ticket numbers that the ledger does not know; sessions without a recording; certificates without a session.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -13,6 +15,7 @@ from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Entry, ObjectRef, act
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
+from quarterdeck.kernel.decision import Refused
 from quarterdeck.kernel.ids import ticket_number
 from quarterdeck_verify.gaps import Gap, find_gaps
 from quarterdeck_verify.story import OF_SESSIONS, Story
@@ -36,13 +39,36 @@ class LedgerCheck:
 
 
 def last_check() -> LedgerCheck | None:
-    """Return the last whole check, None before the first."""
+    """Return the last whole check, None before the first.
+
+    What was found lies in a row that anybody with the database can write; its entry holds the hash and the counts, and
+    a row that is another, or gone, is itself a contradiction.
+    """
     kept = evidence.noted(NOTE, "")
+    try:
+        sealed = evidence.last_entry([CHECKED])
+    except Refused as refused:
+        return _shown(kept, str(refused))
+    if sealed is None:
+        return _shown(kept, "")
+    # A check that broke off on an altered ledger leaves a later row and no entry: it holds contradictions then.
+    later = kept is not None and kept[1] > sealed.at and bool(kept[0].get("problems"))
+    if later or (kept is not None and sealed.data.get("found") in (None, _digest(kept[0]))):
+        return _shown(kept, "")
+    counts = f"{sealed.data['problems']} contradictions and {sealed.data['missing']} missing"
+    return _shown(
+        kept or (_told(int(str(sealed.data["entries"])), [], []), sealed.at),
+        f"What the last check found was written over in the database; the ledger says {counts}.",
+    )
+
+
+def _shown(kept: tuple[dict[str, Any], datetime] | None, wrong: str) -> LedgerCheck | None:
     if kept is None:
         return None
     told, at = kept
     missing = tuple(Gap(**one) for one in told["missing"])
-    return LedgerCheck(at, told["size"], tuple(told["problems"]), missing, told["missing_total"])
+    problems = (*((wrong,) if wrong else ()), *told["problems"])
+    return LedgerCheck(at, told["size"], problems, missing, told["missing_total"])
 
 
 def check(actor: Actor, clock: Clock, going_on: Callable[[int, int, int], bool]) -> str:
@@ -56,24 +82,26 @@ def check(actor: Actor, clock: Clock, going_on: Callable[[int, int, int], bool])
     progress(0)
     report = evidence.verify_ledger(progress)
     missing = list(missing_tickets(report.tickets))
-    # Before anything is read that refuses an altered ledger: what was found must not be lost to that.
-    _keep(report, missing, clock.now())
+    if report.problems:
+        # Before anything is read that refuses an altered ledger: what was found must not be lost to that.
+        evidence.note(NOTE, "", _told(report.size, report.problems, missing), clock.now())
     missing += missing_around_sessions(clock.now())
-    _keep(report, missing, clock.now())
+    told = _told(report.size, report.problems, missing)
+    data: dict[str, evidence.JsonValue] = {"entries": report.size, "problems": len(report.problems)}
+    data |= {"missing": len(missing), "found": _digest(told)}
     with act(actor, clock) as current:
-        data = {"entries": report.size, "problems": len(report.problems), "missing": len(missing)}
+        evidence.note(NOTE, "", told, current.at)
         current.record(CHECKED, ObjectRef("ledger", "head"), data=data)
     return f"{report.size} entries read, {len(report.problems)} contradictions, {len(missing)} missing."
 
 
-def _keep(report: evidence.LedgerReport, missing: list[Gap], at: datetime) -> None:
-    told: dict[str, Any] = {
-        "size": report.size,
-        "problems": report.problems,
-        "missing": [asdict(gap) for gap in missing[:MOST]],
-        "missing_total": len(missing),
-    }
-    evidence.note(NOTE, "", told, at)
+def _told(size: int, problems: list[str], missing: list[Gap]) -> dict[str, Any]:
+    shown = [asdict(gap) for gap in missing[:MOST]]
+    return {"size": size, "problems": problems, "missing": shown, "missing_total": len(missing)}
+
+
+def _digest(told: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def missing_tickets(known: dict[str, int]) -> Iterator[Gap]:

@@ -56,7 +56,7 @@ class Cancelled(Exception):
 
 
 class _Moved(Exception):
-    """A ticket of the package went on while the package was being made."""
+    """A ticket of the package went on, or a consent ended, while the package was being made."""
 
 
 def order_package(
@@ -258,6 +258,8 @@ def _go_on(order: OrderView, clock: Clock, text: str) -> None:
 def _record(actor: Actor, clock: Clock, order: OrderView, cut: Slice, prepared: Prepared) -> bytes:
     with act(actor, clock) as current:
         if any(evidence.ticket_head(number)[0] != count for number, count in cut.heads.items()):
+            raise _Moved
+        if not all(assessor.consents(number) for number in cut.consented):
             raise _Moved
         current.record("package.exported", ObjectRef("package", order.id), data=dict(prepared.exported_data))
     return current.entries[0].body
