@@ -128,7 +128,7 @@ def test_the_running_product_reads_its_store_through_by_itself(tmp_path, seaweed
     run(installation, STORE_SOME, "note", 3)
     running = installation.up()
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while True:
             status = json.loads(installation.qd("evidence", "status", "--json", expect=1).stdout)
             done = {job["kind"] for job in status["jobs"] if job["state"] == "done"}

@@ -32,7 +32,7 @@ def test_iris_sees_in_the_first_run_what_is_done_and_imports_a_csv(visit: Visit,
     file = tmp_path / "machines.csv"
     file.write_text(_CSV)
     page = visit("iris").go("/first-run/")
-    expect(page.get_by_role("heading", level=2)).to_have_count(6)
+    expect(page.get_by_role("heading", level=2)).to_have_count(5)
     _told(page, "5 of 5 steps are done")
     page.get_by_label("A CSV with one machine a row").set_input_files(file)
     page.get_by_role("button", name="Look at the difference").click()
