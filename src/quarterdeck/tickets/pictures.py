@@ -22,7 +22,7 @@ from quarterdeck.tickets.hold_points import (
     newest_fact,
 )
 from quarterdeck.tickets.models import MaintenanceTicket
-from quarterdeck.tickets.policies import Policy, policy
+from quarterdeck.tickets.policies import Policy, policy, policy_when_opened
 from quarterdeck.tickets.policy import PolicyRow, deferred_by_emergency
 from quarterdeck.tickets.rows import view
 from quarterdeck.tickets.sealing import sealed_approvals, sealed_waivers
@@ -249,10 +249,31 @@ def judge(row: MaintenanceTicket, at: datetime, before: Before) -> list[HoldPoin
 
 
 def judged(picture: Picture, in_force: Policy, before: Before) -> list[HoldPointView]:
-    """Return what the policy's hold points of this place say of this picture, failing ones first."""
+    """Return what the policy's hold points of this place say of this picture, failing ones first.
+
+    Work closes as it was opened: what the policy of that day asks for still holds when a later one asks for less, or
+    whoever may change the policy alone could let open work off (decision 0027).
+    """
     views = [_judge_one(picture, point, row) for point, row in applicable(picture, in_force, before)]
+    if before is Before.CLOSE and in_force.version > 1:
+        views = _as_opened(picture, in_force, views)
     order = {HoldState.FAILED: 0, HoldState.FLAGGED: 1, HoldState.WAIVED: 2, HoldState.PASSED: 3}
     return sorted(views, key=lambda v: order.get(v.state, 4))
+
+
+def _as_opened(picture: Picture, in_force: Policy, now: list[HoldPointView]) -> list[HoldPointView]:
+    """Return the hold points of closing with those that fail by the policy under which the ticket was opened."""
+    then = policy_when_opened(picture.ticket.number, in_force)
+    if then is in_force:
+        return now
+    old = [_judge_one(picture, point, row) for point, row in applicable(picture, then, Before.CLOSE)]
+    known = {view.id for view in now if view.state is HoldState.FAILED}
+    kept = {view.id: view for view in old if view.state is HoldState.FAILED and view.id not in known}
+    said = f" The policy under which this ticket was opened (version {then.version}) asks for it."
+    return [
+        *(view for view in now if view.id not in kept),
+        *(replace(view, sentence=view.sentence + said) for view in kept.values()),
+    ]
 
 
 def _judge_one(picture: Picture, point: HoldPoint, row: PolicyRow) -> HoldPointView:

@@ -56,6 +56,23 @@ def policy() -> Policy:
         raise Refused(
             refuse("policy.none", "No policy has been adopted yet.", "Run 'qd init': it adopts the default policy.")
         )
+    return _sealed(row)
+
+
+def policy_when_opened(number: str, in_force: Policy) -> Policy:
+    """Return the policy under which the ticket was opened, `in_force` where it was not or none came since.
+
+    The ledger's order tells, not the rows' times. Refused(policy.unsealed) when its row is not what the ledger says.
+    """
+    opened = evidence.last_entry(["ticket.opened"], ticket=number)
+    if opened is None:
+        return in_force
+    before = [one.object.id for one in evidence.entries(events=["policy.adopted"]) if one.seq < opened.seq]
+    version = int(before[-1].removeprefix("v")) if before else in_force.version
+    return in_force if version == in_force.version else _sealed(PolicyVersion.objects.get(version=version))
+
+
+def _sealed(row: PolicyVersion) -> Policy:
     if not policy_is_sealed(row):
         raise Refused(
             refuse(

@@ -13,7 +13,11 @@ from quarterdeck.kernel.decision import ALLOWED, Decision, all_of, require_that
 ASSET_CLASSES = ("any", "cui", "cui_server", "server")
 _EMERGENCY_DEFERRABLE = frozenset({"HP-NOTICE", "HP-STAGING"})
 _NEVER_DEFERRABLE = frozenset(
-    {"HP-APPROVED", "HP-PERSON", "HP-RECORDER", "HP-PLAN", "HP-SCOPE", "HP-WINDOW", "HP-ENDED"}
+    {
+        "HP-APPROVED", "HP-PERSON", "HP-RECORDER", "HP-PLAN", "HP-SCOPE", "HP-WINDOW", "HP-ENDED",
+        # Who may approve whose work, who stands by, that an emergency is ratified: not for one person to switch off.
+        "HP-DUTIES", "HP-ESCORT", "HP-RATIFIED",
+    }
 )
 _ABOUT_SESSIONS = frozenset({"HP-RECORDER", "HP-ENDED"})
 
