@@ -195,12 +195,35 @@ def test_what_moved_under_a_frozen_ticket_is_frozen_anew_on_its_page(shop):
     )
     iris, avery = sign_in(shop.yard.shop, "iris"), sign_in(shop.yard.shop, "avery")
     assert "Freeze as it is now" in text_of(avery.get(f"/tickets/{ticket.number}/decide/"))
+    assert "can't be approved before it is frozen anew" in text_of(avery.get("/"))
     assert "Freeze as it is now" not in text_of(avery.get(f"/tickets/{ticket.number}/"))
     assert ticket.number in text_of(iris.get("/policy/settings/idle_minutes_terminal/"))
     assert "Freeze as it is now" in text_of(iris.get(f"/tickets/{ticket.number}/"))
     iris.post(f"/tickets/{ticket.number}/freeze/")
     assert tickets.ticket(ticket.number).content_hash != ticket.content_hash
     assert "Freeze as it is now" not in text_of(avery.get(f"/tickets/{ticket.number}/decide/"))
+
+
+def test_void_approvals_are_told_to_whoever_freezes_anew_and_to_whoever_gave_them(shop):
+    """Control: 3.7.2[d]. A policy adopted after approval: nobody would know before the window begins."""
+    ticket = shop.yard.scheduled(window=ahead(shop, 2))
+    people = {key: sign_in(shop.yard.shop, key) for key in ("iris", "max", "avery", "casey")}
+    freeze, void = f"Freeze {ticket.number} anew", f"Your approval of {ticket.number} no longer counts"
+    assert freeze not in text_of(people["iris"].get("/"))
+    assert "Void" not in text_of(people["iris"].get(f"/tickets/{ticket.number}/"))
+    keep_policy.change_setting(shop.yard.actor("iris"), shop.clock, "idle_minutes_terminal", 20, reason="Long work.")
+    for key, told in (("iris", freeze), ("max", freeze), ("avery", void), ("casey", void)):
+        said = text_of(people[key].get("/"))
+        assert told in said, key
+        assert "Prepare and open" not in said, key
+    shown = text_of(people["casey"].get(f"/tickets/{ticket.number}/?tab=plan"))
+    assert "Void given before the policy was changed" in shown
+    assert "void: given before the policy was changed" in shown
+    people["iris"].post(f"/tickets/{ticket.number}/freeze/")
+    assert freeze not in text_of(people["iris"].get("/"))
+    said = text_of(people["avery"].get("/"))
+    assert void not in said
+    assert "Decide as" in said
 
 
 def test_an_approver_is_told_that_and_why_it_cannot_be_approved_yet(shop):

@@ -189,6 +189,18 @@ def changes_since_frozen(number: str) -> list[dict[str, str]]:
     return differences(frozen, now)
 
 
+def has_moved(number: str) -> bool:
+    """True when a frozen ticket's names mean something else now: its approvals no longer count (3.7.2[d])."""
+    row = find(number)
+    return bool(row.snapshot_sha256) and content_hash(snapshot(row)) != row.content_hash
+
+
+def moved_tickets(states: Sequence[State]) -> list[str]:
+    """Return the numbers of the tickets in these states whose approvals no longer count, oldest first."""
+    rows = prefetched().filter(state__in=[state.value for state in states]).exclude(snapshot_sha256="")
+    return sorted(row.number for row in rows if content_hash(snapshot(row)) != row.content_hash)
+
+
 def changes_since_decided(number: str, decided_hash: str) -> list[dict[str, str]]:
     """Return what differs between a content that was decided on and the one that is frozen now."""
     if decided_hash == find(number).content_hash:

@@ -19,6 +19,7 @@ from quarterdeck.entrypoints.web import (
     questions,
     store_panel,
     target_words,
+    voids,
     watching,
     zones,
 )
@@ -70,6 +71,7 @@ def my_work(request: HttpRequest, seen: Visitor) -> HttpResponse:
         "later": later,
         "risks": [
             *_risks(seen, at_work, names),
+            *voids.risks(seen, at_work),
             *watching.risks(seen, names),
             *target_words.risks(seen, names),
             *store_panel.risks(seen),
@@ -134,6 +136,8 @@ def _item(ticket: TicketView, act: str, button: str, icon: str, names: Names, **
 
 
 def _of_ticket(ticket: TicketView, seen: Visitor, names: Names) -> list[dict[str, Any]]:
+    if voids.has_moved(ticket):
+        return _of_moved(ticket, seen, names)
     me, number = seen.person.id, ticket.number
     if ticket.state is State.SUBMITTED:
         roles = [role for role, people in tickets.waiting_for(number, seen.now).items() if me in people]
@@ -153,6 +157,24 @@ def _of_ticket(ticket: TicketView, seen: Visitor, names: Names) -> list[dict[str
     if ticket.state is State.VERIFYING:
         found += _to_close(ticket, seen, names)
     return found
+
+
+def _of_moved(ticket: TicketView, seen: Visitor, names: Names) -> list[dict[str, Any]]:
+    """Return what is due before anything else: nobody can approve it or open it as it was frozen."""
+    me = seen.person.id
+    waiting = tickets.waiting_for(ticket.number, seen.now) if ticket.state is State.SUBMITTED else {}
+    found = [_to_decide(ticket, role.value, seen, names) for role, people in waiting.items() if me in people]
+    for item in found:
+        item["about"] += " · can't be approved before it is frozen anew"
+    found += _to_ratify(ticket, seen, names)
+    if not voids.may_freeze(ticket, seen, names):
+        return found
+    given = any(one.void_at is None for one in ticket.approvals)
+    freeze = _item(
+        ticket, f"Freeze {ticket.number} anew{': approvals given are void' if given else ''}", "Open", "refresh", names,
+        due=ticket.window.from_, url=f"{ticket_url(ticket)}#changes",
+    )  # fmt: skip
+    return [freeze, *found]
 
 
 def _to_decide(ticket: TicketView, role: str, seen: Visitor, names: Names) -> dict[str, Any]:

@@ -128,6 +128,7 @@ def ticket_page(request: HttpRequest, seen: Visitor, number: str) -> HttpRespons
     names = Names()
     entries = list(evidence.entries(ticket=number))
     holds = tickets.hold_points(number, seen.now)
+    changes = [] if ticket.is_final else _changes(number)
     jobs = tickets.jobs(number)
     job = next((one for one in jobs if one.state in ("waiting", "running")), None)
     context = _head(ticket, names) | {
@@ -139,7 +140,8 @@ def ticket_page(request: HttpRequest, seen: Visitor, number: str) -> HttpRespons
         "job": job,
         "job_words": JOB_WORDS.get(job.kind, job.kind) if job else "",
         "failed_job": next(iter(jobs), None) if jobs and jobs[0].state == "failed" and not ticket.is_final else None,
-        "changes": [] if ticket.is_final else in_words(_changes(number), names, zones.zone_of(request)),
+        "changes": in_words(changes, names, zones.zone_of(request)),
+        "approvals": approvals(ticket, names, changes),
         "consent": consents.card(seen, number, names),
     }
     context |= next_act.context(ticket, seen, names, holds, busy=job is not None)
@@ -219,8 +221,10 @@ def _organisation(names: Names, person_id: str) -> str:
     return found.organisation if found else ""
 
 
-def approvals(ticket: TicketView, names: Names) -> list[dict[str, Any]]:
-    """Return the decisions on a ticket with names, void ones marked."""
+def approvals(ticket: TicketView, names: Names, changes: Sequence[dict[str, str]] = ()) -> list[dict[str, Any]]:
+    """Return the decisions on a ticket with names; marked are void ones, and those whose ground `changes` took away."""
+    policy = any(change["field"] == "policy" for change in changes)
+    why = f"given before {'the policy' if policy else 'what it names'} was changed"
     return [
         {
             "name": names.person(one.person),
@@ -230,6 +234,7 @@ def approvals(ticket: TicketView, names: Names) -> list[dict[str, Any]]:
             "at": one.at,
             "void": one.void_at is not None,
             "void_at": one.void_at,
+            "outdated": why if changes and one.void_at is None and one.verdict is Verdict.APPROVED else "",
             "reason": one.reason,
             "content_hash": one.content_hash,
         }
