@@ -28,6 +28,7 @@ from quarterdeck.personnel import api as personnel
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.models import PolicyVersion
 from quarterdeck.workflows import keep_policy
+from quarterdeck.workflows import request as requesting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.api_urls")]
 SCREENS = "record_screens_of_cui_assets"
@@ -52,6 +53,7 @@ def test_a_setting_is_changed_by_the_it_lead_and_is_an_entry(yard: Yard) -> None
     assert codes(max_.call("post", f"/policy/{SCREENS}", {"value": False, "reason": WHY})) == ["role.missing"]
     told = iris.call("post", f"/policy/{SCREENS}", {"value": False, "reason": WHY}).json()
     assert (told["version"], told["settings"][SCREENS]) == (2, False)
+    assert (told["freeze_anew"], told["no_new_sessions"]) == ([], [])
     assert tickets.policy().rows == tickets.DEFAULT_ROWS
     sealed = evidence.last_entry(["policy.adopted"])
     assert sealed is not None
@@ -59,6 +61,18 @@ def test_a_setting_is_changed_by_the_it_lead_and_is_an_entry(yard: Yard) -> None
     assert WHY not in str(sealed.data), "free text stays out of entries"
     number = yard.submitted().number
     assert not tickets.admission_terms(number, yard.shop.ids["max"]).screens
+
+
+def test_a_change_answers_which_tickets_are_to_be_frozen_anew(yard: Yard) -> None:
+    draft = requesting.request(yard.actor("iris"), yard.clock, yard.content())
+    scheduled, waits = yard.scheduled(), yard.submitted()
+    iris = Caller(yard.shop, "iris")
+    told = iris.call("post", "/policy/rows/HP-BACKUP", {"deferrable": True, "reason": WHY}).json()
+    assert told["freeze_anew"] == sorted([waits.number, scheduled.number])
+    assert draft.number not in str(told)
+    assert iris.call("post", f"/tickets/{waits.number}/freeze").status_code == 200
+    told = iris.call("post", "/policy/rows/HP-BACKUP", {"deferrable": False, "reason": WHY}).json()
+    assert told["freeze_anew"] == sorted([waits.number, scheduled.number])
 
 
 def test_a_change_without_reason_or_without_difference_is_refused(yard: Yard) -> None:
@@ -211,8 +225,10 @@ def test_the_terminal_changes_a_row_and_tells_the_history(
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
 
+    number = living.scheduled().number
     done = qd("policy", "row", "HP-PRECHECK", "--maximum-age", "30min", "--deferrable", "no", "--reason", WHY)
     assert (done.returncode, "Policy v2" in done.stdout) == (0, True), done.stderr
+    assert f"freeze each anew and it is asked for again:\n  qd ticket freeze {number}\n" in done.stdout
     told = qd("policy", "history").stdout
     assert "HP-PRECHECK maximum_age_seconds: 14400 -> 1800" in told
     assert f"because: {WHY}" in told

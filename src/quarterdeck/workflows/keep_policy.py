@@ -1,14 +1,30 @@
 """Changing the policy: the next version with one setting or row changed, the rest as it was; refusals are recorded."""
 
+from dataclasses import dataclass
+
 from quarterdeck.evidence.api import act
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import require_that
 from quarterdeck.tickets import api as tickets
-from quarterdeck.tickets.api import Policy, RowTerms
+from quarterdeck.tickets.api import Policy, RowTerms, State
 from quarterdeck.workflows.refusals import refusals_recorded
 
 _RULE = "policy.adopt"
+_BEFORE_OPENING = (State.SUBMITTED, State.APPROVED, State.SCHEDULED)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Tickets that a change leaves behind: to be frozen anew before anybody decides, and open ones without sessions."""
+
+    freeze_anew: list[str]
+    no_new_sessions: list[str]
+
+
+def hit_by_change() -> Hit:
+    """Return the tickets whose approvals do not count for the policy in force (3.7.2[d])."""
+    return Hit(tickets.moved_tickets(_BEFORE_OPENING), tickets.moved_tickets([State.OPEN]))
 
 
 def change_setting(

@@ -44,6 +44,13 @@ class PolicyOut(Schema):
     rows: list[RowOut]
 
 
+class PolicyNowOut(PolicyOut):
+    """The version that was just adopted, the tickets to freeze anew, and open work that admits no new session."""
+
+    freeze_anew: list[str]
+    no_new_sessions: list[str]
+
+
 class ChangeOut(Schema):
     """One difference to the version before; `term` is empty for a setting."""
 
@@ -114,6 +121,12 @@ def _in_force() -> PolicyOut:
     return PolicyOut(version=found.version, settings=settings, rows=[_row(row) for row in found.rows])
 
 
+def _adopted() -> PolicyNowOut:
+    hit = keep_policy.hit_by_change()
+    told = _in_force().model_dump()
+    return PolicyNowOut(**told, freeze_anew=hit.freeze_anew, no_new_sessions=hit.no_new_sessions)
+
+
 def _row(row: PolicyRow) -> RowOut:
     point = tickets.HOLD_POINTS[row.hold_point]
     age = row.maximum_age
@@ -167,17 +180,17 @@ def _plain(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
 
 
-@router.post("/rows/{hold_point}", response={200: PolicyOut, **ANSWERS})
-def change_row(request: HttpRequest, hold_point: str, body: RowIn) -> PolicyOut:
-    """Adopt the policy with one hold point's row changed; approvals that named the version before are void."""
+@router.post("/rows/{hold_point}", response={200: PolicyNowOut, **ANSWERS})
+def change_row(request: HttpRequest, hold_point: str, body: RowIn) -> PolicyNowOut:
+    """Adopt the policy with one hold point's row changed; returns the tickets whose approvals are void now."""
     actor = actor_of(request, "write")
     keep_policy.change_row(actor, wiring.clock(), hold_point, body.terms(), reason=body.reason, seen=body.seen)
-    return _in_force()
+    return _adopted()
 
 
-@router.post("/{name}", response={200: PolicyOut, **ANSWERS})
-def change_setting(request: HttpRequest, name: str, body: SettingIn) -> PolicyOut:
-    """Adopt the policy with one setting changed; approvals that named the version before are void."""
+@router.post("/{name}", response={200: PolicyNowOut, **ANSWERS})
+def change_setting(request: HttpRequest, name: str, body: SettingIn) -> PolicyNowOut:
+    """Adopt the policy with one setting changed; returns the tickets whose approvals are void now."""
     actor = actor_of(request, "write")
     keep_policy.change_setting(actor, wiring.clock(), name, body.value, reason=body.reason, seen=body.seen)
-    return _in_force()
+    return _adopted()

@@ -75,8 +75,7 @@ def change(arguments: argparse.Namespace) -> int:
         raise Failed("A setting is yes, no, or a number of minutes.")
     value = _WORDS[said] if said in _WORDS else int(said)
     body: dict[str, JsonValue] = {"value": value, "reason": arguments.reason}
-    _tell(as_row(Server(code=arguments.code).post(f"/policy/{arguments.name}", body)), as_json=False)
-    return 0
+    return _adopted(as_row(Server(code=arguments.code).post(f"/policy/{arguments.name}", body)))
 
 
 def change_row(arguments: argparse.Namespace) -> int:
@@ -85,8 +84,24 @@ def change_row(arguments: argparse.Namespace) -> int:
     if not body:
         raise Failed("Nothing is said that shall change. See `qd policy row --help`.")
     body["reason"] = arguments.reason
-    _tell(as_row(Server(code=arguments.code).post(f"/policy/rows/{arguments.hold_point}", body)), as_json=False)
+    return _adopted(as_row(Server(code=arguments.code).post(f"/policy/rows/{arguments.hold_point}", body)))
+
+
+def _adopted(found: dict[str, JsonValue]) -> int:
+    """Print the version that is in force now, and last what it leaves to be done."""
+    _tell(found, as_json=False)
+    print(f"\nAdopted as v{text_of(found, 'version')}.")
+    void, shut = _numbers(found["freeze_anew"]), _numbers(found["no_new_sessions"])
+    if void:
+        print("Approvals given for these are void; freeze each anew and it is asked for again:")
+        print("\n".join(f"  qd ticket freeze {number}" for number in void))
+    if shut:
+        print(f"Open work that admits no new session, to be ended and asked for anew: {', '.join(shut)}")
     return 0
+
+
+def _numbers(said: JsonValue) -> list[str]:
+    return [clean(number) for number in said] if isinstance(said, list) else []
 
 
 def _terms(arguments: argparse.Namespace) -> dict[str, JsonValue]:
