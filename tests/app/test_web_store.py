@@ -8,10 +8,13 @@ from tests.web_shop_floor import floor
 from tests.web_visitor import sign_in, text_of
 
 from quarterdeck.config.api import load
+from quarterdeck.entrypoints.supervisor.findings import Grade
+from quarterdeck.entrypoints.supervisor.store_checks import store_findings
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import DirectoryStore, JobKind, JobState
 from quarterdeck.kernel.actors import system
-from quarterdeck.workflows import keep_store
+from quarterdeck.kernel.clock import SystemClock
+from quarterdeck.workflows import keep_store, store_state
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TICKER = system("ticker")
@@ -47,6 +50,26 @@ def test_the_it_lead_has_the_store_read_and_sees_how_far_it_is(shop, store):
     evidence.end_job(job.id, shop.clock.now(), JobState.CANCELLED, "Cancelled.")
     assert "no such work" in text_of(iris.post(f"/evidence/store/{job.id}/cancel/", follow=True))
     assert "every 2s" not in iris.get("/evidence/store/").content.decode()
+
+
+def test_a_store_of_which_nothing_was_read_is_not_called_intact(settings, store):
+    """The first night finds an empty store: its "0 files read" is no word about the files that came since."""
+    settings.PASSWORD_HASHERS = FAST_HASHER
+    keep_store.order_scrub(TICKER, SystemClock(), everything=True)
+    keep_store.do_next_job(TICKER, SystemClock(), store)
+    shop = floor()
+    (doctor,) = [one for one in store_findings(load(), shop.clock) if "read" in one.sentence]
+    assert (doctor.grade, doctor.sentence) == (Grade.NOTE, store_state.NOT_READ)
+    assert store_state.NOT_READ in store_state.store_state().lines()
+    iris = sign_in(shop.yard.shop, "iris")
+    card = text_of(iris.get("/evidence/store/"))
+    assert "Not read yet" in card
+    assert "Intact" not in card
+    keep(shop.clock, b"a note")
+    keep_store.order_scrub(TICKER, shop.clock, everything=True)
+    keep_store.do_next_job(TICKER, shop.clock, store)
+    assert "Intact" in text_of(iris.get("/evidence/store/"))
+    assert store_state.NOT_READ not in store_state.store_state().lines()
 
 
 def test_a_finding_stands_on_the_page_with_its_hash(shop, store):

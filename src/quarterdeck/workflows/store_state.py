@@ -16,6 +16,7 @@ KINDS = {
     JobKind.MIGRATE: "Move",
     JobKind.LEDGER: "Ledger check",
 }
+NOT_READ = "Not read yet: no file of the store was read through so far; the ticker does it every night."
 LIVE = (JobState.WAITING, JobState.RUNNING)
 
 
@@ -38,6 +39,11 @@ class StoreState:
         return bool(bad or self.wrong or self.locks.failing)
 
     @property
+    def is_read(self) -> bool:
+        """True once a file was read through; a night on which nothing lay there yet says nothing of what came since."""
+        return self.last_scrub is not None and self.last_scrub.done > 0
+
+    @property
     def live(self) -> bool:
         """True while work is under way."""
         return any(job.state in LIVE for job in self.jobs)
@@ -51,6 +57,7 @@ class StoreState:
             f"Locks: {locks.compliance} compliance, {locks.governance} governance, {locks.held} held, "
             f"{locks.waiting} waiting, {locks.failing} failing"
         )
+        found += [] if self.is_read else [NOT_READ]
         found += [f"WRONG: {locks.message}"] if locks.failing else []
         found += [f"WRONG: {sha256} {event.partition('found_')[2]}" for sha256, event in sorted(self.wrong.items())]
         found += [

@@ -76,8 +76,8 @@ def _inside(clock: Clock) -> list[Finding]:
     if state.locks.failing:
         words = f"{state.locks.failing} locks could not be set: {state.locks.message}"
         found.append(wrong(TOPIC, words, "Give the credentials the right; it is tried again by itself."))
-    if state.last_scrub is None or state.last_scrub.finished_at is None:
-        return [*found, note(TOPIC, "The store was not read through yet.", "The ticker does it at night.")]
+    if state.last_scrub is None or state.last_scrub.finished_at is None or not state.is_read:
+        return [*found, note(TOPIC, store_state.NOT_READ, "At once: `qd evidence scrub --all`.")]
     if clock.now() - state.last_scrub.finished_at > LATE:
         return [*found, wrong(TOPIC, "The store was not read through for days.", "Look at the ticker's log.")]
     return [*found, fine(TOPIC, f"Last read through: {state.last_scrub.message}")]

@@ -43,7 +43,7 @@ def panel(seen: Visitor, state: StoreState, names: Names) -> dict[str, Any]:
         "altered": sum(event == keep_store.ALTERED for event in state.wrong.values()),
         "missing": sum(event == keep_store.MISSING for event in state.wrong.values()),
         "wrong": [(sha256, event) for sha256, event in sorted(state.wrong.items())][:20],
-        "scrubbed": state.last_scrub,
+        "scrubbed": state.last_scrub if state.is_read else None,
         "jobs": [job_line(job, seen.now, names) for job in state.jobs[:SHOWN_JOBS]],
         "live": state.live,
         "may_tend": seen.has(Role.IT_LEAD),

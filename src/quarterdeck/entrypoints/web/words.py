@@ -74,6 +74,7 @@ STATUSES: dict[str, Status] = {
     "enrolled": Status("Enrolled", "good", "shield-lock"),
     "not_enrolled": Status("Not enrolled", "bad", "shield-off"),
     "unknown": Status("Unknown", "warn", "help"),
+    "not_read": Status("Not read yet", _IDLE, "clock"),
     "intact": Status("Intact", "good", "shield-check"),
     "anchored": Status("Anchored", "good", "anchor"),
     "anchored_inside": Status("Same administrator", "warn", "anchor"),
