@@ -96,6 +96,16 @@ def test_doctor_before_init_says_it_once_and_calls_nothing_ok_that_it_cannot_see
     assert found[0].next_step == "Run `qd init`."
 
 
+def test_doctor_says_whose_installation_it_looked_at_without_the_values(monkeypatch):
+    monkeypatch.setenv("QD_SMTP_PASSWORD", "a word of the mail server")
+    found = machine_checks.settings_used(load())
+    assert f"Data folder {load().data_dir} (QD_DATA_DIR)" in found.sentence
+    assert "QD_SMTP_PASSWORD" in found.sentence
+    assert "mail server" not in found.sentence
+    monkeypatch.delenv("QD_DATA_DIR")
+    assert "(default, QD_DATA_DIR is not set)" in machine_checks.settings_used(load()).sentence
+
+
 def test_doctor_sees_a_key_that_others_may_read():
     config = load()
     prepare(config)

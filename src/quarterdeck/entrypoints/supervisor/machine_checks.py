@@ -26,6 +26,7 @@ _LIBC = ctypes.CDLL(None)
 def machine_findings(config: Settings) -> list[Finding]:
     """Return every finding about this machine."""
     return [
+        settings_used(config),
         *permissions(config),
         *separation(config),
         terminals(),
@@ -36,6 +37,17 @@ def machine_findings(config: Settings) -> list[Finding]:
         cryptography_used(),
         module_used(),
     ]
+
+
+def settings_used(config: Settings) -> Finding:
+    """Say whose installation was looked at: the data folder, and where the settings come from (names, no values)."""
+    named = sorted(name for name in os.environ if name.startswith("QD_") and name not in ("QD_CONFIG", "QD_DATA_DIR"))
+    file = os.environ.get("QD_CONFIG", "")
+    by = "QD_DATA_DIR" if "QD_DATA_DIR" in os.environ else file or "default, QD_DATA_DIR is not set"
+    said = [f"Data folder {config.data_dir} ({by})"]
+    said += [f"settings of {file}"] if file else []
+    said += [f"from the environment {', '.join(named)}"] if named else []
+    return fine("settings", "; ".join(said) + ".")
 
 
 def permissions(config: Settings) -> list[Finding]:
