@@ -28,7 +28,7 @@ from quarterdeck.kernel.actors import system
 from quarterdeck.kernel.clock import SystemClock
 from quarterdeck.personnel import api as personnel
 from quarterdeck.sessions import api as sessions
-from quarterdeck.sessions.api import Work
+from quarterdeck.sessions.api import EndReason, Work
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Reading
 from quarterdeck.workflows import attach_evidence, explain_logins, keep_break_glass
@@ -72,6 +72,38 @@ def test_the_page_lists_them_and_lets_no_word_act(yard: Yard) -> None:
     assert "Several sessions of this account ran at once" in html
     witnessed(yard, session, said="auditd: EACCES")
     assert "systemctl restart smbd" in lead.get(f"/sessions/{session}/").content.decode(), "what is known stays known"
+
+
+def test_where_the_log_was_read_the_reason_is_another_than_that_it_will_be(yard: Yard) -> None:
+    """3.7.5[b]: a reader is told what is so, not what comes, of work that is over."""
+    lead, session = sign_in(yard.shop, "iris"), kept(yard, Work.TERMINAL, [])
+    known = sessions.session(session)
+
+    def said(session: str) -> str:
+        return text_of(lead.get(f"/sessions/{session}/"))
+
+    for gap, told in ((Gap.NOT_READ, "The target's logs were not read: no route"), (Gap.NONE, "tells of no command")):
+        assert told not in said(session)
+        with act(system("ticker"), yard.clock) as current:
+            activity.record_reading(
+                current, asset=known.asset, since=known.began_at, judged=(), source="journal", gap=gap,
+                said="no route", document=None, ticket=known.ticket,
+            )  # fmt: skip
+        assert told in said(session)
+        assert "when the work ends" not in said(session)
+
+
+@pytest.mark.parametrize(
+    ("work", "end", "told"),
+    [
+        (Work.TRANSFER, EndReason.COMPLETED, "Files were copied, no command was given"),
+        (Work.TERMINAL, EndReason.NOT_ALLOWED, "before anything ran on the target"),
+    ],
+)
+def test_a_session_without_commands_says_that_it_had_none(yard: Yard, work: Work, end: EndReason, told: str) -> None:
+    page = text_of(sign_in(yard.shop, "iris").get(f"/sessions/{kept(yard, work, [], end=end)}/"))
+    assert told in page
+    assert "when the work ends" not in page
 
 
 def test_they_are_read_like_the_recording_and_reading_is_recorded(yard: Yard) -> None:

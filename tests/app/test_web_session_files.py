@@ -38,7 +38,7 @@ def yard(settings: object) -> Yard:
     return build_yard(SystemClock())  # type: ignore[arg-type]
 
 
-def kept(yard: Yard, work: Work, told: list, stdout: int = 70) -> str:
+def kept(yard: Yard, work: Work, told: list, stdout: int = 70, *, end: EndReason = EndReason.COMPLETED) -> str:
     """Keep a session of Max's as the gate does, with these events of files in its recording."""
     number, clock = yard.scheduled().number, yard.clock
     with evidence.act(yard.actor("max"), clock) as act:
@@ -53,7 +53,7 @@ def kept(yard: Yard, work: Work, told: list, stdout: int = 70) -> str:
         data, media_type="application/x-asciicast", role="recording", name=f"{begun.id}.cast", may_contain_cui=True
     )
     ending = Ending(
-        begun.id, EndReason.COMPLETED, SessionState.ENDED, clock.now(), clock.now(), 0, None, len(lines),
+        begun.id, end, SessionState.ENDED, clock.now(), clock.now(), 0, None, len(lines),
         hashlib.sha256(data).hexdigest(), {"stdout": StreamSum(stdout)}, tally(files_in(lines)),
     )  # fmt: skip
     with evidence.act(yard.actor("max"), clock) as act:
