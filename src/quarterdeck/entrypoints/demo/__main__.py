@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from quarterdeck.entrypoints.demo import files, proof, shop, ticket, waiting
+from quarterdeck.entrypoints.demo import files, proof, reaching, shop, ticket, waiting
 from quarterdeck.entrypoints.demo.shop import SERVER, Shop
 from quarterdeck.entrypoints.demo.stage import (
     ACCOUNT,
@@ -31,13 +31,15 @@ LOG = "quarterdeck.log"
 def main(arguments: list[str] | None = None) -> int:
     """Run every step, print what each proved, then serve the web until stopped: 130 then (or end, with --once)."""
     chosen = _parser().parse_args(arguments)
+    if chosen.code:
+        return _tell_code(chosen.code)
     os.umask(0o077)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     out = Path(chosen.out).resolve() if chosen.out else Path(tempfile.mkdtemp(prefix="quarterdeck-demo-out-"))
     out.mkdir(parents=True, exist_ok=True)
     for stale in (*FILES, LOG):
         (out / stale).unlink(missing_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="qd-demo-"))
+    folder = Path(tempfile.mkdtemp(prefix=reaching.PREFIX))
     try:
         with set_up(folder, chosen.port) as stage:
             house = Shop(stage)
@@ -58,6 +60,16 @@ def main(arguments: list[str] | None = None) -> int:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _tell_code(who: str) -> int:
+    """Print the present code of a person of the demo that runs in another terminal."""
+    try:
+        print(reaching.code_line(who, time.time()))
+    except DemoFailed as failed:
+        print(f"qd demo: {failed}", file=sys.stderr)
+        return 1
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="qd demo", description="One maintenance ticket from request to a package that a stranger verifies."
@@ -65,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--once", action="store_true", help="end after the last step instead of serving the web")
     made.add_argument("--out", default="", metavar="DIR", help=f"leave {', '.join(FILES)} there")
     made.add_argument("--port", type=int, default=0, metavar="N", help="port of the web (default: any free one)")
+    made.add_argument(
+        "--code", default="", metavar="WHO", help="print the present code of iris, max, ... of a running demo"
+    )
     return made
 
 
@@ -153,10 +168,15 @@ def _serve(house: Shop, out: Path) -> None:
         print(f"\nTo try: {waiting.leave_work(house)}")
     except DemoFailed as error:
         print(f"\nThe tickets to try could not be left: {error}")
+    settings = reaching.leave_settings(house)
     print(f"\nThe web with this data: {house.stage.url}   (Ctrl-C stops everything)\n")
     for member in house.people.values():
         print(f"  {member.name:<14} {member.email:<28} password: {member.password}")
         print(f"  {', '.join(member.roles):<43} TOTP secret: {member.secret}")
+        print(f"  {'':<43} {member.link}")
+    reaching.leave_people(house)
+    print("\nA code without an app, in another terminal: script/demo --code iris")
+    print(f"`qd doctor`, `qd anchors` and all of `qd` speak to this demo as Iris after:\n  . {settings}")
     print(f"\nCheck the package yourself:\n  cd {out}")
     print("  python3 -I verify.pyz package.zip --signers allowed_signers --anchor kept.checkpoint", flush=True)
     while True:

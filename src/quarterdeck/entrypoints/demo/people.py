@@ -24,6 +24,7 @@ class Member:
     id: str = ""
     code: str = ""
     secret: str = ""
+    link: str = ""
     token: str = ""
     last_step: int = field(default=0)
 

@@ -72,7 +72,7 @@ def enrol_everybody(shop: Shop) -> str:
     for member in shop.people.values():
         api = Api(shop.stage.url)
         told = api.call("POST", "/enrol", {"code": member.code, "password": member.password})
-        member.secret = told["secret"]
+        member.secret, member.link = told["secret"], told["uri"]
         api.call("POST", "/enrol/confirm", {"code": member.code, "totp": member.one_time_code()})
         Api(shop.stage.url, member).login()
     again = Api(shop.stage.url).attempt("POST", "/enrol", {"code": shop.people["max"].code, "password": "x" * 20})
