@@ -325,5 +325,7 @@ def test_qd_attach_sends_goes_on_and_lists(yard: Yard, live_server, tmp_path, mo
     assert "seems to be" in qd("attach", __file__, *said) or "is not what" in qd("attach", __file__, *said)
     listed = qd("attached", number)
     assert "What the RMM filmed." in listed
+    assert "Max Technician" in listed
+    assert "pe_" not in listed
     assert "event_log" in qd("attached", "--kinds")
     assert timedelta(0) < yard.clock.now() - attachments.attached(number)[0].at

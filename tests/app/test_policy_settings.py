@@ -230,7 +230,9 @@ def test_the_terminal_changes_a_row_and_tells_the_history(
     assert (done.returncode, "Policy v2" in done.stdout) == (0, True), done.stderr
     assert f"freeze each anew and it is asked for again:\n  qd ticket freeze {number}\n" in done.stdout
     told = qd("policy", "history").stdout
-    assert "HP-PRECHECK maximum_age_seconds: 14400 -> 1800" in told
+    assert "HP-PRECHECK maximum age: 4 h -> 30 min" in told
+    assert f"  {personnel.person(living.shop.ids['iris']).name}\n" in told
+    assert living.shop.ids["iris"] not in told
     assert f"because: {WHY}" in told
     for words, code, sentence in (
         (("row", "HP-PRECHECK", "--reason", WHY), 1, "Nothing is said that shall change"),

@@ -274,6 +274,9 @@ def test_matching_and_showing_at_the_terminal(yard: Yard, live_server, monkeypat
     assert (code, "That is no SHA-256" in said) == (1, True), said
     code, said = qd("match-log", seen.ticket, sha256, "--zone", "UTC")
     assert (code, session in said) == (0, True), said
+    strange = handed_in(yard, seen.ticket, seen.asset, "Nov 28 10:00:00 fs01 cron[1]: nothing of ours")
+    code, said = qd("match-log", seen.ticket, strange, "--zone", "UTC")
+    assert (code, said.count("No command"), "No session" in said) == (0, 1, False), said
     code, said = qd("session", "show", session)
     assert (code, "from a file that a person handed in" in said) == (0, True), said
     code, said = qd("session", "show", session, "--json")

@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
+from quarterdeck.entrypoints.cli.anchor_verbs import sentence
 from quarterdeck.entrypoints.cli.capture_verbs import with_words
 from quarterdeck.entrypoints.cli.main import main
+from quarterdeck.entrypoints.cli.policy_verbs import change_words
 from quarterdeck.entrypoints.cli.showing import complain
 from quarterdeck.entrypoints.cli.ticket_page import hold_page
 
@@ -77,3 +79,27 @@ def test_the_verifier_can_be_written_for_others(tmp_path, capsys):
     assert "usage" in done.stdout
     assert main(["verify", "--write", str(target)]) == 1
     assert main(["verify"]) == 1
+
+
+def test_how_far_the_anchors_reach_is_said_without_two_meanings_of_a_number():
+    told = {"anchored": 153, "entries": 158, "oldest_unanchored": 153, "oldest_unanchored_at": "2026-11-28T14:22:30Z",
+            "late": False, "target_minutes": 60}  # fmt: skip
+    assert sentence(told) == (
+        "The first 153 of 158 entries are anchored; the oldest that waits is entry number 153 (counted from 0), "
+        "since 2026-11-28T14:22:30Z."
+    )
+    none = told | {"anchored": 0, "oldest_unanchored": 0, "late": True}
+    assert sentence(none).startswith("0 of 158 entries are anchored; the oldest that waits is entry number 0 ")
+    assert sentence(none).endswith("Z, longer than 60 minutes.")
+    assert sentence(told | {"oldest_unanchored": None}) == "All 158 entries are anchored."
+
+
+def test_a_change_of_the_policy_is_said_with_units():
+    def said(about: str, term: str, before: str, after: str) -> str:
+        return change_words({"about": about, "term": term, "before": before, "after": after})
+
+    assert said("HP-BACKUP", "maximum_age_seconds", "", "86400") == "HP-BACKUP maximum age: no limit -> 1 d"
+    assert said("HP-BACKUP", "maximum_age_seconds", "14400", "5400") == "HP-BACKUP maximum age: 4 h -> 90 min"
+    assert said("HP-BACKUP", "work_classes", "", "ticket") == "HP-BACKUP work classes: all -> ticket"
+    assert said("idle_minutes_terminal", "", "15", "20") == "idle_minutes_terminal: 15 min -> 20 min"
+    assert said("record_screens_of_cui_assets", "", "yes", "no") == "record_screens_of_cui_assets: yes -> no"

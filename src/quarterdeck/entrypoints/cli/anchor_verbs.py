@@ -37,17 +37,22 @@ def show(arguments: argparse.Namespace) -> int:
         show_json(told)
     else:
         show_rows(as_rows(told["routes"]), ROUTES, as_json=False, none="No channel is configured.")
-        print(f"{SELF_ATTESTED if told['self_attested'] else ''}{_sentence(told)}")
+        print(f"{SELF_ATTESTED if told['self_attested'] else ''}{sentence(told)}")
     return UNANCHORED if told["self_attested"] or told["late"] else 0
 
 
-def _sentence(told: dict[str, JsonValue]) -> str:
+def sentence(told: dict[str, JsonValue]) -> str:
+    """Say how far the anchors reach, and which entry waits longest."""
     oldest = told["oldest_unanchored"]
     if oldest is None:
         return f"All {told['entries']} entries are anchored."
     late = f", longer than {told['target_minutes']} minutes" if told["late"] else ""
-    since = f"entry {oldest} waits since {told['oldest_unanchored_at']}{late}"
-    return f"{told['anchored']} of {told['entries']} entries are anchored; {since}."
+    # Entries are numbered from 0, so the number of the first that waits is the count of those before it.
+    since = (
+        f"the oldest that waits is entry number {oldest} (counted from 0), since {told['oldest_unanchored_at']}{late}"
+    )
+    first = "The first " if told["anchored"] else ""
+    return f"{first}{told['anchored']} of {told['entries']} entries are anchored; {since}."
 
 
 def receipts(arguments: argparse.Namespace) -> int:

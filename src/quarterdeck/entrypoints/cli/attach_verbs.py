@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 from typing import BinaryIO
 
+from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Failed, Server
 from quarterdeck.entrypoints.cli.showing import JsonValue, clean, show_rows
 from quarterdeck.entrypoints.cli.ticket_verbs import ticket_path
@@ -129,7 +130,9 @@ def match_log(arguments: argparse.Namespace) -> int:
         raise Failed("That is no SHA-256; see `qd attached`.")
     path = f"{ticket_path(arguments.number)}/attachments/{arguments.sha256}/match"
     told = as_row(Server().post(path, {"zone": arguments.zone, "host": arguments.host}))
-    show_rows(as_rows(told["sessions"]), MATCHED, as_json=False, none="No session of this ticket got a command.")
+    # When nothing matches, a remark says so with the reason.
+    if as_rows(told["sessions"]):
+        show_rows(as_rows(told["sessions"]), MATCHED, as_json=False, none="")
     remarks = told["remarks"]
     for said in remarks if isinstance(remarks, list) else ():
         print(clean(str(said)))
@@ -144,5 +147,8 @@ def attached(arguments: argparse.Namespace) -> int:
         show_rows(kinds, {"Kind": "code", "Means": "label", "Wanted": "say"}, as_json=arguments.json, none="None.")
         return 0
     rows = as_rows(server.get(f"{ticket_path(arguments.number)}/attachments"))
+    if not arguments.json:
+        names = Names(server)
+        rows = [row | {"by": names.of(row["by"])} for row in rows]
     show_rows(rows, COLUMNS, as_json=arguments.json, none="Nothing was attached yet.")
     return 0

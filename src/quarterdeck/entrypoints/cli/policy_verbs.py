@@ -3,6 +3,7 @@
 import argparse
 import re
 
+from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Failed, Server
 from quarterdeck.entrypoints.cli.showing import JsonValue, clean, show_json, show_rows
 from quarterdeck.entrypoints.cli.verbs import Group, as_row, as_rows, flag, option, text_of
@@ -53,19 +54,42 @@ def show(arguments: argparse.Namespace) -> int:
 
 def history(arguments: argparse.Namespace) -> int:
     """Show every version, newest first."""
-    found = as_rows(Server().get("/policy/history"))
+    server = Server()
+    found = as_rows(server.get("/policy/history"))
     if arguments.json:
         show_json(found)
         return 0
+    names = Names(server)
     for one in found:
         altered = "" if one.get("sealed") is True else "  ALTERED: its row is not what the ledger says"
-        print(clean(f"v{text_of(one, 'version')}  {text_of(one, 'at')}  {text_of(one, 'by')}{altered}"))
+        print(clean(f"v{text_of(one, 'version')}  {text_of(one, 'at')}  {names.of(one['by'])}{altered}"))
         for it in as_rows(one["changes"]):
-            what = " ".join(part for part in (text_of(it, "about"), text_of(it, "term")) if part)
-            print(clean(f"  {what}: {text_of(it, 'before') or '-'} -> {text_of(it, 'after') or '-'}"))
+            print(clean(f"  {change_words(it)}"))
         if text_of(one, "reason"):
             print(clean(f"  because: {text_of(one, 'reason')}"))
     return 0
+
+
+def change_words(it: dict[str, JsonValue]) -> str:
+    """Return one difference in words: lengths with their unit, `no limit` and `all` where nothing is said."""
+    about, term = text_of(it, "about"), text_of(it, "term")
+    before, after = (_said(about, term, text_of(it, key)) for key in ("before", "after"))
+    what = f"{about} {term.removesuffix('_seconds').replace('_', ' ')}".rstrip()
+    return f"{what}: {before} -> {after}"
+
+
+def _said(about: str, term: str, value: str) -> str:
+    if term == "maximum_age_seconds":
+        return _length(int(value) // 60) if value.isdecimal() else "no limit"
+    if not term and "minutes" in about and value.isdecimal():
+        return f"{value} min"
+    return value or ("all" if term in _LISTS.values() else "-")
+
+
+def _length(minutes: int) -> str:
+    """Return a length as `--maximum-age` takes it, with a space: 1 d, 36 h, 90 min."""
+    unit = next(unit for unit in ("d", "h", "min") if minutes % _MINUTES[unit] == 0)
+    return f"{minutes // _MINUTES[unit]} {unit}"
 
 
 def change(arguments: argparse.Namespace) -> int:
