@@ -193,6 +193,8 @@ def test_the_page_changes_a_row(living: Yard) -> None:
     iris = sign_in(living.shop, "iris")
     address = "/policy/rows/HP-PRECHECK/"
     shown = iris.get(address)
+    assert "Assets that handle CUI" in text_of(shown)
+    assert "CUI servers" in text_of(shown)
     row = row_of("HP-PRECHECK")
     send = {
         "version": hidden(shown, "version"), "asset_class": "any", "work_classes": list(row.work_classes),

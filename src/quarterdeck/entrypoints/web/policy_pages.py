@@ -102,7 +102,7 @@ class RowForm(ReasonForm):
     """A row of the policy: about which work and assets, how old and how graded its facts, what becomes of it."""
 
     asset_class = forms.ChoiceField(
-        label="Assets", choices=[(code, word.capitalize()) for code, word in policy_words.CLASSES.items()]
+        label="Assets", choices=[(code, word[:1].upper() + word[1:]) for code, word in policy_words.CLASSES.items()]
     )
     work_classes = forms.MultipleChoiceField(
         label="Work classes", choices=options(WorkClass), required=False, widget=forms.CheckboxSelectMultiple,
