@@ -189,6 +189,25 @@ def test_the_page_changes_a_setting_and_shows_who_when_and_why(living: Yard) -> 
 
 
 @pytest.mark.urls("quarterdeck.urls")
+def test_every_fault_of_a_form_is_told_in_one_turn_in_our_words(living: Yard) -> None:
+    iris = sign_in(living.shop, "iris")
+    for value in ("1441", "-1", "ten"):
+        said = text_of(
+            iris.post("/policy/settings/idle_minutes_terminal/", {"version": "1", "value": value, "reason": "x"})
+        )
+        assert "from 0 to 1,440 (one day)" in said
+        assert "A reason of 3 to 4,000 characters is wanted." in said
+        assert "Ensure" not in said
+    send = {"version": "1", "asset_class": "any", "minimum_grade": "captured", "reason": "x"}
+    for age, unit in (("0", "60"), ("367", "1440"), ("9999999", "1")):
+        said = text_of(iris.post("/policy/rows/HP-PRECHECK/", send | {"age": age, "age_unit": unit}))
+        assert "at most 366 days; leave it empty for no limit" in said
+        assert "A reason of 3 to 4,000 characters is wanted." in said
+        assert "Ensure" not in said
+    assert tickets.policy().version == 1
+
+
+@pytest.mark.urls("quarterdeck.urls")
 def test_the_page_changes_a_row(living: Yard) -> None:
     iris = sign_in(living.shop, "iris")
     address = "/policy/rows/HP-PRECHECK/"

@@ -23,6 +23,13 @@ from quarterdeck.workflows import keep_policy
 _DECIDED = (State.SUBMITTED, State.APPROVED, State.SCHEDULED)
 _BEFORE = {Before.APPROVE: "before approval", Before.OPEN: "before opening", Before.CLOSE: "before closing"}
 _UNITS = ((1440, "days"), (60, "hours"), (1, "minutes"))
+_MOST_MINUTES, _OLDEST_DAYS = 1440, 366
+_MINUTES_WANTED = f"A whole number of minutes is wanted, from 0 to {_MOST_MINUTES:,} (one day)."
+_AGE_WANTED = f"A whole number from 1 on is wanted, at most {_OLDEST_DAYS} days; leave it empty for no limit."
+
+
+def _words_for_number(said: str) -> dict[str, str]:
+    return dict.fromkeys(("invalid", "min_value", "max_value"), said)
 
 
 @page()
@@ -53,7 +60,19 @@ def _settings(found: tickets.Policy) -> dict[str, object]:
     return {name: found.settings.get(name, usual) for name, usual in tickets.DEFAULT_SETTINGS.items()}
 
 
-class YesNoForm(ReasonForm):
+class PolicyForm(ReasonForm):
+    """A change of the policy; its reason is looked at with the rest, so that every fault is told in one turn."""
+
+    def clean_reason(self) -> str:
+        """Return the reason; the sentence of the rule where it is none."""
+        said = str(self.cleaned_data["reason"])
+        faults = tickets.usable_reason(said).reasons
+        if faults:
+            raise forms.ValidationError([f"{one.sentence} {one.next_step}" for one in faults])
+        return said
+
+
+class YesNoForm(PolicyForm):
     """A setting that is yes or no."""
 
     value = forms.ChoiceField(label="Value", choices=[("yes", "Yes"), ("no", "No")], widget=forms.RadioSelect)
@@ -64,10 +83,12 @@ class YesNoForm(ReasonForm):
         return bool(self.cleaned_data["value"] == "yes")
 
 
-class MinutesForm(ReasonForm):
+class MinutesForm(PolicyForm):
     """A setting that is a number of minutes."""
 
-    value = forms.IntegerField(label="Minutes", min_value=0, max_value=1440)
+    value = forms.IntegerField(
+        label="Minutes", min_value=0, max_value=_MOST_MINUTES, error_messages=_words_for_number(_MINUTES_WANTED)
+    )
     field_order = ["value", "reason"]
 
     def value_said(self) -> int:
@@ -98,7 +119,7 @@ def policy_setting(request: HttpRequest, seen: Visitor, name: str) -> HttpRespon
     return render(request, "setup/policy_change.html", context)
 
 
-class RowForm(ReasonForm):
+class RowForm(PolicyForm):
     """A row of the policy: about which work and assets, how old and how graded its facts, what becomes of it."""
 
     asset_class = forms.ChoiceField(
@@ -121,8 +142,9 @@ class RowForm(ReasonForm):
         help_text="None ticked means all.",
     )  # fmt: skip
     age = forms.IntegerField(
-        label="Maximum age", min_value=1, max_value=527_040, required=False, help_text="Empty: no limit."
-    )
+        label="Maximum age", min_value=1, max_value=_OLDEST_DAYS * 1440, required=False, help_text="Empty: no limit.",
+        error_messages=_words_for_number(_AGE_WANTED),
+    )  # fmt: skip
     age_unit = forms.TypedChoiceField(label="Counted in", choices=[(size, word) for size, word in _UNITS], coerce=int)
     minimum_grade = forms.ChoiceField(
         label="Minimum grade",
@@ -142,6 +164,13 @@ class RowForm(ReasonForm):
             # A row that asks for no fact has nothing that could be old or graded.
             for name in ("age", "age_unit", "minimum_grade"):
                 del self.fields[name]
+
+    def clean(self) -> None:
+        """Count the age in the unit that was chosen: so many days may be more than a year."""
+        super().clean()
+        age, unit = self.cleaned_data.get("age"), self.cleaned_data.get("age_unit")
+        if age and unit and age * unit > _OLDEST_DAYS * 1440:
+            self.add_error("age", _AGE_WANTED)
 
     def terms(self) -> RowTerms:
         """Return what the form says of the row."""
