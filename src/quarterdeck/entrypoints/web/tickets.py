@@ -27,7 +27,7 @@ from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
-from quarterdeck.tickets.api import ApprovalKind, HoldState, TicketAsset, TicketView, Verdict
+from quarterdeck.tickets.api import ApprovalKind, HoldState, State, TicketAsset, TicketView, Verdict
 
 MAY_REQUEST = (Role.REQUESTER, Role.TECHNICIAN, Role.IT_LEAD)
 
@@ -141,7 +141,8 @@ def ticket_page(request: HttpRequest, seen: Visitor, number: str) -> HttpRespons
         "job_words": JOB_WORDS.get(job.kind, job.kind) if job else "",
         "failed_job": next(iter(jobs), None) if jobs and jobs[0].state == "failed" and not ticket.is_final else None,
         "changes": in_words(changes, names, zones.zone_of(request)),
-        "approvals": approvals(ticket, names, changes),
+        # Work that is over was done under its approvals; before that each session asks for them anew.
+        "approvals": approvals(ticket, names, () if ticket.state is State.VERIFYING else changes),
         "consent": consents.card(seen, number, names),
     }
     context |= next_act.context(ticket, seen, names, holds, busy=job is not None)
