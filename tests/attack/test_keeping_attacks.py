@@ -61,7 +61,7 @@ def test_rows_by_hand_free_nothing_and_hide_nothing(yard: Yard) -> None:
     assert refused.value.decision.codes == ("artifact.stands",)
     (entry,) = [one for one in evidence.entries(ticket=number) if one.event == "evidence.attached"]
     # A state written by hand withholds nothing, and a mark taken off by hand lets nothing out.
-    reason = partial(_reason, entry, shot, "attached_screenshot", cui=True, supporting=False)
+    reason = partial(_reason, entry, shot, "attached_screenshot", cui=True, shows=True, supporting=False)
     assert reason(consented=False, sealable=True) == "no_consent"
     assert reason(consented=True, sealable=False) == "no_recipient"
     assert reason(consented=True, sealable=True) == ENCRYPTED

@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
 from tests.lab.gate_lab import gate_lab, wait_for
 
 from quarterdeck.entrypoints.gate.processes import descendants_of
@@ -40,6 +41,7 @@ def cycles(lab, ticketed, count):
     wait_for(lambda: not lab.children(), 30, lambda: f"the end of {lab.children()}")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="not run here: only root may look into the gate's processes")
 def test_many_sessions_leave_nothing_behind():
     with gate_lab() as lab:
         ticketed = lab.grant()
