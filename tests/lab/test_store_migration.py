@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.app.test_cli_installation import Installation
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 FILES = 60
@@ -119,6 +120,13 @@ def test_there_and_back_again(tmp_path, seaweed, s3):
     installation.qd("ledger", "verify", expect=3)
 
 
+def told_when_done(installation):
+    """Return the store's state once every kind of nightly work is done, None before."""
+    status = json.loads(installation.qd("evidence", "status", "--json", expect=1).stdout)
+    done = {job["kind"] for job in status["jobs"] if job["state"] == "done"}
+    return status if done >= {"scrub", "gc", "ledger"} else None
+
+
 def test_the_running_product_reads_its_store_through_by_itself(tmp_path, seaweed, s3):
     installation = Installation(
         tmp_path, QD_S3_ENDPOINT=seaweed.endpoint, QD_S3_CREDENTIALS_FILE=seaweed.credentials(),
@@ -128,14 +136,7 @@ def test_the_running_product_reads_its_store_through_by_itself(tmp_path, seaweed
     run(installation, STORE_SOME, "note", 3)
     running = installation.up()
     try:
-        deadline = time.monotonic() + 180
-        while True:
-            status = json.loads(installation.qd("evidence", "status", "--json", expect=1).stdout)
-            done = {job["kind"] for job in status["jobs"] if job["state"] == "done"}
-            if done == {"scrub", "gc"}:
-                break
-            assert time.monotonic() < deadline, status
-            time.sleep(0.5)
+        status = wait_for(lambda: told_when_done(installation), 180, "reading, sweep and ledger check")
         assert status["wrong"] == []
         assert status["locks"]["governance"] >= 3
     finally:
