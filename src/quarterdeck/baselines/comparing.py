@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import groupby
 
-from quarterdeck.baselines import rules
+from quarterdeck.baselines import posture_rules, rules
 from quarterdeck.baselines.diff import Change, ChangeKind, NotComparable, compare, posture_changes, settle
 from quarterdeck.baselines.manifest import Reader, display
 from quarterdeck.baselines.recording import newest
@@ -106,27 +106,40 @@ def changed_packages(before: Facts, after: Facts) -> set[str]:
 
 
 def posture_lines(before: Facts, after: Facts, declared: Scope) -> list[DriftLine]:
-    """Return one line for each posture fact that changed."""
+    """Return one line for each posture fact that changed, of a fact with keys one for each key."""
     packages = changed_packages(before, after)
-    found = []
-    for name in posture_changes(before, after):
-        judged = rules.judge_posture(name, declared, packages)
-        print_ = _fingerprint(json.dumps([name, before.get(name), after.get(name)], sort_keys=True).encode())
-        kind = ChangeKind.CHANGED
-        found.append(
-            DriftLine(POSTURE, name.encode(), kind, judged.drift_class, judged.severity, judged.codes, "", 1, print_)
+    return [
+        _posture_line(
+            part, values, rules.judge_posture(name, declared, packages, posture_rules.codes(before, after, part))
         )
-    return found
+        for name in posture_changes(before, after)
+        for part, values in _parts(before, after, name).items()
+    ]
+
+
+def _parts(before: Facts, after: Facts, name: str) -> dict[str, tuple[object, object]]:
+    """Return the differences within one fact with both sides: the whole fact where it has no keys."""
+    keyed = posture_rules.by_key(before, after, name)
+    return {part: (before.get(name), after.get(name)) if part == name else both for part, both in keyed.items()}
+
+
+def _posture_line(name: str, values: tuple[object, object], judged: rules.Judgement) -> DriftLine:
+    print_ = _fingerprint(json.dumps([name, *values], sort_keys=True).encode())
+    path = name.encode("utf-8", "surrogatepass")
+    return DriftLine(
+        POSTURE, path, ChangeKind.CHANGED, judged.drift_class, judged.severity, judged.codes, "", 1, print_
+    )
 
 
 def posture_outcome(before: Facts, after: Facts, names: Iterable[str]) -> str:
     """Return `passed` when these facts are as before, `failed` when one changed, `unknown` when one can't be read."""
-    for name in sorted(names):
-        if before.get(name) != after.get(name):
-            return "failed"
-    readable = [after.get(name) for name in names]
-    blind = [fact for fact in readable if not isinstance(fact, dict) or fact.get("error") in ("EACCES", "EPERM")]
-    return "unknown" if blind else "passed"
+    # A fact that one of two collectors was not asked for is not known; one that neither knows is of another system.
+    asked = [name for name in sorted(names) if name in before or name in after]
+    both = [(before[name], after[name]) for name in asked if name in before and name in after]
+    if any(one != other for one, other in both):
+        return "failed"
+    blind = [fact for _, fact in both if not isinstance(fact, dict) or fact.get("error") in ("EACCES", "EPERM")]
+    return "unknown" if blind or not both or len(both) < len(asked) else "passed"
 
 
 def file_line(change: Change, declared: Scope, owners: Mapping[bytes, str]) -> DriftLine:
@@ -191,6 +204,11 @@ def _together(lines: list[DriftLine], path: bytes) -> DriftLine:
 
 def _document(changes: list[Change], lines: list[DriftLine], before: Facts, after: Facts) -> bytes:
     judged = {line.path: line for line in lines if line.source == FILE}
+    told_apart = {
+        part: posture_difference(*values)
+        for name in posture_changes(before, after)
+        for part, values in _parts(before, after, name).items()
+    }
     told: list[dict[str, object]] = []
     for change in changes:
         line = judged.get(change.path)
@@ -209,10 +227,11 @@ def _document(changes: list[Change], lines: list[DriftLine], before: Facts, afte
         )
     postures = [
         {
-            "fact": line.path.decode(),
+            "fact": display(line.path),
             "class": line.drift_class.value,
             "severity": line.severity.value,
-            **posture_difference(before.get(line.path.decode()), after.get(line.path.decode())),
+            "codes": list(line.codes),
+            **told_apart[line.path.decode("utf-8", "surrogatepass")],
         }
         for line in lines
         if line.source == POSTURE
@@ -221,10 +240,12 @@ def _document(changes: list[Change], lines: list[DriftLine], before: Facts, afte
 
 
 def posture_difference(before: object, after: object) -> dict[str, object]:
-    """Return what went and what came in a posture fact: list items apart, otherwise the whole values."""
+    """Return what went and what came in a posture fact: items of a list and keys apart, otherwise whole values."""
     told = []
     for fact in (before, after):
-        value = fact.get("value", fact.get("error")) if isinstance(fact, dict) else None
+        value = fact.get("value", fact.get("error")) if isinstance(fact, dict) else fact
+        if isinstance(value, dict):
+            value = [f"{key} {text}" for key, text in value.items()]
         told.append([str(item) for item in value] if isinstance(value, list) else [] if value is None else [str(value)])
     return {"gone": sorted(set(told[0]) - set(told[1])), "come": sorted(set(told[1]) - set(told[0]))}
 

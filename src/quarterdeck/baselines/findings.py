@@ -11,7 +11,15 @@ from django.db.models import Exists, OuterRef, QuerySet
 from quarterdeck.baselines import rules, watch_rules
 from quarterdeck.baselines.models import DriftComparison, DriftItem
 from quarterdeck.baselines.rules import Disposition, DriftClass
-from quarterdeck.baselines.settling import drift_view, fingerprints, is_open, is_whole, item_row, settle_rows
+from quarterdeck.baselines.settling import (
+    drift_view,
+    fingerprints,
+    is_open,
+    is_settled_by_words,
+    is_whole,
+    item_row,
+    settle_rows,
+)
 from quarterdeck.baselines.terms import Comparison, DriftLine, DriftView
 from quarterdeck.baselines.working import worked_between
 from quarterdeck.evidence import api as evidence
@@ -149,6 +157,7 @@ def settle_finding(
             rules.check_reason(reason),
             tickets.readable(reason),
             watch_rules.may_settle(chosen=len(wanted), found=len(rows), settled=settled),
+            is_settled_by_words(rows, how),
             *_ticket_fits(row, ticket),
             _may_speak(act, row),
             check_findings(row.asset),

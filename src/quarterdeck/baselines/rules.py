@@ -29,8 +29,13 @@ _SENSITIVE = (
     *("/var/spool/cron", "/lib/systemd", "/usr/lib/systemd", "/boot"),
 )
 _LOGIN_KEYS = re.compile(r".*/\.ssh(?:/.*)?", re.DOTALL)
-ACCESS_POSTURE = frozenset({"etc.passwd", "etc.group", "etc.shadow", "etc.sudoers", "etc.sudoers.d", "etc.ssh", "sshd"})
-ENCRYPTION_POSTURE = frozenset({"encryption", "etc.crypttab", "fips", "swap"})
+ACCESS_POSTURE = frozenset({
+    "etc.passwd", "etc.group", "etc.shadow", "etc.sudoers", "etc.sudoers.d", "etc.ssh", "sshd", "accounts", "groups",
+    "sudo", "protections", "firewall",
+})  # fmt: skip
+ENCRYPTION_POSTURE = frozenset({"encryption", "etc.crypttab", "fips", "swap", "luks", "crypt", "bitlocker"})
+
+FORBIDDEN_CODES = frozenset({"encryption_off", "protection_off", "power_gained"})
 
 
 class Phase(StrEnum):
@@ -223,8 +228,17 @@ def judge(change: Change, declared: Scope, package: str = "") -> Judgement:
     return Judgement(DriftClass.UNEXPLAINED, severity, codes)
 
 
-def judge_posture(name: str, declared: Scope, changed_packages: Collection[str] = ()) -> Judgement:
-    """Return what a changed posture fact is: package lists are expected when every changed package was declared."""
+def judge_posture(
+    name: str, declared: Scope, changed_packages: Collection[str] = (), codes: tuple[str, ...] = ()
+) -> Judgement:
+    """Return what a changed posture fact is: package lists are expected when every changed package was declared.
+
+    `codes` say what the change takes away or gives; protection lost and power gained are forbidden.
+    """
+    if FORBIDDEN_CODES.intersection(codes):
+        return Judgement(DriftClass.UNEXPLAINED, Severity.FORBIDDEN, codes)
+    if codes:
+        return Judgement(DriftClass.UNEXPLAINED, Severity.SENSITIVE, codes)
     if name in ACCESS_POSTURE | ENCRYPTION_POSTURE:
         return Judgement(DriftClass.UNEXPLAINED, Severity.SENSITIVE, ("posture_changed",))
     if name == "packages" and changed_packages and declared.packages.issuperset(changed_packages):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from quarterdeck.baselines import rules
+from quarterdeck.baselines import posture_rules, rules
 from quarterdeck.baselines.diff import ChangeKind
 from quarterdeck.baselines.manifest import display
 from quarterdeck.baselines.models import DriftComparison, DriftItem
@@ -168,7 +168,7 @@ def _facts(act: Act, row: DriftComparison, entry: str, items: Sequence[DriftItem
     names = {"access": rules.ACCESS_POSTURE, "encryption": rules.ENCRYPTION_POSTURE}
     for area, kind in _POSTURE_FACTS.items():
         told = row.posture.get(area, Outcome.UNKNOWN.value)
-        changed = [item for item in items if item.source == "posture" and bytes(item.path).decode() in names[area]]
+        changed = [item for item in items if item.source == "posture" and _fact_of(item) in names[area]]
         explained = (
             told == Outcome.FAILED
             and changed
@@ -185,6 +185,10 @@ def _facts(act: Act, row: DriftComparison, entry: str, items: Sequence[DriftItem
         )
 
 
+def _fact_of(item: DriftItem) -> str:
+    return posture_rules.fact_name(bytes(item.path).decode("utf-8", "surrogatepass"))
+
+
 def dispose(act: Act, items: Iterable[int], *, how: Disposition, reason: str, document: ArtifactRef) -> list[str]:
     """Settle differences of one ticket with one reason, stored before as `document`; returns the assets concerned.
 
@@ -192,6 +196,7 @@ def dispose(act: Act, items: Iterable[int], *, how: Disposition, reason: str, do
     who did the work or lacks the role (800-171A 3.4.3[b], 3.1.4[c]).
     """
     rows = _disposable(act, sorted(set(items)), reason)
+    is_settled_by_words(rows, how).require()
     ticket = rows[0].comparison.ticket_id or ""
     entry = act.record(
         "drift.disposed",
@@ -209,6 +214,11 @@ def dispose(act: Act, items: Iterable[int], *, how: Disposition, reason: str, do
     for comparison in touched.values():
         _facts(act, comparison, entry, list(comparison.items.all()))
     return sorted(comparison.asset for comparison in touched.values())
+
+
+def is_settled_by_words(rows: Iterable[DriftItem], how: Disposition) -> Decision:
+    """Decide whether a person's word of this kind may settle these differences."""
+    return posture_rules.may_be_settled({code for row in rows for code in row.codes}, how)
 
 
 def settle_rows(

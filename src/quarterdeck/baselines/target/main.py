@@ -10,7 +10,7 @@ import time
 from quarterdeck.baselines.target.checks import checks
 from quarterdeck.baselines.target.frames import DOCUMENT, END, HEADER, TRAILER, frame, write_all
 from quarterdeck.baselines.target.logs import logs
-from quarterdeck.baselines.target.posture import posture
+from quarterdeck.baselines.target.standing import posture
 from quarterdeck.baselines.target.walk import manifest
 
 

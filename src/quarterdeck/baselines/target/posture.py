@@ -1,4 +1,4 @@
-"""The system's security posture as facts, secrets only as digests. Runs on the target: Python 3.6, standard library."""
+"""Readers of the system's state: a fact or why not, secrets only as digests. Runs there: Python 3.6."""
 
 import hashlib
 import os
@@ -89,31 +89,6 @@ def package_files(since: int) -> "dict[str, list[str]]":
 
 
 def encryption() -> "list[str]":
-    """Return block devices with type and use, and the digest of each LUKS header."""
+    """Return block devices with type and use."""
     rows = [line.split() for line in tool("lsblk", "-nrpo", "NAME,TYPE,FSTYPE")]
-    luks = [row[0] for row in rows if "crypto_LUKS" in row]
-    dumps = [d + " header " + lines_digest(tool("cryptsetup", "luksDump", "--dump-json-metadata", d)) for d in luks]
-    return sorted(" ".join(row) for row in rows) + dumps
-
-
-def posture(arguments: "list[str]") -> "dict[str, dict[str, object]]":
-    """Return the system's security posture as facts; secrets only as digests."""
-    found = {
-        "kernel": fact(lambda: " ".join(os.uname()[2:])),
-        "listening": fact(lambda: [line for line in listening() if not is_local(line)]),
-    }
-    found["listening.local"] = fact(lambda: [line for line in listening() if is_local(line)])
-    for path in ("passwd", "group", "shadow", "sudoers", "sudoers.d", "ssh", "crypttab", "fstab", "crontab", "cron.d"):
-        found["etc." + path] = fact(file_digest, "/etc/" + path)
-    found["sshd"] = fact(lambda: lines_digest(tool("sshd", "-T")))
-    found["fips"] = fact(text_of, "/proc/sys/crypto/fips_enabled")
-    found["services"] = fact(tool, "systemctl", "list-unit-files", "--state=enabled", "--no-legend", "--plain")
-    found["packages"] = fact(packages)
-    found["mounts"] = fact(lambda: sorted(text_of("/proc/self/mounts").splitlines()))
-    found["swap"] = fact(lambda: [line.split()[0] for line in text_of("/proc/swaps").splitlines()[1:]])
-    found["encryption"] = fact(encryption)
-    for argument in arguments:
-        if not argument.startswith("since="):
-            raise SystemExit("posture takes since=SECONDS, not " + argument)
-        found["package_files"] = fact(package_files, int(argument[6:]))
-    return found
+    return sorted(" ".join(row) for row in rows)

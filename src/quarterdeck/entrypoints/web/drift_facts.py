@@ -29,7 +29,10 @@ _POSTURE = {
     "etc.sudoers.d": "Rights to sudo (folder)", "etc.ssh": "SSH settings", "sshd": "SSH server in effect",
     "etc.crypttab": "Encrypted disks at start", "etc.fstab": "Mounted disks", "etc.crontab": "Scheduled jobs",
     "etc.cron.d": "Scheduled jobs (folder)", "fips": "FIPS mode", "swap": "Swap", "kernel": "Kernel",
-    "services": "Enabled services", "mounts": "Mounts",
+    "services": "Enabled services", "mounts": "Mounts", "accounts": "Accounts", "groups": "Groups with power",
+    "sudo": "Rules of sudo", "luks": "Encrypted disk", "crypt": "Open encrypted disk", "bitlocker": "BitLocker",
+    "firmware": "Firmware", "protections": "Protection", "firewall": "Firewall", "kernel.command": "Kernel's arguments",
+    "etc.hosts": "Host names", "configuration": "Configuration",
 }  # fmt: skip
 
 
@@ -43,8 +46,11 @@ class Document:
 
 
 def posture_name(fact: str) -> str:
-    """Return a fact of the machine's posture in words."""
-    return _POSTURE.get(fact, fact.replace(".", " "))
+    """Return a fact of the machine's posture in words; `sshd:permitrootlogin` is the fact and its key."""
+    name, _, key = fact.partition(":")
+    said = _POSTURE.get(name, name.replace(".", " "))
+    words = key.replace("\\040", " ")
+    return f"{said}: {words}" if key else said
 
 
 def document_of(drift: DriftView, zone: ZoneInfo) -> Document:
