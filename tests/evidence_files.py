@@ -6,6 +6,8 @@ import struct
 import tarfile
 import zlib
 
+from tests import integrity_files
+
 
 def png(trailing: bytes = b"") -> bytes:
     def part(name: bytes, data: bytes) -> bytes:
@@ -116,3 +118,5 @@ BAD = {
     "document": [b"PK\x03\x04 office", b"%PDF-1.7 \0 cut"],
     "other": [b"MZ\x90\0", b"\x7fELF\2\1"],
 }  # fmt: skip
+GOOD |= integrity_files.GOOD
+BAD |= integrity_files.BAD

@@ -80,6 +80,8 @@ CASES |= {
 # Views that want a stage of their own, and the test that has it.
 ELSEWHERE = {
     "web.findings.finding_changes": ("app/test_monitoring_web.py", "changes.json"),
+    "web.drifting.baseline": ("app/test_baseline_exports.py", "/baselines/"),
+    "api.captures.download_baseline": ("app/test_baseline_exports.py", "/baselines/"),
     "web.live_sessions.session_live": ("app/test_web_live.py", "/live"),
     "api.live_sessions.watch": ("attack/test_live_input.py", "/live"),
     "api.sessions.session_commands": ("app/test_session_commands.py", "/commands"),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from quarterdeck.attachments.checks import films, images, logs, texts
+from quarterdeck.attachments.checks import devices, films, images, integrity, logs, texts
 from quarterdeck.attachments.terms import KINDS, Kind
 from quarterdeck.kernel.decision import Refused, refuse
 
@@ -37,6 +37,11 @@ FORMS = {
     "evtx": Form("Windows event log", "application/x-ms-evtx", logs.evtx),
     "sudo_io": Form("sudo I/O log", "application/x-tar", logs.sudo_io),
     "pdf": Form("PDF", "application/pdf", logs.pdf),
+    "aide": Form("database of AIDE", "application/octet-stream", integrity.aide),
+    "tripwire": Form("report of Tripwire", "text/plain", integrity.tripwire),
+    "syscheck": Form("database of syscheck", "text/plain", integrity.syscheck),
+    "watcher": Form("log of a file watcher", "application/json", integrity.watcher),
+    "configuration": Form("configuration of a device", "text/plain", devices.configuration),
     "any": Form("any file", "application/octet-stream", _anything),
 }
 # What a file begins with, for the sentence that tells what it seems to be.

@@ -37,6 +37,11 @@ KINDS = {
              "matched to the sessions of the ticket", "attached_target_log", ("text",), True),
         Kind("event_log", "Windows event log", "an .evtx file as the Event Viewer saves it", "attached_event_log",
              ("evtx",)),
+        Kind("integrity", "Result of an integrity program", "a database of AIDE, plain or gzip; a text report of "
+             "Tripwire; a syscheck database of OSSEC or Wazuh; JSON lines of a file watcher", "attached_integrity",
+             ("aide", "tripwire", "syscheck", "watcher")),
+        Kind("device_configuration", "Configuration of a device", "the export of a firewall, switch or appliance, "
+             "whole to its last line", "attached_configuration", ("configuration",)),
         Kind("mail", "Mail", "an .eml file with its headers", "attached_mail", ("mail",)),
         Kind("document", "Document", "PDF, text, JSON or a picture", "attachment",
              ("pdf", "png", "jpeg", "webp", "json", "text")),

@@ -22,7 +22,7 @@ CLASS_LABELS = {
 }
 _LOGS = frozenset({
     "target-log", "commands", "session_log", "session-log", "backup_log", "attached_backup_log", "attached_event_log",
-    "attached_tlog", "attached_sudo_io",
+    "attached_tlog", "attached_sudo_io", "attached_integrity",
 })  # fmt: skip
 _RECORDINGS = frozenset({"recording", "transcript", "attached_recording", "attached_screenshot"})
 # A copy without what had to go is kept like the file that it is made from.

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from django.http import HttpRequest
+from django.http import FileResponse, HttpRequest
 from ninja import Router, Schema
 from pydantic import Field
 
@@ -14,7 +14,8 @@ from quarterdeck.entrypoints.api.callers import actor_of, may_read_ticket
 from quarterdeck.entrypoints.api.ticket_schemas import RefusedOut
 from quarterdeck.kernel.decision import require_that
 from quarterdeck.tickets.api import Reading
-from quarterdeck.workflows import disposition_drift, keep_backup_source
+from quarterdeck.workflows import disposition_drift, export_baseline, keep_backup_source
+from quarterdeck.workflows.export_baseline import Form
 
 router = Router(tags=["captures"])
 ANSWERS = {401: RefusedOut, 403: RefusedOut, 404: RefusedOut, 409: RefusedOut, 422: RefusedOut}
@@ -120,6 +121,17 @@ def list_baselines(request: HttpRequest, number: str) -> list[BaselineOut]:
         )
         for one in baselines.baselines(ticket=number)
     ]
+
+
+@router.get("/tickets/{number}/baselines/{sha256}/{form}", response={200: None, **ANSWERS})
+def download_baseline(request: HttpRequest, number: str, sha256: str, form: Form) -> FileResponse:
+    """Return a baseline as manifest, strict mtree, SHA256SUMS or posture; who read it is recorded."""
+    actor = actor_of(request)
+    may_read_ticket(actor, number, Reading.BASELINE)
+    name, file = export_baseline.export_baseline(actor, wiring.clock(), number, sha256, form)
+    response = FileResponse(file, content_type="application/octet-stream", as_attachment=True, filename=name)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 @router.get("/tickets/{number}/drift", response={200: list[DriftOut], **ANSWERS})

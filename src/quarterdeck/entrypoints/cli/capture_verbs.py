@@ -4,7 +4,7 @@ import argparse
 import shlex
 from pathlib import Path
 
-from quarterdeck.entrypoints.cli import session_verbs
+from quarterdeck.entrypoints.cli import baseline_verbs, session_verbs
 from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Failed, Server
 from quarterdeck.entrypoints.cli.session_verbs import session_id
@@ -38,6 +38,7 @@ def add(verbs: Group) -> None:
     made.add_argument("id", help="id of the session, see `qd sessions`")
     option(made, "--output", "file to write (default: ID.cast here)", metavar="FILE")
     session_verbs.add(nouns)
+    baseline_verbs.add(verbs)
     nouns = verbs.group("drift", "what differs between before and after")
     made = nouns.verb("show", "show the differences of a ticket", show_drift)
     made.add_argument("number", metavar="MT-YYYY-NNNNN", help="the ticket's number")

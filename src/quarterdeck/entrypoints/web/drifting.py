@@ -5,7 +5,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
@@ -19,12 +20,15 @@ from quarterdeck.entrypoints.web.reading import ticket_for
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.tickets.api import Reading, TicketView
 from quarterdeck.workflows.disposition_drift import disposition_drift
+from quarterdeck.workflows.export_baseline import Form, export_baseline
 
 HOW = {
     Disposition.EXPLAINED: "Explained: it belongs to the work",
     Disposition.REVERTED: "Put back: it is as it was before",
     Disposition.FINDING: "Keep as a finding",
 }
+
+FORMS = {Form.MANIFEST: "manifest", Form.MTREE: "mtree", Form.SHA256SUMS: "SHA256SUMS", Form.POSTURE: "posture"}
 
 
 def shown(drift: DriftView, seen: Visitor, ticket: TicketView, names: Names, zone: ZoneInfo) -> dict[str, Any]:
@@ -56,6 +60,11 @@ def shown(drift: DriftView, seen: Visitor, ticket: TicketView, names: Names, zon
         and seen.person.id not in ticket.technicians
         and bool(seen.roles & STAFF_AT_WORK),
         "how": [(how.value, said) for how, said in HOW.items()],
+        "exports": [
+            {"when": when, "forms": [(reverse("ticket_baseline", args=[ticket.number, one.manifest_sha256, form.value]),
+                                      said) for form, said in FORMS.items()]}
+            for when, one in (("before", drift.before), ("after", drift.after))
+        ],
     }  # fmt: skip
 
 
@@ -123,3 +132,19 @@ def explain(request: HttpRequest, seen: Visitor, number: str, asset: str) -> Htt
         return back
     messages.success(request, f"{len(chosen)} {'difference' if len(chosen) == 1 else 'differences'} settled.")
     return back
+
+
+@page()
+def baseline(request: HttpRequest, seen: Visitor, number: str, sha256: str, form: str) -> HttpResponseBase:
+    """Download a baseline of the ticket in one of the forms that other programs read."""
+    ticket_for(seen, number, Reading.BASELINE)
+    if form not in set(Form):
+        raise Http404
+    try:
+        name, file = export_baseline(seen.actor, CLOCK, number, sha256, Form(form))
+    except Refused as refused:
+        raise Http404(str(refused)) from refused
+    response = FileResponse(file, as_attachment=True, filename=name, content_type="application/octet-stream")
+    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response["Cache-Control"] = "no-store"
+    return response

@@ -107,6 +107,7 @@ urlpatterns = [
     path(_TICKET + "close/", ticket_acts.close, name="ticket_close"),
     path(_TICKET + "comment/", ticket_acts.comment, name="ticket_comment"),
     path(_TICKET + "drift/<str:asset>/", drifting.explain, name="ticket_explain"),
+    path(_TICKET + "baselines/<str:sha256>/<str:form>/", drifting.baseline, name="ticket_baseline"),
     path(_TICKET + "sessions/new/", sessions.write_down, name="session_write_down"),
     path(_TICKET + "attach/", attaching.attach_file, name="ticket_attach"),
     path(_TICKET + "attach/uploads/", uploading.start, name="upload_start"),
