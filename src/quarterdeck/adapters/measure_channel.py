@@ -5,6 +5,7 @@ person ever holds such a credential. The certificate's force-command names colle
 process could not run anything else with it either.
 """
 
+import hashlib
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,7 @@ from quarterdeck.access import api as access
 from quarterdeck.adapters.bounded_process import spawn
 from quarterdeck.adapters.openssh_ca import new_private_key
 from quarterdeck.adapters.openssh_client import Credential, credential_files, upstream_argv
-from quarterdeck.baselines.api import MeasureFailed, collector_sha256
+from quarterdeck.baselines.api import MeasureFailed
 from quarterdeck.evidence.api import Act, act
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
@@ -25,6 +26,7 @@ from quarterdeck.kernel.decision import Refused
 
 GRANT_TIME = timedelta(minutes=30)
 _LAST_WORDS = 600
+_NOT_FOUND = 127  # what a shell ends with when there is no such program
 
 
 class MeasureSigner(Protocol):
@@ -39,6 +41,9 @@ class MeasureSigner(Protocol):
 
 class CollectorOverSsh:
     """What all channels share: give, sign, bind, connect, run, end."""
+
+    # Under a ticket another approved collector may be sent; a monitoring plan names exactly one.
+    _falls_back = False
 
     def __init__(self, *, actor: Actor, clock: Clock, timeout: float) -> None:
         self._actor = actor
@@ -96,16 +101,21 @@ class CollectorOverSsh:
             except ValueError as error:
                 # The reader met a broken stream: when ssh itself failed, its own words say why.
                 if _status_soon(process) > 0:
-                    raise MeasureFailed(_why(process.returncode, _last_words(errors))) from error
+                    raise self._failed(process.returncode, _last_words(errors)) from error
                 raise
             else:
                 if process.wait() != 0:
-                    raise MeasureFailed(_why(process.returncode, _last_words(errors)))
+                    raise self._failed(process.returncode, _last_words(errors))
             finally:
                 guard.cancel()
                 if process.poll() is None:
                     process.kill()
                 process.communicate()
+
+
+    def _failed(self, status: int, last_words: str) -> MeasureFailed:
+        missing = self._falls_back and status == _NOT_FOUND and "python3" in last_words
+        return MeasureFailed(_why(status, last_words), no_python=missing)
 
 
 class _MeasuringOverSsh(CollectorOverSsh):
@@ -141,12 +151,14 @@ def measuring_grant(
 class SshMeasureChannel(_MeasuringOverSsh):
     """Fulfils the port `MeasureChannel` of baselines over OpenSSH: measurements of a ticket."""
 
+    _falls_back = True
+
     def run(
         self, *, ticket: str, asset_id: str, connection_id: str, arguments: Sequence[str], stdin: bytes
     ) -> AbstractContextManager[BinaryIO]:
         """Open the connection, send `stdin`, give standard output; MeasureFailed with a sentence when it fails."""
 
-        give = measuring_grant(ticket, asset_id, connection_id, collector_sha256())
+        give = measuring_grant(ticket, asset_id, connection_id, hashlib.sha256(stdin).hexdigest())
         return self._collecting(give, self._signer.measure, arguments, stdin)
 
 

@@ -6,7 +6,14 @@ from typing import BinaryIO, Protocol
 
 
 class MeasureFailed(Exception):
-    """The collector did not run to its end; the text is a sentence for a person."""
+    """The collector did not run to its end; the text is a sentence for a person.
+
+    `no_python` tells that the target answered and has no Python, so that the collector for such systems may be tried.
+    """
+
+    def __init__(self, sentence: str, *, no_python: bool = False) -> None:
+        super().__init__(sentence)
+        self.no_python = no_python
 
 
 class MeasureChannel(Protocol):

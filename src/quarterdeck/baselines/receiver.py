@@ -10,6 +10,7 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import IO, BinaryIO
 
 from quarterdeck.baselines.manifest import Sink, Totals, write
@@ -198,6 +199,17 @@ def _manifest(header: Header, runs: _Runs, target: Sink) -> Totals:
     if header.mode != "manifest":
         return Totals()
     return write(watched(header.arguments), runs.merged(), target)
+
+
+def sorted_manifest(arguments: Sequence[str], batches: Iterable[bytes], target: Sink, run_bytes: int = _RUN) -> Totals:
+    """Write the manifest of lines that come in any order, sorted in bounded memory; a line told twice counts once."""
+    runs = _Runs(run_bytes)
+    try:
+        for content in batches:
+            _add(runs, content)
+        return write(watched(arguments), (line for line, _ in groupby(runs.merged())), target)
+    finally:
+        runs.close()
 
 
 def watched(arguments: Sequence[str]) -> list[bytes]:

@@ -84,8 +84,17 @@ def _posture(collecting: Collecting, since: datetime | None) -> Received:
 
 
 def _run(collecting: Collecting, arguments: Sequence[str], target: BinaryIO) -> Received:
-    with collecting(arguments=arguments, stdin=baselines.collector_bytes()) as stream:
-        return baselines.receive(stream, target, arguments=arguments, sha256=baselines.collector_sha256())
+    try:
+        with collecting(arguments=arguments, stdin=baselines.collector_bytes()) as stream:
+            return baselines.receive(stream, target, arguments=arguments, sha256=baselines.collector_sha256())
+    except baselines.MeasureFailed as failed:
+        if not failed.no_python:
+            raise
+    target.seek(0)
+    target.truncate()
+    asked = [argument for argument in arguments if "=" not in argument]
+    with collecting(arguments=asked, stdin=baselines.fallback_bytes()) as stream:
+        return baselines.receive_fallback(stream, target, arguments=asked)
 
 
 def _seconds(moment: datetime) -> int:
