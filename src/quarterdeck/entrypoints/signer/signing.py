@@ -149,9 +149,7 @@ class Signer:
         arguments = _texts(request, "arguments")
         given, destination = admitted.grant, admitted.destination
         require_that(
-            given.collector_sha256 == baselines.collector_sha256()
-            # The helper that sudo runs is itself of Python, so that a system without it is measured as its account.
-            or (given.collector_sha256 == baselines.fallback_sha256() and admitted.elevation != "sudo"),
+            _is_installed(given.collector_sha256, admitted.elevation),
             "signer.other_collector",
             "The grant names another collector than the installed one.",
             "Start the measurement again; a monitoring plan of another collector is approved anew.",
@@ -184,10 +182,8 @@ class Signer:
     def _collector_command(self, admitted: access.Admissible, arguments: list[str], now: datetime) -> str:
         """The collector itself or, where it needs sudo, an order to the target's helper to run it as root."""
         sha256, size = admitted.grant.collector_sha256, len(baselines.collector_bytes())
-        if sha256 == baselines.fallback_sha256():
-            return baselines.fallback_command(sha256, len(baselines.fallback_bytes()), arguments)
         if admitted.elevation != "sudo":
-            return baselines.bootstrap_command(sha256, size, arguments)
+            return _plain_command(sha256, arguments)
         baselines.check_call(sha256, size, arguments)
         return self._ordered(admitted, "collect", now, {"collector": sha256, "size": size, "arguments": arguments})
 
@@ -338,3 +334,14 @@ def _texts(request: dict[str, object], name: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise Refused(refuse("signer.bad_request", f"The request has no list {name!r}.", ""))
     return [str(item) for item in value]
+
+
+def _is_installed(sha256: str, elevation: str) -> bool:
+    """The helper that sudo runs is itself of Python, so a system without it is measured with the account's rights."""
+    return sha256 == baselines.collector_sha256() or (sha256 == baselines.fallback_sha256() and elevation != "sudo")
+
+
+def _plain_command(sha256: str, arguments: list[str]) -> str:
+    if sha256 == baselines.fallback_sha256():
+        return baselines.fallback_command(sha256, len(baselines.fallback_bytes()), arguments)
+    return baselines.bootstrap_command(sha256, len(baselines.collector_bytes()), arguments)
