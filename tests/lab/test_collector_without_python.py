@@ -7,6 +7,7 @@ import pytest
 from tests.access_shop import Place, approved_ticket, authorise, make_shop
 from tests.access_signer import near_signer
 from tests.lab.loopback_sshd import GATE, lab_folder, prepared_files, running_sshd
+from tests.measuring import LocalChannel
 
 from quarterdeck.access import api as access
 from quarterdeck.adapters.measure_channel import SshMeasureChannel
@@ -54,5 +55,8 @@ def test_a_ticket_is_measured_before_and_after_without_python(tmp_path: Path):
         after = take_baseline(number, Phase.AFTER, channel=channel, actor=TICKER, clock=shop.clock)
         assert after.failures == {}
         assert str(tree / "site.conf") in {item.path for item in after.drift[0].items}
+        # Python comes or goes between the two: what cannot be compared is not compared.
+        mixed = take_baseline(number, Phase.AFTER, channel=LocalChannel(), actor=TICKER, clock=shop.clock)
+        assert ["without Python" in sentence for sentence in mixed.failures.values()] == [True]
     granted = {grant.collector_sha256 for grant in access.grants(ticket=number)}
     assert granted == {baselines.collector_sha256(), baselines.fallback_sha256()}

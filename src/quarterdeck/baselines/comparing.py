@@ -9,6 +9,7 @@ from itertools import groupby
 
 from quarterdeck.baselines import posture_rules, rules
 from quarterdeck.baselines.diff import Change, ChangeKind, NotComparable, compare, posture_changes, settle
+from quarterdeck.baselines.fallback import fallback_sha256
 from quarterdeck.baselines.manifest import Reader, display
 from quarterdeck.baselines.recording import newest
 from quarterdeck.baselines.rules import DriftClass, Phase, Scope, Severity
@@ -43,8 +44,11 @@ def compare_baselines(ticket: str, asset: str) -> Comparison:
 def compare_two(before: BaselineView, after: BaselineView, declared: Scope) -> Comparison:
     """Return the difference between two baselines of one asset, judged by what was declared; reads, writes nothing.
 
-    Raises Refused(drift.other_folders) when they watch other folders.
+    Raises Refused(drift.other_folders) when they watch other folders, Refused(drift.other_collector) when one of them
+    was measured without Python: the facts that it lacks would all look taken away, and hide those that were.
     """
+    shell = fallback_sha256()
+    rules.measured_alike(before.collector_sha256 == shell, after.collector_sha256 == shell).require()
     changes = _changes(before.manifest_sha256, after.manifest_sha256)
     postures = _posture(before.posture_sha256), _posture(after.posture_sha256)
     owners = package_owners(postures[1])

@@ -288,6 +288,16 @@ def row_is_sealed(agrees: bool) -> Decision:
     )
 
 
+def measured_alike(one_in_shell: bool, other_in_shell: bool) -> Decision:
+    """Refuse to compare a baseline of the shell collector with one of the other: it knows fewer facts."""
+    return require_that(
+        one_in_shell == other_in_shell,
+        "drift.other_collector",
+        "One of the two baselines was measured without Python: access lists and capabilities can't be compared.",
+        "Find out why the target had Python only once, put that back, and measure again.",
+    )
+
+
 def drift_is_sealed(agrees: bool) -> Decision:
     """Refuse differences, or words about them, that are not what their sealed entries say (attacks.md row 28)."""
     return require_that(
