@@ -112,7 +112,6 @@ class CollectorOverSsh:
                     process.kill()
                 process.communicate()
 
-
     def _failed(self, status: int, last_words: str) -> MeasureFailed:
         missing = self._falls_back and status == _NOT_FOUND and "python3" in last_words
         return MeasureFailed(_why(status, last_words), no_python=missing)
