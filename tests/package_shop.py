@@ -22,7 +22,8 @@ from quarterdeck_verify.trust import Anchor
 from quarterdeck_verify.verification import Report, verify
 
 BEFORE_OPEN = (
-    "backup.verified", "precheck.reachable", "precheck.disk", "precheck.clock", "sole_path.proven", "baseline.before",
+    "backup.verified", "precheck.reachable", "precheck.disk", "precheck.clock", "precheck.dependencies",
+    "precheck.defined", "sole_path.proven", "baseline.before",
 )  # fmt: skip
 AFTER_WORK = ("baseline.after", "drift.explained", "postcheck.passed", "leftovers.none")
 ENDED = ("session.ended", "access.revoked", "network.terminated", "session.recorded")

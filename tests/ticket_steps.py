@@ -20,7 +20,8 @@ from quarterdeck.workflows import close_ticket, open_window, request
 __all__ = ["MaintenanceTicket", "close_ticket", "open_guard", "request"]
 TICKER = system("ticker")
 OF_ASSETS = (
-    "backup.verified", "precheck.reachable", "precheck.disk", "precheck.clock", "sole_path.proven", "baseline.before",
+    "backup.verified", "precheck.reachable", "precheck.disk", "precheck.clock", "precheck.dependencies",
+    "precheck.defined", "sole_path.proven", "baseline.before",
 )  # fmt: skip
 BEFORE_OPEN = (*OF_ASSETS, "recorder.healthy")
 AFTER_WORK = ("baseline.after", "drift.explained", "postcheck.passed", "leftovers.none")

@@ -28,7 +28,8 @@ from quarterdeck.tickets.api import ApprovalRole, Before, HoldState, State
 PEOPLE = st.sampled_from(["iris", "max", "avery", "casey", "quinn", "erin"])
 ROLES = st.sampled_from(list(ApprovalRole))
 BEFORE_OPEN = (
-    "backup.verified", "precheck.reachable", "precheck.disk", "precheck.clock", "sole_path.proven", "baseline.before",
+    "backup.verified", "precheck.reachable", "precheck.disk", "precheck.clock", "precheck.dependencies",
+    "precheck.defined", "sole_path.proven", "baseline.before",
 )  # fmt: skip
 BEFORE_CLOSE = ("baseline.after", "drift.explained", "postcheck.passed", "leftovers.none")
 ENDED = ("session.ended", "access.revoked", "network.terminated", "session.recorded")

@@ -28,6 +28,7 @@ class Admissible:
     destination: Destination
     elevation: str
     watched_roots: tuple[str, ...]
+    questions: frozenset[str] = frozenset()
 
 
 def may_use(given: GrantView, at: datetime) -> Decision:
@@ -67,7 +68,9 @@ def admit(grant_id: str, at: datetime) -> Admissible:
     given = grant(grant_id)
     may_use(given, at).require()
     destination, connection = _place(given.asset, given.connection)
-    return Admissible(given, destination, connection.elevation.value, connection.watched_roots)
+    defined = inventory.checks(asset_id=given.asset) if given.purpose is Purpose.MEASURE else ()
+    questions = frozenset(question for one in defined for question in one.questions())
+    return Admissible(given, destination, connection.elevation.value, connection.watched_roots, questions)
 
 
 def destination_of(asset_id: str, connection_id: str) -> Destination:

@@ -5,7 +5,7 @@ The signer puts these arguments into the certificate's force-command, so they ar
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from quarterdeck.access.places import Destination
 from quarterdeck.kernel.decision import Decision, refuse, require_that
@@ -16,8 +16,20 @@ _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]{0,63}", re.ASCII)
 _MOST_ARGUMENTS = 200
 
 
-def may_measure_with(arguments: Sequence[str], destination: Destination, watched_roots: Sequence[str]) -> Decision:
-    """Return whether the collector may run with these arguments on this destination."""
+# What somebody defined for an asset; each of these questions stands word for word in what was approved.
+_DEFINED = ("disk=", "tcp=", "http=", "certificate=", "share=", "reboot=", "clock=", "mechanism=")
+
+
+def may_measure_with(
+    arguments: Sequence[str],
+    destination: Destination,
+    watched_roots: Sequence[str],
+    questions: Collection[str] = (),
+) -> Decision:
+    """Return whether the collector may run with these arguments on this destination.
+
+    `questions` are those of the checks that were approved with the asset.
+    """
     if not arguments or arguments[0] not in MODES or len(arguments) > _MOST_ARGUMENTS:
         return refuse(
             "measure.unknown_mode",
@@ -26,7 +38,12 @@ def may_measure_with(arguments: Sequence[str], destination: Destination, watched
         )
     kinds = {"manifest": _is_root, "posture": _is_moment, "checks": _is_question, "logs": _is_log_question}
     allowed = kinds[arguments[0]]
-    odd = [argument for argument in arguments[1:] if not allowed(argument, destination, watched_roots)]
+    odd = [
+        argument
+        for argument in arguments[1:]
+        if not allowed(argument, destination, watched_roots)
+        and not (arguments[0] == "checks" and argument.startswith(_DEFINED) and argument in questions)
+    ]
     return require_that(
         not odd,
         "measure.not_approved",

@@ -58,6 +58,7 @@ _READINESS = (
     FactKind("precheck.disk", "Disk space before the work"),
     FactKind("precheck.services", "Services well before the work"),
     FactKind("precheck.dependencies", "Dependencies well before the work"),
+    FactKind("precheck.defined", "Checks defined for the asset passed before the work"),
     FactKind("precheck.drift", "No unexplained drift before the work", ("CM.L2-3.4.1[c]",)),
     FactKind("precheck.clock", "Clock close to ours", ("AU.L2-3.3.7[c]",)),
 )

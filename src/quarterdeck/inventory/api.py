@@ -1,6 +1,18 @@
 """The inventory for others: assets, connections, the CSV import and export, the entry-point register."""
 
 from quarterdeck.inventory.assets import add_asset, change_asset, remove_connection, retire_asset, set_connection
+from quarterdeck.inventory.check_rules import VALUES as CHECK_VALUES
+from quarterdeck.inventory.check_rules import check_definition
+from quarterdeck.inventory.check_terms import CheckFields, CheckKind, CheckPhase, CheckView
+from quarterdeck.inventory.checks import (
+    change_check,
+    check,
+    check_definitions_of,
+    checks,
+    define_check,
+    frozen_checks,
+    withdraw_check,
+)
 from quarterdeck.inventory.columns import COLUMNS, Column
 from quarterdeck.inventory.entry_points import (
     add_entry_point,
@@ -51,6 +63,7 @@ from quarterdeck.inventory.terms import (
 )
 
 __all__ = [
+    "CHECK_VALUES",
     "COLUMNS",
     "MAX_BYTES",
     "MAX_ROWS",
@@ -59,6 +72,10 @@ __all__ = [
     "AssetFields",
     "AssetKind",
     "AssetView",
+    "CheckFields",
+    "CheckKind",
+    "CheckPhase",
+    "CheckView",
     "Column",
     "ConnectionFields",
     "ConnectionView",
@@ -84,14 +101,20 @@ __all__ = [
     "asset",
     "assets",
     "change_asset",
+    "change_check",
     "change_entry_point",
+    "check",
     "check_asset",
     "check_connection",
+    "check_definition",
+    "check_definitions_of",
     "check_entry_point",
     "check_entry_point_row",
     "check_recurrence",
     "check_row",
+    "checks",
     "connection",
+    "define_check",
     "dependants",
     "entry_point",
     "entry_point_gaps",
@@ -99,11 +122,13 @@ __all__ = [
     "export_csv",
     "find_by_hostname",
     "frozen_asset",
+    "frozen_checks",
     "inventory_state",
     "may_connect",
     "plan_import",
     "remove_connection",
     "retire_asset",
     "set_connection",
+    "withdraw_check",
     "withdraw_entry_point",
 ]

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from quarterdeck.inventory.check_terms import CheckKind, CheckPhase
 from quarterdeck.inventory.recurrence import FIRST_MONDAY, MAX_MINUTES
 from quarterdeck.inventory.terms import (
     AssetCategory,
@@ -170,6 +171,28 @@ class EntryPoint(InventoryRow):
                 condition=~Q(mfa=str(SecondFactor.NOT_APPLICABLE)) | Q(kind=str(EntryPointKind.PANEL)),
                 name="entry_point_mfa_or_panel",
             ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CheckDefinition(InventoryRow):
+    """What is asked of assets before and after work; `values` belong to the kind, `assets` are where it is made."""
+
+    kind = models.CharField(max_length=12, choices=_choices(CheckKind))
+    name = models.CharField(max_length=120)
+    phase = models.CharField(max_length=6, choices=_choices(CheckPhase))
+    values = models.JSONField(default=dict)
+    assets = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["name"], condition=Q(active=True), name="check_name_once"),
+            models.CheckConstraint(condition=~Q(name=""), name="check_has_name"),
+            _one_of("kind", CheckKind, "check_kind_known"),
+            _one_of("phase", CheckPhase, "check_phase_known"),
         ]
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from django.db.models import Prefetch, QuerySet
 
 from quarterdeck.evidence.api import JsonValue, ObjectRef, last_entry
+from quarterdeck.inventory.checks import check_definitions_of, frozen_checks
 from quarterdeck.inventory.models import Asset, Connection
 from quarterdeck.inventory.rows import digest_of, view_of_asset, view_of_connection
 from quarterdeck.inventory.terms import AssetView, ConnectionView
@@ -66,6 +67,10 @@ def frozen_asset(asset_id: str, connection_id: str | None = None) -> dict[str, J
         "depends_on": list(found.depends_on),
         "connection": None,
     }
+    # Left out where there is none, so that what was approved before checks could be defined keeps its hash.
+    defined = frozen_checks(asset_id)
+    if defined:
+        frozen["checks"] = defined
     if connection_id is None:
         return frozen
     row = Connection.objects.filter(id=connection_id, asset_id=asset_id).first()
@@ -96,6 +101,7 @@ def check_row(asset_id: str, connection_id: str | None = None) -> Decision:
     checks = [_check(Asset, "asset", asset_id, ("asset.added", "asset.changed", "asset.retired"))]
     if connection_id is not None:
         checks.append(_check(Connection, "connection", connection_id, ("connection.changed", "connection.removed")))
+    checks.append(check_definitions_of(asset_id))
     return all_of(checks)
 
 

@@ -143,7 +143,13 @@ DEFAULT_ROWS: tuple[PolicyRow, ...] = (
         "HP-PRECHECK",
         work_classes=_TICKETS,
         methods=_SSH,
-        fact_kinds=("precheck.reachable", "precheck.disk", "precheck.clock"),
+        fact_kinds=(
+            "precheck.reachable",
+            "precheck.disk",
+            "precheck.clock",
+            "precheck.dependencies",
+            "precheck.defined",
+        ),
         per_asset=True,
         maximum_age=timedelta(hours=4),
         minimum_grade="captured",
@@ -153,6 +159,8 @@ DEFAULT_ROWS: tuple[PolicyRow, ...] = (
             "precheck.reachable": "target reachable",
             "precheck.disk": "enough disk space",
             "precheck.clock": "clock within 5 s of ours",
+            "precheck.dependencies": "what it needs and what needs it at rest",
+            "precheck.defined": "every check defined for it passed",
         },
     ),
     PolicyRow(

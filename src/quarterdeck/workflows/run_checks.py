@@ -13,10 +13,13 @@ from quarterdeck.access import api as access
 from quarterdeck.baselines.api import MeasureChannel
 from quarterdeck.evidence.api import ArtifactRef, Grade, ObjectRef, Outcome, act, entries, read_artifact, store_artifact
 from quarterdeck.inventory import api as inventory
+from quarterdeck.inventory.api import CheckPhase, CheckView
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock, rfc3339
 from quarterdeck.sessions import api as sessions
 from quarterdeck.workflows.ask_target import Answers, ask
+from quarterdeck.workflows.defined_checks import defined_for, dependencies, judged, questions_of, worst
+from quarterdeck.workflows.judge_checks import Judged
 
 CLOCK_SKEW = timedelta(seconds=5)
 LEAST_FREE_BYTES = 512 << 20
@@ -27,11 +30,12 @@ AFTER_EVENT = "postcheck.ran"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: the kind of its fact, what it says, and a sentence for a person."""
+    """One check: the kind of its fact, what it says, a sentence for a person, and the defined checks behind it."""
 
     kind: str
     outcome: Outcome
     sentence: str
+    behind: tuple[Judged, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +58,15 @@ def check_before(
     services: Sequence[str] = (),
 ) -> Checked:
     """Run the checks before opening and record one `precheck.*` fact for each."""
-    answers = _asked(channel, clock, ticket, asset_id, connection_id, services)
+    defined = defined_for(asset_id, CheckPhase.BEFORE)
+    answers = _asked(channel, clock, ticket, asset_id, connection_id, services, defined)
+    found = tuple(judged(defined, answers, answers.answered_at))
     checks = [
         Check("precheck.reachable", *_reachable(answers)),
         Check("precheck.disk", *_disk(answers)),
         Check("precheck.clock", *_clock(answers)),
+        Check("precheck.dependencies", *dependencies(ticket, asset_id)),
+        Check("precheck.defined", *worst(found, "Every check that was defined passed."), found),
     ]
     if services:
         checks.append(Check("precheck.services", *_services(answers, services)))
@@ -76,13 +84,16 @@ def check_after(
     services: Sequence[str] = (),
 ) -> Checked:
     """Run the checks after the work: health as before, no process of the account left, no connection left."""
-    answers = _asked(channel, clock, ticket, asset_id, connection_id, services)
+    defined = defined_for(asset_id, CheckPhase.AFTER)
+    answers = _asked(channel, clock, ticket, asset_id, connection_id, services, defined)
+    found = tuple(judged(defined, answers, answers.answered_at))
     account = access.destination_of(asset_id, connection_id).account
     left = _left_behind(answers, account, _before(ticket, asset_id, account))
     healthy = [_reachable(answers), _disk(answers), *([_services(answers, services)] if services else [])]
-    worst = next((one for one in healthy if one[0] is not Outcome.PASSED), (Outcome.PASSED, "Healthy after the work."))
+    healthy.append(worst(found, ""))
+    health = next((one for one in healthy if one[0] is not Outcome.PASSED), (Outcome.PASSED, "Healthy after the work."))
     checks = [
-        Check("postcheck.passed", *worst),
+        Check("postcheck.passed", *health, found),
         Check("leftovers.none", *_leftovers(answers, account, left)),
         Check("network.terminated", *_connections(answers, account, left)),
     ]
@@ -113,11 +124,18 @@ def check_leftovers(
 
 
 def _asked(
-    channel: MeasureChannel, clock: Clock, ticket: str, asset_id: str, connection_id: str, services: Sequence[str]
+    channel: MeasureChannel,
+    clock: Clock,
+    ticket: str,
+    asset_id: str,
+    connection_id: str,
+    services: Sequence[str],
+    defined: Sequence[CheckView] = (),
 ) -> Answers:
     roots = inventory.connection(connection_id).watched_roots
     account = access.destination_of(asset_id, connection_id).account
     questions = [*dict.fromkeys(("/", *roots)), f"account={account}", *(f"service={name}" for name in services)]
+    questions += [one for one in questions_of(defined, clock.now()) if one not in questions]
     return ask(channel, clock, ticket=ticket, asset_id=asset_id, connection_id=connection_id, questions=questions)
 
 
@@ -240,6 +258,7 @@ def _record(
                 grade=Grade.CAPTURED,
                 ticket=ticket,
                 asset=asset_id,
+                detail={"defined": len(check.behind)} if check.behind else None,
             )
     return Checked(tuple(checks), artifact, entry)
 
@@ -251,6 +270,19 @@ def _kept(event: str, asset_id: str, answers: Answers, checks: Sequence[Check]) 
         "asked_at": rfc3339(answers.asked_at),
         "answered_at": rfc3339(answers.answered_at),
         "checks": [{"kind": c.kind, "outcome": c.outcome.value, "sentence": c.sentence} for c in checks],
+        "defined": [
+            {
+                "id": one.check.id,
+                "name": one.check.name,
+                "kind": one.check.kind.value,
+                "version": one.check.version,
+                "outcome": one.outcome.value,
+                "sentence": one.sentence,
+                "question": next(iter(one.check.questions())),
+            }
+            for check in checks
+            for one in check.behind
+        ],
         "answers": answers.document,
     }
     return store_artifact(
@@ -258,7 +290,8 @@ def _kept(event: str, asset_id: str, answers: Answers, checks: Sequence[Check]) 
         media_type="application/json",
         role=event.replace(".", "_"),
         name=f"{event.partition('.')[0]}-{asset_id}.json",
-        may_contain_cui=False,
+        # What a mechanism or an application answers is theirs to say, and may be of the data that they handle.
+        may_contain_cui=any(check.behind for check in checks) and inventory.asset(asset_id).handles_cui,
     )
 
 

@@ -7,6 +7,7 @@ import time
 from quarterdeck.baselines.target.doors import keys_left, match_blocks
 from quarterdeck.baselines.target.module import cryptography
 from quarterdeck.baselines.target.posture import fact, file_digest, listening, text_of, tool
+from quarterdeck.baselines.target.probes import PROBES
 
 
 def parent_of(pid: int) -> int:
@@ -116,7 +117,7 @@ def disk(path: str) -> "dict[str, int]":
 
 def checks(arguments: "list[str]") -> "dict[str, dict[str, object]]":
     """Return the answers to the checks named in the arguments, and always clock, boot and uptime."""
-    kinds = {"sshd": sshd_settings, "account": leftovers, "service": service}
+    kinds = dict(PROBES, sshd=sshd_settings, account=leftovers, service=service, disk=disk)
     found = {"boot_id": fact(text_of, "/proc/sys/kernel/random/boot_id"), "uptime": fact(text_of, "/proc/uptime")}
     for argument in arguments:
         name, _, value = argument.partition("=")
@@ -125,7 +126,7 @@ def checks(arguments: "list[str]") -> "dict[str, dict[str, object]]":
         elif name in kinds:
             found[name + ":" + value] = fact(kinds[name], value)
         else:
-            raise SystemExit("checks takes /FOLDER, sshd=, account= and service=, not " + argument)
+            raise SystemExit("checks takes /FOLDER and " + ", ".join(sorted(kinds)) + "=, not " + argument)
     if any(argument.startswith("sshd=") for argument in arguments):
         found["keys_left"] = fact(keys_left)
         found["cryptography"] = fact(cryptography)

@@ -15,6 +15,7 @@ from quarterdeck.entrypoints.api import (
     assessing,
     attaching,
     captures,
+    checks,
     controls,
     evidence_store,
     extending,
@@ -67,6 +68,7 @@ api.add_router("/tickets", extending.router)
 api.add_router("/revocations", revoking.router)
 api.add_router("/templates", templates.router)
 api.add_router("", captures.router)
+api.add_router("", checks.router)
 api.add_router("", attaching.router)
 api.add_router("/monitoring-plans", monitoring.router)
 api.add_router("/findings", monitoring.findings_router)

@@ -120,6 +120,14 @@ class Server:
         """Replace something."""
         return self._call("PUT", path, body=body)
 
+    def patch(self, path: str, body: Mapping[str, JsonValue]) -> JsonValue:
+        """Change named fields of something."""
+        return self._call("PATCH", path, body=body)
+
+    def delete(self, path: str) -> JsonValue:
+        """Send DELETE and return the parsed body."""
+        return self._call("DELETE", path)
+
     def step_up(self, code: str) -> None:
         """Show the second factor again."""
         self._call("POST", "/step-up", body={"totp": code})

@@ -71,7 +71,8 @@ def item_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
     if isinstance(shown, HttpResponse):
         return shown
     acts: list[dict[str, object]] = [
-        {"url": reverse("entry_points"), "icon": "plug-connected", "label": "Other ways in", "key": "v"}
+        {"url": reverse("entry_points"), "icon": "plug-connected", "label": "Other ways in", "key": "v"},
+        {"url": reverse("checks"), "icon": "checklist", "label": "Checks", "key": "k"},
     ]
     if seen.has(Role.IT_LEAD):
         acts.append(

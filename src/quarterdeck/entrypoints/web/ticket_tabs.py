@@ -20,6 +20,7 @@ from quarterdeck.sessions import api as sessions
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Reading, State, TicketView
 from quarterdeck.tools import api as tools
+from quarterdeck.workflows import read_checks
 from quarterdeck.workflows.watch_state import may_read_findings
 
 _HAVE_C_OF_THEIR_OWN = frozenset({"comments", "drift"})
@@ -62,7 +63,7 @@ def context(
             "may_record": ticket.state in (State.OPEN, State.VERIFYING) and not seen.roles <= {Role.ASSESSOR},
         },
         "drift": lambda: {"drifts": [drifting.shown(one, seen, ticket, names, zone) for one in drifts]},
-        "checks": lambda: _checks(facts, names),
+        "checks": lambda: _checks(facts, names) | {"runs": check_runs(seen, number, names)},
         "files": lambda: {
             "files": [one | {"about": names.all.get(one["about"], "")} for one in listed],
             "may_attach": not seen.roles <= {Role.ASSESSOR},
@@ -106,6 +107,26 @@ def _checks(facts: Sequence[evidence.Fact], names: Names) -> dict[str, Any]:
         "checks": [_check(fact, names) for fact in standing],
         "earlier": [_check(fact, names) for fact in reversed(facts) if id(fact) not in kept],
     }
+
+
+def check_runs(seen: Visitor, number: str, names: Names) -> list[dict[str, Any]]:
+    """Return what each newest run of checks found; what mechanisms printed only to who may read recordings."""
+    if not reads(seen, number, Reading.BASELINE):
+        return []
+    outputs = reads(seen, number, Reading.RECORDING)
+    return [
+        {
+            "asset": names.asset(run.asset),
+            "phase": run.phase,
+            "at": run.at,
+            "found": [
+                {"name": one.name, "kind": one.kind, "outcome": one.outcome, "word": one.outcome.capitalize(),
+                 "sentence": one.sentence, "output": one.output if outputs else ""}
+                for one in run.found if one.id
+            ],
+        }
+        for run in read_checks.newest_runs(number)
+    ]  # fmt: skip
 
 
 def _detail(fact: evidence.Fact, names: Names) -> str:
