@@ -3,6 +3,7 @@
 from quarterdeck.baselines.bootstrap import bootstrap_command, check_call, collector_bytes, collector_sha256
 from quarterdeck.baselines.comparing import compare_baselines as compare
 from quarterdeck.baselines.diff import ChangeKind, NotComparable
+from quarterdeck.baselines.drift_rules import rule_book as check_rules
 from quarterdeck.baselines.fallback import fallback_bytes, fallback_command, fallback_sha256, receive_fallback
 from quarterdeck.baselines.findings import check_findings, finding, findings, settle_finding, tickets_in_between
 from quarterdeck.baselines.looking_up import measured_after
@@ -20,6 +21,7 @@ from quarterdeck.baselines.monitoring import (
 from quarterdeck.baselines.ports import MeasureChannel, MeasureFailed, MonitorChannel
 from quarterdeck.baselines.receiver import BadOutput, Header, Received, receive
 from quarterdeck.baselines.recording import baselines, newest, record_baseline, record_failure
+from quarterdeck.baselines.rule_versions import RulesView, adopt_rules, adopted_rules, rules_history
 from quarterdeck.baselines.rules import Disposition, DriftClass, Phase, Severity, check_reason, check_scope
 from quarterdeck.baselines.settling import dispose, drift, drift_item, record_comparison
 from quarterdeck.baselines.terms import (
@@ -52,14 +54,18 @@ __all__ = [
     "NotComparable",
     "Phase",
     "Received",
+    "RulesView",
     "RunOutcome",
     "RunView",
     "Severity",
+    "adopt_rules",
+    "adopted_rules",
     "baselines",
     "bootstrap_command",
     "check_call",
     "check_findings",
     "check_reason",
+    "check_rules",
     "check_scope",
     "collector_bytes",
     "collector_sha256",
@@ -88,6 +94,7 @@ __all__ = [
     "record_monitor_failure",
     "record_monitored",
     "reference",
+    "rules_history",
     "runs",
     "settle_finding",
     "tickets_in_between",

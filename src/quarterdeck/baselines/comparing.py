@@ -6,21 +6,26 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import groupby
+from os.path import commonpath
 
 from quarterdeck.baselines import posture_rules, rules
 from quarterdeck.baselines.diff import Change, ChangeKind, NotComparable, compare, posture_changes, settle
+from quarterdeck.baselines.drift_rules import RuleBook
 from quarterdeck.baselines.fallback import fallback_sha256
 from quarterdeck.baselines.manifest import Reader, display
 from quarterdeck.baselines.recording import newest
+from quarterdeck.baselines.rule_versions import rules_in_force
 from quarterdeck.baselines.rules import DriftClass, Phase, Scope, Severity
 from quarterdeck.baselines.terms import BaselineView, Comparison, DriftLine
 from quarterdeck.evidence.api import open_artifact, read_artifact
+from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.decision import Refused, refuse
 from quarterdeck.tickets import api as tickets
 
 FILE, POSTURE, PACKAGE, FOLDER = "file", "posture", "package", "folder"
 _WORST = (Severity.FORBIDDEN, Severity.SENSITIVE, Severity.ORDINARY)
 Facts = Mapping[str, object]
+_NO_RULES = RuleBook()
 _RPM_NAME = re.compile(r"[^:]+\.(?:noarch|x86_64|i686|aarch64|ppc64le|s390x|\(none\))")
 
 
@@ -42,7 +47,7 @@ def compare_baselines(ticket: str, asset: str) -> Comparison:
 
 
 def compare_two(before: BaselineView, after: BaselineView, declared: Scope) -> Comparison:
-    """Return the difference between two baselines of one asset, judged by what was declared; reads, writes nothing.
+    """Return the difference between two baselines of one asset, judged by what was declared and the rules in force.
 
     Raises Refused(drift.other_folders) when they watch other folders, Refused(drift.other_collector) when one of them
     was measured without Python: the facts that it lacks would all look taken away, and hide those that were.
@@ -51,9 +56,14 @@ def compare_two(before: BaselineView, after: BaselineView, declared: Scope) -> C
     rules.measured_alike(before.collector_sha256 == shell, after.collector_sha256 == shell).require()
     changes = _changes(before.manifest_sha256, after.manifest_sha256)
     postures = _posture(before.posture_sha256), _posture(after.posture_sha256)
-    owners = package_owners(postures[1])
+    owners, book = package_owners(postures[1]), rules_in_force()
+    cui = inventory.asset(after.asset).handles_cui
     touched = sum(change.kind is ChangeKind.TOUCHED for change in changes)
-    lines = [file_line(change, declared, owners) for change in changes if change.kind is not ChangeKind.TOUCHED]
+    lines = [
+        file_line(change, declared, owners, book, cui=cui)
+        for change in changes
+        if change.kind is not ChangeKind.TOUCHED
+    ]
     lines += posture_lines(*postures, declared)
     return Comparison(
         before=before,
@@ -64,7 +74,8 @@ def compare_two(before: BaselineView, after: BaselineView, declared: Scope) -> C
             "access": posture_outcome(*postures, rules.ACCESS_POSTURE),
             "encryption": posture_outcome(*postures, rules.ENCRYPTION_POSTURE),
         },
-        document=_document(changes, lines, *postures),
+        document=_document(changes, lines, *postures, book),
+        rules_sha256=book.sha256,
     )
 
 
@@ -89,22 +100,24 @@ def _posture(sha256: str) -> Facts:
 
 def package_owners(posture: Facts) -> dict[bytes, str]:
     """Return path -> package of the packages that the target installed or upgraded since the first baseline."""
-    fact = posture.get("package_files")
-    lists = fact.get("value") if isinstance(fact, dict) else None
     owners: dict[bytes, str] = {}
-    for name, paths in lists.items() if isinstance(lists, dict) else ():
-        for path in paths if isinstance(paths, list) else ():
-            owners[str(path).encode("utf-8", "surrogateescape")] = str(name).partition(":")[0]
+    # dpkg and rpm name the files of a package; of Windows, updates are named by their KB number.
+    for kind in ("update_files", "package_files"):
+        fact = posture.get(kind)
+        lists = fact.get("value") if isinstance(fact, dict) else None
+        for name, paths in lists.items() if isinstance(lists, dict) else ():
+            for path in paths if isinstance(paths, list) else ():
+                owners[str(path).encode("utf-8", "surrogateescape")] = str(name).partition(":")[0]
     return owners
 
 
 def changed_packages(before: Facts, after: Facts) -> set[str]:
     """Return the names of packages that came, went or changed version."""
-    lists = []
+    lists: list[set[str]] = []
     for posture in (before, after):
-        fact = posture.get("packages")
-        value = fact.get("value") if isinstance(fact, dict) else None
-        lists.append({str(line) for line in value} if isinstance(value, list) else set())
+        facts = [posture.get(name) for name in ("packages", "hotfixes")]
+        values = [fact.get("value") for fact in facts if isinstance(fact, dict)]
+        lists.append({str(line) for value in values if isinstance(value, list) for line in value})
     names = (line.partition(" ")[0] for line in lists[0] ^ lists[1])
     return {name.rpartition(".")[0] if _RPM_NAME.fullmatch(name) else name.partition(":")[0] for name in names}
 
@@ -146,10 +159,13 @@ def posture_outcome(before: Facts, after: Facts, names: Iterable[str]) -> str:
     return "unknown" if blind or not both or len(both) < len(asked) else "passed"
 
 
-def file_line(change: Change, declared: Scope, owners: Mapping[bytes, str]) -> DriftLine:
+def file_line(
+    change: Change, declared: Scope, owners: Mapping[bytes, str], book: RuleBook = _NO_RULES, *, cui: bool = False
+) -> DriftLine:
     """Return the line of one changed object."""
     package = owners.get(change.path, "")
-    judged = rules.judge(change, declared, package)
+    path = change.path.decode("utf-8", "surrogateescape")
+    judged = rules.judge(change, declared, package, book.fitting(path, change.kind.value, change.facts, cui=cui))
     facts = b"\0".join(
         b" ".join(name.encode() + b"=" + value for name, value in sorted((side or {}).items()) if name != "inode")
         for side in (change.before, change.after)
@@ -165,16 +181,35 @@ def _fingerprint(content: bytes) -> str:
 
 
 def collapse(lines: list[DriftLine], most: int = rules.MOST_ROWS) -> list[DriftLine]:
-    """Return about `most` lines: an expected package is one, then whole folders are; a gain of power never hides."""
-    of_packages = [line for line in lines if line.package and line.drift_class is DriftClass.EXPECTED]
-    found = [line for line in lines if not (line.package and line.drift_class is DriftClass.EXPECTED)]
-    for package, members in groupby(sorted(of_packages, key=lambda line: line.package), key=lambda line: line.package):
-        found.append(replace(_together(list(members), b""), source=PACKAGE, package=package))
+    """Return about `most` lines: a package is one, the noise of rules is one, then whole folders are.
+
+    A gain of power and what could not be read never hide in such a line.
+    """
+    found: list[DriftLine] = []
+    for key, members in groupby(sorted(lines, key=_folds_into), key=_folds_into):
+        several = list(members)
+        if key[0] == PACKAGE and (len(several) > 1 or several[0].drift_class is DriftClass.EXPECTED):
+            found.append(replace(_together(several, b""), source=PACKAGE, package=several[0].package))
+        elif key[0] == FOLDER and len(several) > 1:
+            found.append(_together(several, commonpath([line.path for line in several])))
+        else:
+            found += several
     for depth in range(8, 0, -1):
         if len(found) <= most:
             break
         found = _by_folder(found, depth)
     return found
+
+
+def _folds_into(line: DriftLine) -> tuple[str, str, str]:
+    """Return what a line may be told with: its package, or the noise of the rules file; empty for alone."""
+    if line.drift_class is DriftClass.UNREADABLE or line.severity is Severity.FORBIDDEN:
+        return ("", "", "")
+    if line.package:
+        return (PACKAGE, line.package, line.drift_class.value)
+    if "rule_noise" in line.codes and line.drift_class is DriftClass.EXPECTED:
+        return (FOLDER, "", "")
+    return ("", "", "")
 
 
 def _by_folder(lines: list[DriftLine], depth: int) -> list[DriftLine]:
@@ -206,7 +241,7 @@ def _together(lines: list[DriftLine], path: bytes) -> DriftLine:
     )
 
 
-def _document(changes: list[Change], lines: list[DriftLine], before: Facts, after: Facts) -> bytes:
+def _document(changes: list[Change], lines: list[DriftLine], before: Facts, after: Facts, book: RuleBook) -> bytes:
     judged = {line.path: line for line in lines if line.source == FILE}
     told_apart = {
         part: posture_difference(*values)
@@ -240,7 +275,9 @@ def _document(changes: list[Change], lines: list[DriftLine], before: Facts, afte
         for line in lines
         if line.source == POSTURE
     ]
-    return json.dumps({"v": 1, "files": told, "posture": postures}, sort_keys=True, indent=1).encode()
+    return json.dumps(
+        {"v": 1, "rules": book.sha256, "files": told, "posture": postures}, sort_keys=True, indent=1
+    ).encode()
 
 
 def posture_difference(before: object, after: object) -> dict[str, object]:

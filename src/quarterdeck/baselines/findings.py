@@ -64,6 +64,7 @@ def record_finding(
             "before": row.before_id,
             "after": row.after_id,
             "touched": row.touched,
+            "rules": comparison.rules_sha256,
             "row": fingerprints(items),
         },
         artifacts=(document,),

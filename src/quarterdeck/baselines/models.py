@@ -132,3 +132,14 @@ class DriftItem(models.Model):
                 name="drift_disposed_by_somebody_with_a_reason",
             ),
         ]
+
+
+class DriftRules(models.Model):
+    """A version of the rules file of drift, never changed, only followed by the next."""
+
+    version = models.PositiveIntegerField(primary_key=True)
+    text = models.TextField()
+    sha256 = models.CharField(max_length=64)
+    adopted_by = models.CharField(max_length=40)
+    adopted_at = models.DateTimeField()
+    entry = models.CharField(max_length=64)

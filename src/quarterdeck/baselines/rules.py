@@ -8,15 +8,15 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 
+from quarterdeck.baselines.acl import is_widened
 from quarterdeck.baselines.diff import Change, ChangeKind
+from quarterdeck.baselines.drift_rules import Meaning, Rule
+from quarterdeck.baselines.patterns import PATTERN, is_below, matches, plain_start
 from quarterdeck.kernel.decision import ALLOWED, Decision, all_of, refuse, require_that
 
 PACKAGE = "package:"
 MOST_ROWS = 1000
-_PATTERN = re.compile(r"/[A-Za-z0-9._@+-][A-Za-z0-9._/@+*?-]{0,253}", re.ASCII)
-_TOKEN = re.compile(r"\*\*|.", re.DOTALL)
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,99}", re.ASCII)
 _SENSITIVE_IN_ETC = (
     "ssh", "sudoers", "sudoers.d", "pam.d", "security", "passwd", "shadow", "group", "gshadow", "crontab", "cron.d",
@@ -62,6 +62,9 @@ class Severity(StrEnum):
     FORBIDDEN = "forbidden"
 
 
+_WORST = (Severity.FORBIDDEN, Severity.SENSITIVE, Severity.ORDINARY)
+
+
 class Disposition(StrEnum):
     """How a person settled a difference: explained, put back, or kept as a finding."""
 
@@ -79,11 +82,11 @@ class Scope:
 
     def covers(self, path: str) -> bool:
         """True when a pattern names the path, or a folder above it without wildcards."""
-        return any(_matches(pattern, path) for pattern in self.patterns)
+        return any(matches(pattern, path) for pattern in self.patterns)
 
     def names_place(self, path: str, place: str) -> bool:
         """True when a pattern that covers `path` has its plain beginning at or below `place`."""
-        return any(_matches(pattern, path) and _is_below(_plain_start(pattern), place) for pattern in self.patterns)
+        return any(matches(pattern, path) and is_below(plain_start(pattern), place) for pattern in self.patterns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,58 +98,13 @@ class Judgement:
     codes: tuple[str, ...] = ()
 
 
-def _is_below(path: str, place: str) -> bool:
-    return path == place or path.startswith(place + "/")
-
-
-def _plain_start(pattern: str) -> str:
-    return re.split(r"[*?]", pattern, maxsplit=1)[0].rstrip("/")
-
-
-@lru_cache(maxsize=512)
-def _words(pattern: str) -> tuple[str, ...]:
-    return tuple(_TOKEN.findall(pattern.rstrip("/")))
-
-
-def _matches(pattern: str, path: str) -> bool:
-    """Match in time proportional to path times pattern: a hostile target chooses the paths."""
-    words, start = _words(pattern), re.split(r"[*?]", pattern, maxsplit=1)[0]
-    if start == pattern:
-        return _is_below(path, pattern.rstrip("/"))
-    if not path.startswith(start):
-        return False
-    states = _after_stars({len(start)}, words)
-    for char in path[len(start) :]:
-        moved = set()
-        for state in states:
-            word = words[state] if state < len(words) else ""
-            if word == "**" or (word == "*" and char != "/"):
-                moved.add(state)
-            elif word == char or (word == "?" and char != "/"):
-                moved.add(state + 1)
-        states = _after_stars(moved, words)
-        if not states:
-            return False
-    return len(words) in states
-
-
-def _after_stars(states: set[int], words: tuple[str, ...]) -> set[int]:
-    found = set(states)
-    for state in states:
-        at = state
-        while at < len(words) and words[at] in ("*", "**"):
-            at += 1
-            found.add(at)
-    return found
-
-
 def check_scope(declared: Sequence[str]) -> Decision:
     """Refuse declarations that are neither an absolute path pattern with a plain first folder nor `package:name`."""
     return all_of(
         require_that(
             _PACKAGE.fullmatch(text.removeprefix(PACKAGE)) is not None
             if text.startswith(PACKAGE)
-            else _PATTERN.fullmatch(text) is not None
+            else PATTERN.fullmatch(text) is not None
             and ".." not in text.split("/")
             and not re.search(r"[*?]", text.split("/")[1])
             and len(re.findall(r"[*?]", text)) <= 20,
@@ -171,7 +129,7 @@ def sensitive_place(path: str) -> str:
     """Return the sensitive place that a path belongs to, empty for none."""
     if _LOGIN_KEYS.fullmatch(path):
         return path.partition("/.ssh")[0] + "/.ssh"
-    return next((place for place in _SENSITIVE if _is_below(path, place)), "")
+    return next((place for place in _SENSITIVE if is_below(path, place)), "")
 
 
 def _mode(facts: Mapping[str, bytes] | None) -> int:
@@ -196,6 +154,7 @@ def gains(change: Change) -> tuple[str, ...]:
         ("capability_gained", capability in after and after.get(capability) != before.get(capability)),
         ("device_added", kind in (b"char", b"block") and before.get("type") != kind),
         ("encryption_lost", b"encrypt" in _flags(before) - _flags(after)),
+        ("acl_widened", is_widened(change.before, after)),
         ("protection_lost", _flags(before) & {b"immutable", b"append", b"verity"} - _flags(after)),
     )
     return tuple(code for code, holds in tests if holds)
@@ -214,16 +173,29 @@ def remarks(change: Change) -> tuple[str, ...]:
     return tuple(code for code, holds in tests if holds)
 
 
-def judge(change: Change, declared: Scope, package: str = "") -> Judgement:
-    """Return what a difference is to a ticket with this declared scope; `package` owns the path, empty if unknown."""
+def judge(change: Change, declared: Scope, package: str = "", rule: Rule | None = None) -> Judgement:
+    """Return what a difference is to a ticket with this declared scope.
+
+    `package` owns the path, empty if unknown; `rule` is the one of the rules file that fits. A forbidding rule makes
+    what the ticket declared wait for a person; only a declared package covers it, and a forbidden severity not even
+    that. Noise and expectation never cover a gain of power, a sensitive place or what could not be read.
+    """
     path = change.path.decode("utf-8", "surrogateescape")
     forbidden, place = gains(change), sensitive_place(path)
     codes = forbidden + remarks(change) + (("sensitive_place",) if place else ())
     severity = Severity.FORBIDDEN if forbidden else Severity.SENSITIVE if codes else Severity.ORDINARY
+    forbids = rule is not None and rule.meaning is Meaning.FORBIDDEN
+    if rule is not None:
+        codes += (f"rule_{rule.meaning}",)
+    if rule is not None and forbids:
+        severity = min(severity, Severity(rule.severity), key=_WORST.index)
     if change.kind is ChangeKind.UNREADABLE:
         return Judgement(DriftClass.UNREADABLE, severity, codes)
     named = declared.names_place(path, place) if place else declared.covers(path)
-    if not forbidden and (named or package in declared.packages):
+    covered = (
+        (named and not forbids) or package in declared.packages or (rule is not None and not forbids and not place)
+    )
+    if severity is not Severity.FORBIDDEN and covered:
         return Judgement(DriftClass.EXPECTED, severity, codes)
     return Judgement(DriftClass.UNEXPLAINED, severity, codes)
 

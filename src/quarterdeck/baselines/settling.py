@@ -66,6 +66,7 @@ def record_comparison(act: Act, comparison: Comparison, document: ArtifactRef) -
             "before": row.before_id,
             "after": row.after_id,
             "touched": row.touched,
+            "rules": comparison.rules_sha256,
             "row": fingerprints(items),
         },
         artifacts=(document,),

@@ -92,6 +92,7 @@ class Comparison:
     touched: int
     posture: Mapping[str, str]
     document: bytes
+    rules_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

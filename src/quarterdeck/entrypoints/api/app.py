@@ -17,6 +17,7 @@ from quarterdeck.entrypoints.api import (
     captures,
     checks,
     controls,
+    drift_rules,
     evidence_store,
     extending,
     host_certificates,
@@ -69,6 +70,7 @@ api.add_router("/revocations", revoking.router)
 api.add_router("/templates", templates.router)
 api.add_router("", captures.router)
 api.add_router("", checks.router)
+api.add_router("/drift-rules", drift_rules.router)
 api.add_router("", attaching.router)
 api.add_router("/monitoring-plans", monitoring.router)
 api.add_router("/findings", monitoring.findings_router)

@@ -39,6 +39,10 @@ def add(verbs: Group) -> None:
     option(made, "--output", "file to write (default: ID.cast here)", metavar="FILE")
     session_verbs.add(nouns)
     baseline_verbs.add(verbs)
+    _add_drift(verbs)
+
+
+def _add_drift(verbs: Group) -> None:
     nouns = verbs.group("drift", "what differs between before and after")
     made = nouns.verb("show", "show the differences of a ticket", show_drift)
     made.add_argument("number", metavar="MT-YYYY-NNNNN", help="the ticket's number")
@@ -48,6 +52,11 @@ def add(verbs: Group) -> None:
     made.add_argument("--item", action="append", type=int, default=[], metavar="ID", help="may be repeated")
     flag(made, "--all-open", "all that nobody explained yet")
     made.add_argument("--reason", required=True, help="why, in a sentence")
+    option(made, "--code", "six digits of your authenticator app, should a fresh second factor be needed")
+    made = nouns.verb("rules", "show the rules of drift, or adopt another file", drift_rules)
+    option(made, "--adopt", "a TOML file to adopt; give --reason", metavar="FILE")
+    option(made, "--reason", "why the rules change, in a sentence")
+    flag(made, "--json", "print every version as JSON")
     option(made, "--code", "six digits of your authenticator app, should a fresh second factor be needed")
 
 
@@ -171,6 +180,23 @@ def explain_drift(arguments: argparse.Namespace) -> int:
         raise Failed("Name the differences with --item, or all with --all-open; there may be none left.")
     server.post(path, {"items": chosen, "reason": arguments.reason})
     print(f"{len(chosen)} explained.")
+    return 0
+
+
+def drift_rules(arguments: argparse.Namespace) -> int:
+    """Show the rules in force, or adopt a file."""
+    server = Server(code=arguments.code)
+    if arguments.adopt:
+        text = Path(arguments.adopt).read_text("utf-8")
+        row = as_row(server.post("/drift-rules", {"text": text, "reason": arguments.reason}))
+        print(f"Version {text_of(row, 'version')} is in force.")
+        return 0
+    versions = as_rows(server.get("/drift-rules"))
+    if arguments.json:
+        show_json(versions)
+    else:
+        print(f"# version {text_of(versions[0], 'version')}, SHA-256 {text_of(versions[0], 'sha256')}")
+        print("\n".join(clean(line) for line in text_of(versions[0], "text").splitlines()))
     return 0
 
 

@@ -22,6 +22,8 @@ from quarterdeck.tickets.api import Reading, TicketView
 from quarterdeck.workflows.disposition_drift import disposition_drift
 from quarterdeck.workflows.export_baseline import Form, export_baseline
 
+_ORDER_OF_SEVERITY = [one.value for one in (Severity.FORBIDDEN, Severity.SENSITIVE, Severity.ORDINARY)]
+_SEVERITY_WORDS = {"forbidden": "Forbidden", "sensitive": "Sensitive", "ordinary": "Ordinary"}
 HOW = {
     Disposition.EXPLAINED: "Explained: it belongs to the work",
     Disposition.REVERTED: "Put back: it is as it was before",
@@ -53,7 +55,7 @@ def shown(drift: DriftView, seen: Visitor, ticket: TicketView, names: Names, zon
         ],
         "severities": _severities(drift),
         "packages": _packages(drift, drift_facts.versions(found)),
-        "items": [_item(item, names, found) for item in items if item.source != "posture"],
+        "groups": _groups([_item(item, names, found) for item in items if item.source != "posture"]),
         "posture": [_item(item, names, found) for item in items if item.source == "posture"],
         "readable": found.readable,
         "may_explain": not ticket.is_final
@@ -91,12 +93,34 @@ def _packages(drift: DriftView, versions: Mapping[str, str]) -> list[dict[str, s
     ]
 
 
+def _groups(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the differences in groups that people look for: by package, then by severity, the worst first."""
+    groups: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    for item in items:
+        worst = _ORDER_OF_SEVERITY.index(item["severity"])
+        key = (len(_ORDER_OF_SEVERITY), item["package"]) if item["package"] and not item["open"] else (worst, "")
+        groups.setdefault(key, []).append(item)
+    return [
+        {
+            "title": f"Package {package}" if package else _SEVERITY_WORDS[_ORDER_OF_SEVERITY[place]],
+            "open": sum(one["open"] for one in mine),
+            "count": sum(one["count"] for one in mine),
+            "items": sorted(mine, key=lambda one: (not one["open"], one["path"])),
+        }
+        for (place, package), mine in sorted(groups.items())
+    ]
+
+
 def _item(item: DriftItemView, names: Names, found: drift_facts.Document) -> dict[str, Any]:
     judged = item.disposition.value if item.disposition else item.drift_class.value
     posture = item.source == "posture"
     return {
         "id": item.id,
-        "path": drift_facts.posture_name(item.path) if posture else item.path,
+        "path": drift_facts.posture_name(item.path)
+        if posture
+        else item.package
+        if item.source == "package"
+        else item.path,
         "change": item.kind.value.replace("_", " "),
         "why": ", ".join(code.replace("_", " ") for code in item.codes if code != "posture_changed"),
         "facts": [] if posture else found.files.get(item.path, []),

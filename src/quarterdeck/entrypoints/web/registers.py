@@ -73,6 +73,7 @@ def item_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
     acts: list[dict[str, object]] = [
         {"url": reverse("entry_points"), "icon": "plug-connected", "label": "Other ways in", "key": "v"},
         {"url": reverse("checks"), "icon": "checklist", "label": "Checks", "key": "k"},
+        {"url": reverse("drift_rules"), "icon": "arrows-diff", "label": "Rules of drift", "key": "d"},
     ]
     if seen.has(Role.IT_LEAD):
         acts.append(
