@@ -53,6 +53,7 @@ _READINESS = (
     FactKind("snapshot.taken", "Snapshot or isolation in place"),
     FactKind("staging.tested", "Tried in staging"),
     FactKind("rollback.tested", "Rollback tried in staging"),
+    FactKind("rollback.performed", "Rolled back within its time box"),
     FactKind("recovery.prepared", "Boot media and time-boxed recovery ready"),
     FactKind("precheck.reachable", "Reachable before the work"),
     FactKind("precheck.disk", "Disk space before the work"),

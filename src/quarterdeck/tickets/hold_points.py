@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from quarterdeck.evidence.terms import Fact, Outcome
 from quarterdeck.kernel.decision import ALLOWED, Decision, all_of, refuse, require_that
 from quarterdeck.tickets.policy import PolicyRow
+from quarterdeck.tickets.rollback_rules import boot_is_prepared, changes_boot
 from quarterdeck.tickets.rules import lead_time
 from quarterdeck.tickets.terms import (
     ApprovalKind,
@@ -319,6 +320,14 @@ def _is_of_earlier_work(picture: Picture, row: PolicyRow, fact: Fact) -> bool:
     return after_work and picture.working_since is not None and fact.at < picture.working_since
 
 
+def _recovery(picture: Picture, row: PolicyRow) -> Decision:
+    """Kernel and firmware: known-good boot media, a time-boxed procedure, and the fact that both lie ready."""
+    content = picture.ticket.content
+    if not changes_boot(content):
+        return ALLOWED
+    return all_of((boot_is_prepared(content), _fact_holds(picture, row, "", "the ticket")))
+
+
 def _ratified(picture: Picture, row: PolicyRow) -> Decision:
     if not picture.ticket.emergency:
         return ALLOWED
@@ -374,6 +383,7 @@ HOLD_POINTS: Mapping[str, HoldPoint] = {
         HoldPoint("HP-TOOLS", Before.OPEN, "Tools as registered", "MA.L2-3.7.2[a]", _items),
         HoldPoint("HP-BACKUP", Before.OPEN, "Backup verified", "MP.L2-3.8.9[a]", _facts),
         HoldPoint("HP-STAGING", Before.OPEN, "Tried in staging", "CM.L2-3.4.4[a]", _facts),
+        HoldPoint("HP-RECOVERY", Before.OPEN, "Way back for kernel and firmware", "CM.L2-3.4.4[a]", _recovery),
         HoldPoint("HP-PRECHECK", Before.OPEN, "Pre-checks passed", "CM.L2-3.4.3[b]", _facts),
         HoldPoint("HP-SOLE-PATH", Before.OPEN, "The gate is the only way in", "AC.L2-3.1.14[b]", _facts),
         HoldPoint("HP-BASELINE", Before.OPEN, "Baseline before", "CM.L2-3.4.1[a]", _facts),

@@ -39,6 +39,8 @@ class MaintenanceTicket(models.Model):
     conflicts_with = models.JSONField(default=list)
     # None in rows from before sessions could be limited: everything is allowed, and no hash of theirs changes.
     allowance = models.JSONField(null=True)
+    # None where the rollback is a text only, so that no hash of an older ticket changes.
+    rollback_plan = models.JSONField(null=True)
     template = models.ForeignKey("StandardTemplate", on_delete=models.PROTECT, null=True)
     content_hash = models.CharField(max_length=64, blank=True)
     snapshot_sha256 = models.CharField(max_length=64, blank=True)

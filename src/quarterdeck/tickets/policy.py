@@ -140,6 +140,13 @@ DEFAULT_ROWS: tuple[PolicyRow, ...] = (
         wording={"staging.tested": "plan tried in staging", "rollback.tested": "rollback tried in staging"},
     ),
     PolicyRow(
+        "HP-RECOVERY",
+        work_classes=_TICKETS,
+        fact_kinds=("recovery.prepared",),
+        next_step="Lay boot media and procedure ready, and attach a picture or record of it.",
+        wording={"recovery.prepared": "boot media and recovery procedure ready"},
+    ),
+    PolicyRow(
         "HP-PRECHECK",
         work_classes=_TICKETS,
         methods=_SSH,

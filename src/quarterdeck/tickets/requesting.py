@@ -125,6 +125,7 @@ def write_content(row: MaintenanceTicket, content: Content, *, is_new: bool = Fa
     row.pool_id, row.agreement_id = content.pool_id or None, content.agreement_id or None
     row.expected_paths, row.conflicts_with = list(content.expected_paths), sorted(content.conflicts_with)
     row.allowance = asdict(allowance_of(content))
+    row.rollback_plan = None if content.rollback_plan is None else content.rollback_plan.as_dict()
     row.save(force_insert=is_new)
     for rows in (row.asset_rows, row.person_rows, row.item_rows):
         rows.all().delete()

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from quarterdeck.kernel.decision import Refused, refuse
 from quarterdeck.kernel.windows import Window
 from quarterdeck.tickets.models import Approval, MaintenanceTicket
+from quarterdeck.tickets.rollback_terms import plan_from
 from quarterdeck.tickets.terms import (
     Action,
     Allowance,
@@ -87,6 +88,7 @@ def content_of(row: MaintenanceTicket) -> Content:
         expected_paths=tuple(row.expected_paths),
         conflicts_with=tuple(row.conflicts_with),
         allowance=None if row.allowance is None else _allowance(row.allowance),
+        rollback_plan=plan_from(row.rollback_plan),
     )
 
 

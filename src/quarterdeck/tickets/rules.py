@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from quarterdeck.kernel.decision import ALLOWED, Decision, all_of, refuse, require_that
 from quarterdeck.kernel.windows import Window
+from quarterdeck.tickets.rollback_rules import sound_plan
 from quarterdeck.tickets.terms import FINAL_STATES, Allowance, Content, MaintenanceType, Method, State
 
 # act -> {state before: state after}
@@ -186,6 +187,7 @@ def well_formed(content: Content, *, vendor: bool, now: datetime) -> Decision:
             require_that(
                 len(content.assets) <= 200, "asset.many", "A ticket takes at most 200 assets.", "Make it a campaign."
             ),
+            sound_plan(content.rollback_plan, content),
             well_formed_window(content.window, vendor=vendor, now=now),
         ]
     )

@@ -49,6 +49,7 @@ def ticket_digest(row: MaintenanceTicket) -> str:
         "people": sorted([p.person_id, p.duty] for p in row.person_rows.all()),
         "items": sorted(i.item_id for i in row.item_rows.all()),
         **({} if row.allowance is None else {"allowance": dict(row.allowance)}),
+        **({} if row.rollback_plan is None else {"rollback_plan": dict(row.rollback_plan)}),
         **({} if row.extended_until is None else {"extended_until": rfc3339(row.extended_until)}),
     }
     return evidence.row_digest(fields)

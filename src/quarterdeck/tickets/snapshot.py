@@ -63,6 +63,7 @@ def snapshot(row: MaintenanceTicket) -> dict[str, JsonValue]:
         "plan": row.plan,
         "impact": row.impact,
         "rollback": row.rollback,
+        **({} if row.rollback_plan is None else {"rollback_plan": plain(row.rollback_plan)}),
         "window": {"from": rfc3339(row.window_from), "until": rfc3339(row.window_until)},
         "requester": row.requester_id,
         "technicians": list(people[Duty.TECHNICIAN]),

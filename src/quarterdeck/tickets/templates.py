@@ -17,6 +17,7 @@ from quarterdeck.tickets.moving import locked, move
 from quarterdeck.tickets.notices import scheduled_words, tell
 from quarterdeck.tickets.pictures import blocking, judge
 from quarterdeck.tickets.requesting import check_content, new_row, require_known, same_content
+from quarterdeck.tickets.rollback_terms import plan_from
 from quarterdeck.tickets.rules import CUI_PREAPPROVAL, readable, require_reason, usable_title
 from quarterdeck.tickets.snapshot import content_hash, plain, snapshot
 from quarterdeck.tickets.standing import MOVING_ROLES, require_role, require_step_up
@@ -320,7 +321,8 @@ def _document(content: Content) -> dict[str, JsonValue]:
     document = plain(content)
     if not isinstance(document, dict):
         raise TypeError("a content is a view")
-    return {key: value for key, value in document.items() if key not in {"window", "conflicts_with"}}
+    left_out = {"window", "conflicts_with", *(() if content.rollback_plan else ("rollback_plan",))}
+    return {key: value for key, value in document.items() if key not in left_out}
 
 
 def _content(row: StandardTemplate) -> Content:
@@ -344,6 +346,7 @@ def _content(row: StandardTemplate) -> Content:
         expected_paths=tuple(told["expected_paths"]),
         # A template from before says nothing of it: its tickets get what is usual.
         allowance=Allowance(**told["allowance"]) if told.get("allowance") else None,
+        rollback_plan=plan_from(told.get("rollback_plan")),
     )
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from quarterdeck.kernel.windows import Window
+from quarterdeck.tickets.rollback_terms import RollbackPlan
 
 
 class State(StrEnum):
@@ -173,6 +174,7 @@ class Content:
     expected_paths: tuple[str, ...] = ()
     conflicts_with: tuple[str, ...] = ()
     allowance: Allowance | None = None
+    rollback_plan: RollbackPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,8 @@ def close(actor: Actor, clock: Clock, number: str, *, summary: str, rolled_back:
             raise Refused(
                 refuse("summary.missing", "The closing summary is empty.", "Say what was done and how it went.")
             )
+        if rolled_back:
+            tickets.after_action(summary).require()
         stored = store_artifact(
             summary.strip().encode(),
             media_type="text/plain",

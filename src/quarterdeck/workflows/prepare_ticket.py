@@ -4,7 +4,7 @@ Runs in the ticker, outside any act; nothing here decides whether the ticket ope
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from quarterdeck.access import api as access
@@ -18,6 +18,7 @@ from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Decision, Refused
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Method, State, TicketAsset, TicketView
+from quarterdeck.tickets.ports import Reverter
 from quarterdeck.workflows.prove_backup import prove_backup
 from quarterdeck.workflows.prove_sole_path import GateView, prove_sole_path
 from quarterdeck.workflows.run_checks import check_before
@@ -44,6 +45,7 @@ class Instruments:
     backups: Mapping[Product, BackupProduct]
     recorder: Recorder
     elevation: access.ElevationChannel | None = None
+    reverters: Mapping[tickets.StepKind, Reverter] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from quarterdeck.entrypoints.api import (
     people,
     policy,
     revoking,
+    rolling_back,
     sealing,
     sessions,
     templates,
@@ -66,6 +67,7 @@ api.add_router("/tools", tools.router)
 api.add_router("/objectives", controls.router)
 api.add_router("/tickets", tickets.router)
 api.add_router("/tickets", extending.router)
+api.add_router("/tickets", rolling_back.router)
 api.add_router("/revocations", revoking.router)
 api.add_router("/templates", templates.router)
 api.add_router("", captures.router)

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from quarterdeck.entrypoints.api.allowance_schemas import AllowanceIn, AllowanceOut
 from quarterdeck.entrypoints.api.moments import Moment, notice_hours
+from quarterdeck.entrypoints.api.rollback_schemas import RollbackPlanIn
 from quarterdeck.kernel.windows import Window
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import (
@@ -69,6 +70,7 @@ class ContentIn(Schema):
     expected_paths: list[str] = []
     conflicts_with: list[str] = []
     allowance: AllowanceIn = AllowanceIn()
+    rollback_plan: RollbackPlanIn | None = None
 
     def content(self) -> Content:
         """Return the body as a ticket's content."""
@@ -90,6 +92,7 @@ class ContentIn(Schema):
             risk=self.risk,
             expected_paths=tuple(self.expected_paths),
             conflicts_with=tuple(self.conflicts_with),
+            rollback_plan=self.rollback_plan.plan() if self.rollback_plan else None,
         )
         return self.allowance.put_into(content)
 
@@ -248,6 +251,7 @@ class TicketOut(Schema):
     expected_paths: list[str]
     conflicts_with: list[str]
     allowance: AllowanceOut
+    rollback_plan: RollbackPlanIn | None
     version: int
     content_hash: str
     approvals: list[ApprovalOut]
@@ -288,6 +292,7 @@ class TicketOut(Schema):
             expected_paths=list(content.expected_paths),
             conflicts_with=list(content.conflicts_with),
             allowance=AllowanceOut.of(view.allowance),
+            rollback_plan=RollbackPlanIn.of(content.rollback_plan),
             version=view.version,
             content_hash=view.content_hash,
             approvals=[ApprovalOut.of(approval) for approval in view.approvals],

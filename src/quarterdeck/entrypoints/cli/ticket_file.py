@@ -28,6 +28,13 @@ expected_paths = ["/etc/samba/*"]
 command = true                        # also: terminal, to_target, rsync
 from_target = false                   # no file leaves the target
 
+# [rollback_plan]                     # how to go back: kernel and firmware need boots = true and boot_media
+# minutes = 30                        # the time box
+# trigger = "The share does not answer after the restart"
+# [[rollback_plan.steps]]             # one such block for each step; kind: manual, snapshot or playbook
+# text = "Put smb.conf back and restart the service"
+# owner = "max@example.org"
+
 # [[assets]]                          # one such block for each asset
 # asset = "files01.example.org"       # host name or id, see `qd assets`
 # connection = "co_..."               # only when the asset has several, see `qd asset show`
@@ -35,8 +42,10 @@ from_target = false                   # no file leaves the target
 KEYS = frozenset({
     "title", "maintenance_type", "action", "method", "plan", "impact", "rollback", "window_from", "window_until",
     "assets", "technicians", "escort", "pool", "agreement", "items", "risk", "expected_paths", "conflicts_with",
-    "allowance", "emergency",
+    "allowance", "rollback_plan", "emergency",
 })  # fmt: skip
+ROLLBACK_KEYS = frozenset({"minutes", "trigger", "steps", "boots", "boot_media"})
+STEP_KEYS = frozenset({"text", "owner", "kind", "asset", "item"})
 PLACE_KEYS = frozenset({"asset", "connection"})
 ALLOWANCE_KEYS = frozenset({"terminal", "command", "to_target", "from_target", "rsync"})
 _START = timedelta(minutes=15)
@@ -71,10 +80,28 @@ def with_ids(body: dict[str, JsonValue], names: Names) -> dict[str, JsonValue]:
             told[key] = [look_up(str(one)) for one in said]
     if told.get("escort"):
         told["escort"] = names.person(str(told["escort"]))
+    plan = told.get("rollback_plan")
+    if isinstance(plan, dict):
+        told["rollback_plan"] = _plan(plan, names)
     places = told.get("assets")
     if isinstance(places, list):
         told["assets"] = [_place(place, names, str(told.get("method", "ssh"))) for place in places]
     return told
+
+
+def _plan(plan: dict[str, JsonValue], names: Names) -> dict[str, JsonValue]:
+    """Return the rollback with ids for people, assets and register items."""
+    made, steps = dict(plan), plan.get("steps")
+    if made.get("boot_media"):
+        made["boot_media"] = names.item(str(made["boot_media"]))
+    found: list[JsonValue] = []
+    for step in steps if isinstance(steps, list) else []:
+        one = dict(step) if isinstance(step, dict) else {}
+        for key, look_up in (("owner", names.person), ("asset", names.asset), ("item", names.item)):
+            if one.get(key):
+                one[key] = look_up(str(one[key]))
+        found.append(one)
+    return made | {"steps": found}
 
 
 def _place(place: JsonValue, names: Names, method: str) -> JsonValue:
@@ -88,6 +115,10 @@ def _place(place: JsonValue, names: Names, method: str) -> JsonValue:
 def _refuse_unknown(path: Path, body: dict[str, JsonValue]) -> None:
     assets = body.get("assets")
     parts = [("", KEYS, body), ("allowance.", ALLOWANCE_KEYS, body.get("allowance"))]
+    plan = body.get("rollback_plan")
+    parts.append(("rollback_plan.", ROLLBACK_KEYS, plan))
+    steps = plan.get("steps") if isinstance(plan, dict) else None
+    parts += [("rollback_plan.steps.", STEP_KEYS, step) for step in (steps if isinstance(steps, list) else [])]
     parts += [("assets.", PLACE_KEYS, place) for place in (assets if isinstance(assets, list) else [])]
     for where, known, part in parts:
         for key in part if isinstance(part, dict) else ():

@@ -25,6 +25,7 @@ from quarterdeck.workflows import (
     keep_store,
     lock_evidence,
     look_after_sessions,
+    roll_back,
     run_plans,
     seal_checkpoint,
     seal_period,
@@ -40,6 +41,7 @@ def duties(clock: Clock) -> list[Duty]:
     sealer = wiring.sealer()
     return [
         Duty("windows", 1, partial(close_ticket.end_windows, TICKER, clock)),
+        Duty("rollbacks", 5, partial(roll_back.tell_overruns, TICKER, clock)),
         Duty("rows", 60, partial(close_ticket.report_altered_tickets, TICKER, clock)),
         Duty("heartbeat", 60, partial(seal_checkpoint.beat_if_due, actor=TICKER, clock=clock)),
         Duty("periods", 60, partial(seal_period.seal_due_periods, TICKER, clock)),

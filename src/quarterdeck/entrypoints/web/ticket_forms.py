@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.urls import reverse
 
-from quarterdeck.entrypoints.web import allowing
+from quarterdeck.entrypoints.web import allowing, rollback_fields
 from quarterdeck.entrypoints.web.typed_times import NotAMoment, read_moment
 from quarterdeck.entrypoints.web.ways import PREFIX as WAY
 from quarterdeck.entrypoints.web.ways import initial_ways, place, way_fields
@@ -93,6 +93,11 @@ class TicketForm(TimedForm):
     plan = forms.CharField(label="Plan", required=False, widget=forms.Textarea(attrs={"rows": 7}), max_length=20_000)
     impact = forms.CharField(label="Impact", required=False, widget=forms.Textarea(attrs=_AREA), max_length=20_000)
     rollback = forms.CharField(label="Rollback", required=False, widget=forms.Textarea(attrs=_AREA), max_length=20_000)
+    rollback_minutes = rollback_fields.minutes_field()
+    rollback_trigger = rollback_fields.trigger_field()
+    rollback_steps = rollback_fields.steps_field()
+    rollback_boots = rollback_fields.boots_field()
+    boot_media = forms.ChoiceField(label="Known-good boot media", required=False)
     items = forms.MultipleChoiceField(
         label="Tools, techniques, mechanisms", required=False, widget=forms.CheckboxSelectMultiple
     )
@@ -131,12 +136,17 @@ class TicketForm(TimedForm):
         }
         self.needed = dict.fromkeys(("plan", "impact", "rollback", "items"), "before approval")
         listed = [item for item in tools.items() if item.state is ItemState.LISTED]
+        self._choose("boot_media", none + [(item.id, f"{item.name} {item.version}") for item in listed])
         self._choose("items", [(item.id, f"{item.name} {item.version} ({item.kind.value})") for item in listed])
 
     def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:
         field = self.fields[name]
         if isinstance(field, forms.ChoiceField):
             field.choices = choices
+
+    def clean_rollback_steps(self) -> str:
+        """Name the line that is no step."""
+        return rollback_fields.checked_steps(self.cleaned_data["rollback_steps"])
 
     def clean_window_from(self) -> datetime:
         """Keep the start as what a length in the next field counts from."""
@@ -167,6 +177,7 @@ class TicketForm(TimedForm):
             risk=Risk(said["risk"]),
             expected_paths=_lines(said["expected_paths"]),
             conflicts_with=tuple(dict.fromkeys(said["conflicts_with"].replace(",", " ").split())),
+            rollback_plan=rollback_fields.plan_of(said),
         )
         return replace(content, allowance=allowing.allowed_by(said, content))
 
@@ -192,6 +203,7 @@ def initial_of(ticket: TicketView, zone: ZoneInfo) -> dict[str, Any]:
         same
         | initial_ways(content.assets)
         | allowing.initial_of(ticket)
+        | rollback_fields.initial_of(content.rollback_plan)
         | {
             "maintenance_type": content.maintenance_type.value,
             "action": content.action.value,

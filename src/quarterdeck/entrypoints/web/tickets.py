@@ -12,6 +12,7 @@ from quarterdeck.entrypoints.web import (
     consents,
     lists,
     next_act,
+    rolling_back,
     ticket_tabs,
     ticket_words,
     ways,
@@ -147,6 +148,7 @@ def ticket_page(request: HttpRequest, seen: Visitor, number: str) -> HttpRespons
     }
     context |= next_act.context(ticket, seen, names, holds, busy=job is not None)
     context |= access_given.context(seen, ticket, names)
+    context |= rolling_back.context(ticket, seen, names)
     context |= ticket_tabs.context(request, seen, ticket, names, entries)
     return render(request, "tickets/page.html", context)
 
@@ -154,6 +156,7 @@ def ticket_page(request: HttpRequest, seen: Visitor, number: str) -> HttpRespons
 JOB_WORDS = {
     "prepare": "Preparing: checks, backup, only way in, baseline before",
     "verify": "Verifying: connections gone, baseline after, checks",
+    "roll_back": "Rolling back: the steps that run by themselves",
 }
 
 
