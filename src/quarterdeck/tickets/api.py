@@ -78,6 +78,7 @@ from quarterdeck.tickets.rules import (
 )
 from quarterdeck.tickets.sealing import CLOSING_EVENTS
 from quarterdeck.tickets.snapshot import content_hash, differences, snapshot_bytes
+from quarterdeck.tickets.staging import record_staging
 from quarterdeck.tickets.standing import has_role, person_acts, stepped_up
 from quarterdeck.tickets.templates import (
     TemplateView,
@@ -261,6 +262,7 @@ __all__ = [
     "ratify",
     "readable",
     "reading_of",
+    "record_staging",
     "refreeze",
     "refuse_ticket",
     "reopen",

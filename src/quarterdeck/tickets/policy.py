@@ -136,7 +136,7 @@ DEFAULT_ROWS: tuple[PolicyRow, ...] = (
         risks=("high",),
         fact_kinds=("staging.tested", "rollback.tested"),
         deferrable=True,
-        next_step="Try plan and rollback in staging and attach the result, or ask the approver for a waiver.",
+        next_step="Try plan and rollback in staging and name the ticket of it, or ask the approver for a waiver.",
         wording={"staging.tested": "plan tried in staging", "rollback.tested": "rollback tried in staging"},
     ),
     PolicyRow(

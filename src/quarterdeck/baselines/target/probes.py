@@ -97,7 +97,7 @@ def probe_share(path: str) -> "dict[str, object]":
     return found
 
 
-def probe_name(look_up: "Callable[[int], tuple]", number: int) -> str:
+def probe_name(look_up: "Callable[[int], tuple[object, ...]]", number: int) -> str:
     """Return the name of a user or group, its number where it has none."""
     try:
         return str(look_up(number)[0])
@@ -190,6 +190,8 @@ def probe_run(file: int, seconds: int) -> "dict[str, object]":
     )  # fmt: skip
     output, kept, deadline, late = child.stdout, b"", time.monotonic() + seconds, False
     size = 0
+    if output is None:
+        raise OSError("no output")
     with selectors.DefaultSelector() as waiting:
         waiting.register(output, selectors.EVENT_READ)
         while True:

@@ -99,3 +99,11 @@ class StepIn(Schema):
 
     done: bool
     said: str = Field(max_length=2000)
+
+
+class StagingIn(Schema):
+    """The ticket under which it was tried."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ticket: str

@@ -5,9 +5,10 @@ from ninja import Router
 
 from quarterdeck import wiring
 from quarterdeck.entrypoints.api.callers import actor_of, may_read_ticket
-from quarterdeck.entrypoints.api.rollback_schemas import RollbackOut, StepIn
+from quarterdeck.entrypoints.api.rollback_schemas import RollbackOut, StagingIn, StepIn
 from quarterdeck.entrypoints.api.ticket_schemas import JobOut, ReasonIn, RefusedOut
 from quarterdeck.tickets import api as tickets
+from quarterdeck.workflows import record_staging as record_staging_of
 from quarterdeck.workflows import roll_back
 
 router = Router(tags=["rollback"])
@@ -38,6 +39,15 @@ def say_step(request: HttpRequest, number: str, step: int, body: StepIn) -> Roll
     may_read_ticket(actor, number)
     clock = wiring.clock()
     return RollbackOut.of(roll_back.say_step(actor, clock, number, step, done=body.done, said=body.said), clock.now())
+
+
+@router.post("/{number}/staging", response={200: list[str], **ANSWERS})
+def record_staging(request: HttpRequest, number: str, body: StagingIn) -> list[str]:
+    """Name the ticket under which work or rollback was tried in staging; returns the facts that it brought."""
+    actor = actor_of(request, "write")
+    may_read_ticket(actor, number)
+    may_read_ticket(actor, body.ticket)
+    return list(record_staging_of.record(actor, wiring.clock(), number, staging=body.ticket))
 
 
 @router.post("/{number}/rollback/again", response={200: JobOut, **ANSWERS})

@@ -6,7 +6,7 @@ from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Server
 from quarterdeck.entrypoints.cli.showing import JsonValue, clean, confirm, show_json, table
 from quarterdeck.entrypoints.cli.ticket_verbs import ticket_path
-from quarterdeck.entrypoints.cli.verbs import Group, as_row, as_rows, flag, option, text_of
+from quarterdeck.entrypoints.cli.verbs import Group, as_list, as_row, as_rows, flag, option, text_of
 
 STEPS = {"Step": "number", "State": "state", "Who": "owner", "Kind": "kind", "What": "text"}
 
@@ -30,6 +30,9 @@ def add(verbs: Group) -> None:
         made.add_argument("number", metavar="MT-YYYY-NNNNN", help="the ticket's number")
         made.add_argument("step", type=int, help="number of the step, see `qd rollback show`")
         made.add_argument("--said", required=True, help="how it went, in a sentence")
+    made = nouns.verb("tried", "name the ticket under which work or rollback was tried in staging", tried)
+    made.add_argument("number", metavar="MT-YYYY-NNNNN", help="the ticket's number")
+    made.add_argument("staging", metavar="MT-YYYY-NNNNN", help="the ticket of the staging systems")
     made = nouns.verb("again", "run the steps that run by themselves once more", again)
     made.add_argument("number", metavar="MT-YYYY-NNNNN", help="the ticket's number")
 
@@ -70,6 +73,15 @@ def _say(arguments: argparse.Namespace, *, is_done: bool) -> int:
     server = Server()
     path = f"{ticket_path(arguments.number)}/rollback/steps/{arguments.step}"
     _print(server, as_row(server.post(path, {"done": is_done, "said": arguments.said})))
+    return 0
+
+
+def tried(arguments: argparse.Namespace) -> int:
+    """Name the ticket of the staging systems."""
+    ticket_path(arguments.staging)
+    found = Server().post(f"{ticket_path(arguments.number)}/staging", {"ticket": arguments.staging})
+    words = {"staging.tested": "the work", "rollback.tested": "the rollback"}
+    print(f"Tried in staging: {' and '.join(words.get(str(kind), str(kind)) for kind in as_list(found))}.")
     return 0
 
 

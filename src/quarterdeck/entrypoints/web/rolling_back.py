@@ -17,7 +17,7 @@ from quarterdeck.kernel.decision import Refused
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import RollbackStep, State, StepKind, StepState, TicketView
-from quarterdeck.workflows import roll_back
+from quarterdeck.workflows import record_staging, roll_back
 
 _KINDS = {StepKind.SNAPSHOT: "reverts a snapshot by itself", StepKind.PLAYBOOK: "runs a playbook by itself"}
 _WORDS = {StepState.WAITING: "Waiting", StepState.DONE: "Done", StepState.FAILED: "Failed"}
@@ -121,3 +121,27 @@ def again(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
     except Refused as refused:
         messages.error(request, str(refused))
     return redirect("ticket", number)
+
+
+class StagingForm(forms.Form):
+    """The ticket under which it was tried."""
+
+    ticket = forms.CharField(label="Ticket of the staging systems", max_length=16)
+
+
+@page(*STAFF_AT_WORK)
+def staging(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
+    """Name the ticket under which work or rollback was tried in staging."""
+    ticket = ticket_for(seen, number)
+
+    def act(fresh: Visitor, form: forms.Form) -> str:
+        tried = ticket_for(fresh, form.cleaned_data["ticket"].strip().upper())
+        record_staging.record(fresh.actor, CLOCK, number, staging=tried.number)
+        return f"What was tried under {tried.number} counts for {number}."
+
+    question = Question(
+        f"Tried in staging for {number}",
+        "A ticket that closed as done brings the work, one that was rolled back by the same steps the rollback.",
+        "Record it",
+    )
+    return ask(request, seen, ticket, StagingForm(posted(request)), question, act)

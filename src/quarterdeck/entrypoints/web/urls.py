@@ -181,6 +181,7 @@ urlpatterns = [
     path("vendors/pools/add/", vendors.pool_add, name="pool_add"),
     path("tickets/<str:number>/rollback/", rolling_back.begin, name="rollback_begin"),
     path("tickets/<str:number>/rollback/steps/<int:step>/", rolling_back.say_step, name="rollback_step"),
+    path("tickets/<str:number>/staging/", rolling_back.staging, name="ticket_staging"),
     path("tickets/<str:number>/rollback/again/", rolling_back.again, name="rollback_again"),
     path("registers/", registers.item_list, name="registers"),
     path("registers/chosen/withdraw/", bulk_acts.items_withdraw, name="items_withdraw"),
