@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1] / "src" / "quarterdeck" / "entrypoint
 READS = frozenset(
     {
         "open_artifact", "read_artifact", "stream_artifact", "open_recording", "read_commands", "take_package",
-        "export_baseline", "hashed_file", "kept_back", "compare_log", "start_watching", "stream",
+        "export_baseline", "read_texts", "hashed_file", "kept_back", "compare_log", "start_watching", "stream",
     }
 )  # fmt: skip
 _VIEWS = ("page(", "router.", "api.")

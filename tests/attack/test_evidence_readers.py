@@ -82,6 +82,7 @@ ELSEWHERE = {
     "web.findings.finding_changes": ("app/test_monitoring_web.py", "changes.json"),
     "web.drifting.baseline": ("app/test_baseline_exports.py", "/baselines/"),
     "api.captures.download_baseline": ("app/test_baseline_exports.py", "/baselines/"),
+    "web.drift_text.drift_text": ("app/test_drift_texts.py", "/text/"),
     "web.live_sessions.session_live": ("app/test_web_live.py", "/live"),
     "api.live_sessions.watch": ("attack/test_live_input.py", "/live"),
     "api.sessions.session_commands": ("app/test_session_commands.py", "/commands"),

@@ -29,6 +29,7 @@ class Admissible:
     elevation: str
     watched_roots: tuple[str, ...]
     questions: frozenset[str] = frozenset()
+    texts: bool = False
 
 
 def may_use(given: GrantView, at: datetime) -> Decision:
@@ -70,7 +71,8 @@ def admit(grant_id: str, at: datetime) -> Admissible:
     destination, connection = _place(given.asset, given.connection)
     defined = inventory.checks(asset_id=given.asset) if given.purpose is Purpose.MEASURE else ()
     questions = frozenset(question for one in defined for question in one.questions())
-    return Admissible(given, destination, connection.elevation.value, connection.watched_roots, questions)
+    texts = given.purpose is Purpose.MEASURE and not inventory.asset(given.asset).handles_cui
+    return Admissible(given, destination, connection.elevation.value, connection.watched_roots, questions, texts)
 
 
 def destination_of(asset_id: str, connection_id: str) -> Destination:

@@ -11,7 +11,7 @@ from quarterdeck.access.places import Destination
 from quarterdeck.kernel.decision import Decision, refuse, require_that
 from quarterdeck.kernel.names import is_account, is_hostname
 
-MODES = ("manifest", "posture", "checks", "logs")
+MODES = ("manifest", "posture", "checks", "logs", "texts")
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]{0,63}", re.ASCII)
 _MOST_ARGUMENTS = 200
 
@@ -25,18 +25,32 @@ def may_measure_with(
     destination: Destination,
     watched_roots: Sequence[str],
     questions: Collection[str] = (),
+    *,
+    texts: bool = False,
 ) -> Decision:
     """Return whether the collector may run with these arguments on this destination.
 
-    `questions` are those of the checks that were approved with the asset.
+    `questions` are those of the checks that were approved with the asset; `texts` may be kept of assets without CUI.
     """
     if not arguments or arguments[0] not in MODES or len(arguments) > _MOST_ARGUMENTS:
         return refuse(
             "measure.unknown_mode",
-            "The collector's modes are manifest, posture, checks and logs.",
+            "The collector's modes are manifest, posture, checks, logs and texts.",
             "Start the measurement from the ticket.",
         )
-    kinds = {"manifest": _is_root, "posture": _is_moment, "checks": _is_question, "logs": _is_log_question}
+    if arguments[0] == "texts" and not texts:
+        return refuse(
+            "measure.no_texts",
+            "No text is read from this asset: it handles CUI, or nothing was approved for it.",
+            "Compare hashes instead.",
+        )
+    kinds = {
+        "manifest": _is_root,
+        "posture": _is_moment,
+        "checks": _is_question,
+        "logs": _is_log_question,
+        "texts": _is_root,
+    }
     allowed = kinds[arguments[0]]
     odd = [
         argument

@@ -6,7 +6,7 @@ from quarterdeck.baselines.diff import ChangeKind, NotComparable
 from quarterdeck.baselines.drift_rules import rule_book as check_rules
 from quarterdeck.baselines.fallback import fallback_bytes, fallback_command, fallback_sha256, receive_fallback
 from quarterdeck.baselines.findings import check_findings, finding, findings, settle_finding, tickets_in_between
-from quarterdeck.baselines.looking_up import measured_after
+from quarterdeck.baselines.looking_up import measured_after, spelled
 from quarterdeck.baselines.manifest import ManifestError, export_mtree, export_sha256sums
 from quarterdeck.baselines.manifest import display as display_path
 from quarterdeck.baselines.monitoring import (
@@ -97,5 +97,6 @@ __all__ = [
     "rules_history",
     "runs",
     "settle_finding",
+    "spelled",
     "tickets_in_between",
 ]  # fmt: skip

@@ -9,6 +9,11 @@ from quarterdeck.baselines.rules import Phase
 from quarterdeck.evidence.api import open_artifact
 
 
+def spelled(path: bytes) -> str:
+    """Return a path as manifests and kept texts spell it."""
+    return spell_path(path).decode("ascii")
+
+
 def measured_after(ticket: str, asset: str, paths: Collection[bytes], *, since: datetime) -> dict[bytes, str]:
     """Return the SHA-256 (hex) of each of these absolute paths in the baseline after the work, begun after `since`.
 

@@ -44,7 +44,12 @@ def record_baseline(
             "complete": row.complete,
             "row": baseline_digest(row),
         },
-        artifacts=(measured.manifest, measured.posture, measured.account),
+        artifacts=(
+            measured.manifest,
+            measured.posture,
+            measured.account,
+            *((measured.texts,) if measured.texts else ()),
+        ),
     )
     row.save(force_insert=True)
     if phase in _FACT:

@@ -25,6 +25,7 @@ class Measurement:
     blind_roots: int
     started_at: datetime
     finished_at: datetime
+    texts: ArtifactRef | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,14 @@ Collecting = Callable[..., AbstractContextManager[BinaryIO]]
 
 
 def measure_place(
-    collecting: Collecting, *, asset_id: str, connection_id: str, label: str, since: datetime | None, clock: Clock
+    collecting: Collecting,
+    *,
+    asset_id: str,
+    connection_id: str,
+    label: str,
+    since: datetime | None,
+    clock: Clock,
+    with_texts: bool = False,
 ) -> Measurement:
     """Measure an asset's watched folders and posture, store both, and return what they are.
 
@@ -45,6 +52,7 @@ def measure_place(
         manifest = evidence.store_artifact(
             text, media_type="text/plain", role="manifest", name=f"baseline-{name}.mtree", may_contain_cui=cui
         )
+    texts = _texts(collecting, roots, name) if with_texts and not cui else None
     posture = _posture(collecting, since)
     account = {"manifest": asdict(facts.header), "posture": asdict(posture.header), "totals": asdict(facts.totals)}
     return Measurement(
@@ -62,6 +70,7 @@ def measure_place(
         blind_roots=facts.totals.blind_roots,
         started_at=started,
         finished_at=clock.now(),
+        texts=texts,
     )
 
 
@@ -81,6 +90,18 @@ def _posture(collecting: Collecting, since: datetime | None) -> Received:
     arguments = ["posture"] if since is None else ["posture", f"since={_seconds(since - _CLOCKS_MAY_DIFFER)}"]
     with tempfile.TemporaryFile() as nothing:
         return _run(collecting, arguments, nothing)
+
+
+def _texts(collecting: Collecting, roots: Sequence[str], name: str) -> ArtifactRef | None:
+    """Store the texts of small files, for people to see what changed; a help and no evidence, so it may be missing."""
+    try:
+        with tempfile.TemporaryFile() as nothing:
+            found = _run(collecting, ["texts", *roots], nothing)
+    except CANNOT_MEASURE:
+        return None
+    return evidence.store_artifact(
+        _json(found.document), media_type=_JSON, role="texts", name=f"texts-{name}.json", may_contain_cui=False
+    )
 
 
 def _run(collecting: Collecting, arguments: Sequence[str], target: BinaryIO) -> Received:

@@ -92,5 +92,6 @@ def _measure(number: str, one: TicketAsset, phase: Phase, channel: MeasureChanne
         connection_id=one.connection_id,
         label=phase.value,
         since=before.started_at if before else None,
+        with_texts=True,
         clock=clock,
     )

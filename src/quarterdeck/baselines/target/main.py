@@ -11,15 +11,16 @@ from quarterdeck.baselines.target.checks import checks
 from quarterdeck.baselines.target.frames import DOCUMENT, END, HEADER, TRAILER, frame, write_all
 from quarterdeck.baselines.target.logs import logs
 from quarterdeck.baselines.target.standing import posture
+from quarterdeck.baselines.target.texts import texts
 from quarterdeck.baselines.target.walk import manifest
 
 
 def main(arguments: "list[str]") -> None:
     """Run one mode and frame its output: header, content, trailer, end."""
     mode = arguments[0] if arguments else ""
-    documents = {"posture": posture, "checks": checks, "logs": logs}
+    documents = {"posture": posture, "checks": checks, "logs": logs, "texts": texts}
     if mode != "manifest" and mode not in documents:
-        raise SystemExit("the collector's modes are manifest, posture, checks and logs")
+        raise SystemExit("the collector's modes are manifest, posture, checks, logs and texts")
     os.nice(5)
     header = {
         "format": "quarterdeck-collector-1",

@@ -17,6 +17,7 @@ from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page
 from quarterdeck.entrypoints.web.people_in import CLOCK
 from quarterdeck.entrypoints.web.reading import ticket_for
+from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.tickets.api import Reading, TicketView
 from quarterdeck.workflows.disposition_drift import disposition_drift
@@ -58,6 +59,7 @@ def shown(drift: DriftView, seen: Visitor, ticket: TicketView, names: Names, zon
         "groups": _groups([_item(item, names, found) for item in items if item.source != "posture"]),
         "posture": [_item(item, names, found) for item in items if item.source == "posture"],
         "readable": found.readable,
+        "texts": not inventory.asset(drift.asset).handles_cui,
         "may_explain": not ticket.is_final
         and seen.person.id not in ticket.technicians
         and bool(seen.roles & STAFF_AT_WORK),
@@ -130,6 +132,8 @@ def _item(item: DriftItemView, names: Names, found: drift_facts.Document) -> dic
         "count": item.count,
         "open": item.is_open,
         "judgement": judged,
+        "text": item.source == "file"
+        and any(fact["name"] == "content" and fact["old"] for fact in found.files.get(item.path, [])),
         "by": names.person(item.disposed_by) if item.disposed_by else "",
         "at": item.disposed_at,
         "reason": item.reason_sha256,

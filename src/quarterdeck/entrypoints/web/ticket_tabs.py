@@ -25,7 +25,7 @@ from quarterdeck.workflows.watch_state import may_read_findings
 
 _HAVE_C_OF_THEIR_OWN = frozenset({"comments", "drift"})
 SECRET_ROLES = SCREEN_ROLES | {
-    "recording", "manifest", "posture", "drift", "measurement", "commands", "target-log",
+    "recording", "manifest", "posture", "drift", "measurement", "commands", "target-log", "texts",
 }  # fmt: skip
 # Of everybody who came to the target, not of this ticket alone: for those who explain findings, not for who took part.
 _OF_EVERYBODY = frozenset({"target-log"})
