@@ -24,8 +24,8 @@ _LONGEST_COLLECTOR = 1 << 20
 _LONGEST_COMMAND = 16_000
 
 
-_PARTS = ("frames", "files", "walk", "texts", "posture", "powers", "protection", "standing", "doors", "module", "probes",
-          "checks", "logs", "main")  # fmt: skip
+_PARTS = ("frames", "files", "walk", "texts", "posture", "powers", "protection", "standing", "doors", "module",
+          "probes", "checks", "logs", "main")  # fmt: skip
 _IMPORT_OF_A_PART = re.compile(
     rb"^from quarterdeck\.baselines\.target\.\w+ import (?:[\w, ]+|\([\w,\s]+\))\n", re.MULTILINE
 )
