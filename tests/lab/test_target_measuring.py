@@ -1,12 +1,13 @@
 """The measuring channel, the sole-path proof and the checks against a real, prepared sshd."""
 
 import dataclasses
+import hashlib
 import io
 import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,11 @@ from quarterdeck.adapters import target_sshd
 from quarterdeck.adapters.measure_channel import SshMeasureChannel
 from quarterdeck.baselines import api as baselines
 from quarterdeck.evidence.api import Outcome, entries, facts, read_artifact
+from quarterdeck.inventory.api import CheckFields
 from quarterdeck.kernel.actors import system
 from quarterdeck.kernel.clock import SystemClock
+from quarterdeck.tools import api as tools
+from quarterdeck.workflows import keep_checks
 from quarterdeck.workflows.prove_sole_path import GateView, SolePathProof, prove_sole_path
 from quarterdeck.workflows.run_checks import Checked, check_after, check_before
 from quarterdeck.workflows.target_cryptography import target_cryptography
@@ -61,7 +65,7 @@ def lab() -> Iterator[Lab]:
         yield made
 
 
-def bench(lab: Lab, server: RunningSshd, folder: Path) -> Bench:
+def bench(lab: Lab, server: RunningSshd, folder: Path, prepare: Callable[[Shop], None] = lambda shop: None) -> Bench:
     clock = SystemClock()
     place = Place(
         server.destination.address,
@@ -72,6 +76,7 @@ def bench(lab: Lab, server: RunningSshd, folder: Path) -> Bench:
     )
     shop = make_shop(clock, {"web01": place})
     authorise(shop, "sam")
+    prepare(shop)
     approved_ticket(shop)
     signer = near_signer(lab.folder / "signer", clock, gate_address=GATE)
     return Bench(shop, signer, server, SshMeasureChannel(signer, actor=TICKER, clock=clock))
@@ -137,6 +142,8 @@ def test_a_target_that_is_gone_is_a_sentence(prepared: Bench) -> None:
         "precheck.reachable": Outcome.FAILED,
         "precheck.disk": Outcome.UNKNOWN,
         "precheck.clock": Outcome.UNKNOWN,
+        "precheck.dependencies": Outcome.PASSED,
+        "precheck.defined": Outcome.PASSED,
     }
 
 
@@ -227,6 +234,8 @@ def test_checks_before_and_after(prepared: Bench) -> None:
         "precheck.reachable": Outcome.PASSED,
         "precheck.disk": Outcome.PASSED,
         "precheck.clock": Outcome.PASSED,
+        "precheck.dependencies": Outcome.PASSED,
+        "precheck.defined": Outcome.PASSED,
     }
     after = prepared.after()
     outcomes = {check.kind: (check.outcome, check.sentence) for check in after.checks}
@@ -265,3 +274,42 @@ def test_a_process_left_behind_by_a_session_is_found(prepared: Bench) -> None:
     finally:
         left.kill()
         left.wait()
+
+
+@needs_root
+def test_a_target_answers_the_checks_that_were_approved_and_no_others(lab: Lab, tmp_path: Path) -> None:
+    """The whole way: definitions, approval, signer, sshd, collector, facts; what was not approved is not signed."""
+    script = tmp_path / "smoke"
+    script.write_text("#!/bin/sh\necho orders: 12\n")
+    script.chmod(0o755)
+    tmp_path.chmod(0o755)
+    with running_sshd(lab, prepared_files(lab)) as server:
+        measuring = bench(lab, server, tmp_path, lambda shop: define(shop, server.destination.port, script))
+        where = measuring.where
+        checked = measuring.before()
+        outcomes = {one.check.name: one.outcome for check in checked.checks for one in check.behind}
+        assert outcomes == {"The way in": Outcome.PASSED, "Orders": Outcome.PASSED, "A closed port": Outcome.FAILED}
+        assert facts(ticket=measuring.shop.ticket, kinds=["precheck.defined"])[-1].outcome is Outcome.FAILED
+        for question in ("tcp=127.0.0.1:2", f"mechanism={'a' * 64}:5:/bin/sh", "share=/root"):
+            with (
+                pytest.raises(baselines.MeasureFailed, match="not approved"),
+                measuring.channel.run(**where, arguments=["checks", question], stdin=baselines.collector_bytes()),
+            ):
+                pytest.fail("nothing may run")
+
+
+def define(shop: Shop, port: int, script: Path) -> None:
+    iris, clock = shop.actor("iris"), shop.clock
+    item = tools.list_item(
+        tools.ItemFields(
+            kind=tools.ItemKind.MECHANISM, name="Smoke test", version="1", source="own", owner=shop.people["iris"],
+            sha256=hashlib.sha256(script.read_bytes()).hexdigest(),
+        ),
+        actor=iris, clock=clock,
+    )  # fmt: skip
+    for kind, name, values in (
+        ("tcp", "The way in", {"host": "127.0.0.1", "port": str(port)}),
+        ("tcp", "A closed port", {"host": "127.0.0.1", "port": "1"}),
+        ("integration", "Orders", {"item": item.id, "path": str(script), "contains": "orders:"}),
+    ):
+        keep_checks.define(iris, clock, CheckFields(kind, name, values=values, assets=(shop.asset,)))
