@@ -14,6 +14,7 @@ from quarterdeck.kernel.names import is_account, is_hostname
 MODES = ("manifest", "posture", "checks", "logs", "texts")
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]{0,63}", re.ASCII)
 _MOST_ARGUMENTS = 200
+_CARRY = re.compile(r"carry=[0-9]{1,11}:(?:[1-9]|[1-9][0-9]):[0-9a-f]{16}", re.ASCII)
 
 
 # What somebody defined for an asset; each of these questions stands word for word in what was approved.
@@ -27,10 +28,12 @@ def may_measure_with(
     questions: Collection[str] = (),
     *,
     texts: bool = False,
+    carry: bool = False,
 ) -> Decision:
     """Return whether the collector may run with these arguments on this destination.
 
-    `questions` are those of the checks that were approved with the asset; `texts` may be kept of assets without CUI.
+    `questions` are those of the checks that were approved with the asset. `texts` may be kept of assets without CUI.
+    Digests are carried (`carry`) only between tickets: what a ticket measures is measured whole.
     """
     if not arguments or arguments[0] not in MODES or len(arguments) > _MOST_ARGUMENTS:
         return refuse(
@@ -56,6 +59,7 @@ def may_measure_with(
         argument
         for argument in arguments[1:]
         if not allowed(argument, destination, watched_roots)
+        and not (carry and arguments[0] == "manifest" and _CARRY.fullmatch(argument))
         and not (arguments[0] == "checks" and argument.startswith(_DEFINED) and argument in questions)
     ]
     return require_that(

@@ -1,13 +1,14 @@
 """Public verbs and reads of baselines: the only module of this app that others import."""
 
 from quarterdeck.baselines.bootstrap import bootstrap_command, check_call, collector_bytes, collector_sha256
+from quarterdeck.baselines.carrying import FULL_EVERY, CannotCarry, Known, carried
 from quarterdeck.baselines.comparing import compare_baselines as compare
 from quarterdeck.baselines.diff import ChangeKind, NotComparable
 from quarterdeck.baselines.drift_rules import rule_book as check_rules
 from quarterdeck.baselines.fallback import fallback_bytes, fallback_command, fallback_sha256, receive_fallback
 from quarterdeck.baselines.findings import check_findings, finding, findings, settle_finding, tickets_in_between
 from quarterdeck.baselines.looking_up import measured_after, spelled
-from quarterdeck.baselines.manifest import ManifestError, export_mtree, export_sha256sums
+from quarterdeck.baselines.manifest import ManifestError, Reader, Totals, export_mtree, export_sha256sums, write
 from quarterdeck.baselines.manifest import display as display_path
 from quarterdeck.baselines.monitoring import (
     compare_monitored,
@@ -36,8 +37,10 @@ from quarterdeck.baselines.terms import (
 from quarterdeck.baselines.watch_rules import RunOutcome
 
 __all__ = [
+    "FULL_EVERY",
     "BadOutput",
     "BaselineView",
+    "CannotCarry",
     "ChangeKind",
     "Comparison",
     "Disposition",
@@ -45,6 +48,7 @@ __all__ = [
     "DriftItemView",
     "DriftView",
     "Header",
+    "Known",
     "ManifestError",
     "MeasureChannel",
     "MeasureFailed",
@@ -53,15 +57,18 @@ __all__ = [
     "Monitored",
     "NotComparable",
     "Phase",
+    "Reader",
     "Received",
     "RulesView",
     "RunOutcome",
     "RunView",
     "Severity",
+    "Totals",
     "adopt_rules",
     "adopted_rules",
     "baselines",
     "bootstrap_command",
+    "carried",
     "check_call",
     "check_findings",
     "check_reason",
@@ -99,4 +106,5 @@ __all__ = [
     "settle_finding",
     "spelled",
     "tickets_in_between",
+    "write",
 ]  # fmt: skip

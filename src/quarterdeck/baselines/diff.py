@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from quarterdeck.baselines.carrying import without_marks
 from quarterdeck.baselines.manifest import Entry, Reader, parse_line
 
 TOUCH = frozenset({"ctime", "inode"})
@@ -65,7 +66,7 @@ def compare(before: Reader, after: Reader) -> Iterator[Change]:
     """
     if before.roots != after.roots:
         raise NotComparable("the two baselines do not watch the same folders")
-    for one, other in differing_lines(before.lines(), after.lines()):
+    for one, other in differing_lines(without_marks(before.lines()), without_marks(after.lines())):
         yield _change(parse_line(one) if one else None, parse_line(other) if other else None)
 
 

@@ -14,6 +14,7 @@ from typing import BinaryIO, Protocol
 MAGIC = b"#mtree v2.0\n"
 ROOTS = b"#roots"
 LONGEST_LINE = 1 << 20
+CARRIED = b" method=carried\n"
 
 _SAFE = rb"A-Za-z0-9._@%+,:~\-"
 _NAME = rb"(?:[" + _SAFE + rb"]++|\\[0-3][0-7]{2})++"
@@ -31,7 +32,8 @@ _LINE = re.compile(
     rb" time=" + _TIME + rb"(?P<digest> sha256digest=[0-9a-f]{64})?"
     rb"(?: xattr\." + _SPELLED + rb"++=(?:sha256:[0-9a-f]{64}|" + _BASE64 + rb"))*"
     rb" ctime=" + _TIME + rb" inode=" + _NUMBER + rb"(?: lflags=[a-z]+(?:,[a-z]+)*)?"
-    rb")?(?P<error> error=(?:E[A-Z0-9]{1,19}|unstable))?\n",
+    rb"(?P<method> method=carried)?"
+    rb")?(?P<error> error=(?:E[A-Z0-9]{1,19}|unstable|carried))?\n",
 )
 _SPECIAL = {b"file": b" nlink", b"link": b" link", b"char": b" device", b"block": b" device"}
 _ESCAPE = re.compile(rb"\\([0-3][0-7]{2})")
@@ -76,6 +78,7 @@ class Totals:
     hashed: int = 0
     size: int = 0
     sha256: str = ""
+    carried: int = 0
 
 
 def escape(raw: bytes) -> bytes:
@@ -120,6 +123,8 @@ def check_line(line: bytes) -> re.Match[bytes]:
         raise ManifestError("the facts do not fit the type")
     if (found["digest"] is not None) != (kind == b"file" and not failed):
         raise ManifestError("a file must be either hashed or marked, and nothing else has a digest")
+    if found["method"] is not None and found["digest"] is None:
+        raise ManifestError("only a digest is carried")
     return found
 
 
@@ -199,7 +204,8 @@ def write(roots: Collection[bytes], lines: Iterable[bytes], target: Sink) -> Tot
             found.blind_roots += match["error"] not in (None, b" error=ENOENT")
         found.entries += 1
         found.unreadable += match["error"] is not None
-        found.hashed += match["digest"] is not None
+        found.hashed += match["digest"] is not None and match["method"] is None
+        found.carried += match["method"] is not None
         found.size += len(line)
         digest.update(line)
         target.write(line)
@@ -218,7 +224,9 @@ def export_mtree(source: BinaryIO, target: Sink) -> None:
     named = {b"."}
     for entry in Reader(source).entries():
         path = spell_path(entry.path)
-        words = [f"{name}=".encode() + entry.facts[name] for name in _STRICT_KEYWORDS if name in entry.facts]
+        # A carried digest is never given to other programs as a measured one.
+        kept = [name for name in _STRICT_KEYWORDS if name != "sha256digest" or "method" not in entry.facts]
+        words = [f"{name}=".encode() + entry.facts[name] for name in kept if name in entry.facts]
         if not words or path == b".":
             continue
         parts = path.split(b"/")
@@ -231,9 +239,9 @@ def export_mtree(source: BinaryIO, target: Sink) -> None:
 
 
 def export_sha256sums(source: BinaryIO, target: Sink) -> None:
-    """Write digests as `sha256sum -c` reads them in the root folder (names with a newline or backslash are escaped)."""
+    """Write measured digests as `sha256sum -c` reads them in the root folder (newline and backslash are escaped)."""
     for entry in Reader(source).entries():
-        if "sha256digest" in entry.facts:
+        if "sha256digest" in entry.facts and "method" not in entry.facts:
             name = b"." + entry.path
             plain = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
             mark = b"\\" if plain != name else b""

@@ -105,6 +105,7 @@ def record_monitored(act: Act, monitored: Monitored, documents: Sequence[Artifac
             "collector": row.collector_sha256,
             "entries": row.entries,
             "unreadable": row.unreadable,
+            "carried": monitored.measured.carried,
             "complete": row.complete,
             "told": monitored.told,
             "tickets": named,
@@ -117,21 +118,26 @@ def record_monitored(act: Act, monitored: Monitored, documents: Sequence[Artifac
     waiting = waiting_in(row.asset)
     for comparison, document in zip(monitored.comparisons, documents, strict=True):
         waiting += record_finding(act, comparison, document, plan=row.plan, known=known)
-    _facts(act, row, monitored.told, waiting)
+    _facts(act, row, monitored.told, waiting, monitored.measured.carried)
     run = _run(row.plan, row.asset, RunOutcome.MEASURED, row.started_at, row.finished_at, entry=row.entry)
     run.baseline_id = row.id
     run.save(force_insert=True)
     return run_view(run)
 
 
-def _facts(act: Act, row: Baseline, told: str, waiting: int) -> None:
+def _facts(act: Act, row: Baseline, told: str, waiting: int, carried: int) -> None:
     act.fact(
         "baseline.monitored",
         entry=row.entry,
         outcome=Outcome.PASSED if row.complete else Outcome.FAILED,
         grade=Grade.CAPTURED,
         asset=row.asset,
-        detail={"plan": row.plan, "entries": row.entries, "unreadable": row.unreadable},
+        detail={
+            "plan": row.plan,
+            "entries": row.entries,
+            "unreadable": row.unreadable,
+            **({"carried": carried, "rehashed": row.hashed} if carried else {}),
+        },
     )
     if waiting or told != "first":
         compared = Outcome.PASSED if told == "compared" else Outcome.UNKNOWN

@@ -26,6 +26,7 @@ class Measurement:
     started_at: datetime
     finished_at: datetime
     texts: ArtifactRef | None = None
+    carried: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,24 +5,21 @@ Shared by baselines of tickets and by monitoring between them, so that both meas
 
 import json
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import BinaryIO
 
 from quarterdeck.baselines import api as baselines
-from quarterdeck.baselines.api import Comparison, Measurement, Received
+from quarterdeck.baselines.api import Comparison, Known, Measurement, Received
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import ArtifactRef
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.clock import Clock
+from quarterdeck.workflows.scan_files import Collecting, account_of, run, scan
 
 CANNOT_MEASURE = (baselines.MeasureFailed, baselines.BadOutput, baselines.ManifestError)
 _CLOCKS_MAY_DIFFER = timedelta(minutes=10)
 _JSON = "application/json"
-# Runs the collector with arguments, its bytes as `stdin`, and gives its output; ticket or plan are bound already.
-Collecting = Callable[..., AbstractContextManager[BinaryIO]]
 
 
 def measure_place(
@@ -34,10 +31,12 @@ def measure_place(
     since: datetime | None,
     clock: Clock,
     with_texts: bool = False,
+    known: Known | None = None,
 ) -> Measurement:
     """Measure an asset's watched folders and posture, store both, and return what they are.
 
     `label` names the artifacts; packages that came since `since` are listed, so that differences can be attributed.
+    With `known`, digests of what did not move are carried from it: between tickets only.
     Raises one of CANNOT_MEASURE with a sentence when it does not come about; nothing is half a measurement.
     """
     roots = inventory.connection(connection_id).watched_roots
@@ -47,7 +46,7 @@ def measure_place(
     started = clock.now()
     name = f"{asset_id}-{label}"
     with tempfile.TemporaryFile() as text:
-        facts = _run(collecting, ["manifest", *roots], text)
+        facts = scan(collecting, roots, text, known)
         text.seek(0)
         manifest = evidence.store_artifact(
             text, media_type="text/plain", role="manifest", name=f"baseline-{name}.mtree", may_contain_cui=cui
@@ -55,6 +54,7 @@ def measure_place(
     texts = _texts(collecting, roots, name) if with_texts and not cui else None
     posture = _posture(collecting, since)
     account = {"manifest": asdict(facts.header), "posture": asdict(posture.header), "totals": asdict(facts.totals)}
+    account["scan"] = account_of(facts, started, known)
     return Measurement(
         manifest=manifest,
         posture=evidence.store_artifact(
@@ -71,6 +71,7 @@ def measure_place(
         started_at=started,
         finished_at=clock.now(),
         texts=texts,
+        carried=facts.totals.carried,
     )
 
 
@@ -89,33 +90,19 @@ def store_comparison(comparison: Comparison) -> ArtifactRef:
 def _posture(collecting: Collecting, since: datetime | None) -> Received:
     arguments = ["posture"] if since is None else ["posture", f"since={_seconds(since - _CLOCKS_MAY_DIFFER)}"]
     with tempfile.TemporaryFile() as nothing:
-        return _run(collecting, arguments, nothing)
+        return run(collecting, arguments, nothing)
 
 
 def _texts(collecting: Collecting, roots: Sequence[str], name: str) -> ArtifactRef | None:
     """Store the texts of small files, for people to see what changed; a help and no evidence, so it may be missing."""
     try:
         with tempfile.TemporaryFile() as nothing:
-            found = _run(collecting, ["texts", *roots], nothing)
+            found = run(collecting, ["texts", *roots], nothing)
     except CANNOT_MEASURE:
         return None
     return evidence.store_artifact(
         _json(found.document), media_type=_JSON, role="texts", name=f"texts-{name}.json", may_contain_cui=False
     )
-
-
-def _run(collecting: Collecting, arguments: Sequence[str], target: BinaryIO) -> Received:
-    try:
-        with collecting(arguments=arguments, stdin=baselines.collector_bytes()) as stream:
-            return baselines.receive(stream, target, arguments=arguments, sha256=baselines.collector_sha256())
-    except baselines.MeasureFailed as failed:
-        if not failed.no_python:
-            raise
-    target.seek(0)
-    target.truncate()
-    asked = [argument for argument in arguments if "=" not in argument]
-    with collecting(arguments=asked, stdin=baselines.fallback_bytes()) as stream:
-        return baselines.receive_fallback(stream, target, arguments=asked)
 
 
 def _seconds(moment: datetime) -> int:

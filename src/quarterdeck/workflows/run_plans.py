@@ -16,6 +16,7 @@ from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Decision, Refused
 from quarterdeck.workflows.measure_place import CANNOT_MEASURE, measure_place, store_comparison
 from quarterdeck.workflows.read_target_logs import read_for_plan
+from quarterdeck.workflows.scan_files import known_from
 
 
 def run_next_plan(
@@ -70,6 +71,7 @@ def _measured(clock: Clock, plan: PlanView, channel: MonitorChannel) -> Monitore
         label=plan.id,
         since=before.started_at if before else None,
         clock=clock,
+        known=known_from(before, clock.now()),
     )
     return baselines.compare_monitored(plan=plan.id, asset=plan.asset, connection=plan.connection, measured=measured)
 

@@ -7,7 +7,7 @@ import stat
 import struct
 from collections.abc import Iterator
 
-from quarterdeck.baselines.target.files import record
+from quarterdeck.baselines.target.files import record, set_carry
 from quarterdeck.baselines.target.frames import END, RECORDS, error_name, frame, read_exactly, write_all
 
 BATCH = 64
@@ -144,10 +144,12 @@ def manifest(arguments: "list[str]") -> int:
     for argument in arguments:
         if argument.startswith("workers="):
             size = min(max(int(argument[8:]), 1), 16)
+        elif argument.startswith("carry="):
+            set_carry(argument[6:])
         elif argument.startswith("/"):
             roots.add(os.fsencode(posixpath.normpath("/" + argument.lstrip("/"))))
         else:
-            raise SystemExit("manifest takes absolute folders and workers=N, not " + argument)
+            raise SystemExit("manifest takes absolute folders, workers=N and carry=, not " + argument)
     count = [0]
     found = (pair for root in sorted(roots) for pair in walk_root(root, roots))
     Crew(size).run(in_batches(found, count))

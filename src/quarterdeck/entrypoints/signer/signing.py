@@ -155,7 +155,12 @@ class Signer:
             "Start the measurement again; a monitoring plan of another collector is approved anew.",
         ).require()
         access.may_measure_with(
-            arguments, destination, admitted.watched_roots, admitted.questions, texts=admitted.texts
+            arguments,
+            destination,
+            admitted.watched_roots,
+            admitted.questions,
+            texts=admitted.texts,
+            carry=purpose is access.Purpose.MONITOR,
         ).require()
         order = measure_order(
             _key(request),

@@ -1,0 +1,65 @@
+"""Carrying digests from one measurement to the next between tickets: what the inode's change time says did not move.
+
+A carried line is the line of before with the mark `method=carried`, so that it is never shown as measured. The change
+time is no proof against root, which is why a share of all files is hashed anyway, every week everything is, and the
+baselines of tickets carry nothing (baselines.md section 3).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from quarterdeck.baselines.manifest import CARRIED, Entry, Reader, parse_line
+
+SHARE = 5  # percent of the files that are hashed although nothing moved
+FULL_EVERY = timedelta(days=7)
+RACY = 2  # seconds before the last measurement began within which a file may have moved unseen
+_SAME = ("type", "uid", "gid", "mode", "nlink", "size", "time", "ctime", "inode")
+
+
+class CannotCarry(ValueError):
+    """The target left something unmeasured that the baseline before does not vouch for: measure everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The baseline to carry from: its manifest, when it began on the target's clock, and the last that was whole."""
+
+    manifest_sha256: str
+    began: float
+    whole_at: datetime
+
+    def argument(self, seed: str) -> str:
+        """Return the collector's argument: what moved since, and a share chosen by `seed`, is hashed."""
+        return f"carry={max(int(self.began) - RACY, 0)}:{SHARE}:{seed}"
+
+
+def carried(new: Reader, old: Reader) -> Iterator[bytes]:
+    """Give the lines of a new manifest, with those of before where the target hashed nothing because nothing moved.
+
+    Raises CannotCarry where the facts are not those of before, or there is no digest to carry.
+    """
+    if new.roots != old.roots:
+        raise CannotCarry("the watched folders are not those of before")
+    before: Iterator[bytes] = old.lines()
+    known = next(before, b"")
+    for line in new.lines():
+        if not line.endswith(b" error=carried\n"):
+            yield line
+            continue
+        path = line[: line.find(b" ")]
+        while known and known[: known.find(b" ")] < path:
+            known = next(before, b"")
+        if not known or known[: known.find(b" ")] != path or not _is_same(parse_line(line), parse_line(known)):
+            raise CannotCarry("a file was left out that is not as it was")
+        yield known if known.endswith(CARRIED) else known[:-1] + CARRIED
+
+
+def _is_same(now: Entry, before: Entry) -> bool:
+    return "sha256digest" in before.facts and all(now.facts.get(name) == before.facts.get(name) for name in _SAME)
+
+
+def without_marks(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Give lines without the mark: whether a digest was carried is no difference of the file."""
+    for line in lines:
+        yield line[: -len(CARRIED)] + b"\n" if line.endswith(CARRIED) else line
