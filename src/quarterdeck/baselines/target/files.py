@@ -136,7 +136,7 @@ def is_carried(path: bytes, seen: os.stat_result) -> bool:
     if not CARRY["before"] or int(seen.st_ctime) >= int(str(CARRY["before"])):
         return False
     drawn = hashlib.sha256(bytes(CARRY["seed"]) + path).digest()  # type: ignore[call-overload]
-    return struct.unpack(">I", drawn[:4])[0] % 100 >= int(str(CARRY["share"]))
+    return int(struct.unpack(">I", drawn[:4])[0]) % 100 >= int(str(CARRY["share"]))
 
 
 def record(path: bytes, problem: bytes) -> bytes:
