@@ -4,11 +4,13 @@ Asked by the signer and by the gate with the same words. Grant, ticket or plan, 
 their sealed entries; the place comes from the inventory, which is compared there with what was approved.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from quarterdeck.access import rules
 from quarterdeck.access.host_certificates import revoked_host_keys
+from quarterdeck.access.measuring import may_measure_with
 from quarterdeck.access.places import Destination
 from quarterdeck.access.plan_reading import may_monitor
 from quarterdeck.access.reading import grant, is_genuine_and_standing
@@ -30,6 +32,17 @@ class Admissible:
     watched_roots: tuple[str, ...]
     questions: frozenset[str] = frozenset()
     texts: bool = False
+
+    def may_be_asked(self, arguments: Sequence[str]) -> Decision:
+        """Decide whether the collector may run there with these arguments under this grant."""
+        return may_measure_with(
+            arguments,
+            self.destination,
+            self.watched_roots,
+            self.questions,
+            texts=self.texts,
+            carry=self.grant.purpose is Purpose.MONITOR,
+        )
 
 
 def may_use(given: GrantView, at: datetime) -> Decision:

@@ -111,7 +111,7 @@ def record_monitored(act: Act, monitored: Monitored, documents: Sequence[Artifac
             "tickets": named,
             "row": baseline_digest(row),
         },
-        artifacts=(monitored.measured.manifest, monitored.measured.posture, monitored.measured.account),
+        artifacts=monitored.measured.artifacts,
     )
     row.save(force_insert=True)
     known = unreadable_before(row.asset)

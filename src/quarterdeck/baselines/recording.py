@@ -44,12 +44,7 @@ def record_baseline(
             "complete": row.complete,
             "row": baseline_digest(row),
         },
-        artifacts=(
-            measured.manifest,
-            measured.posture,
-            measured.account,
-            *((measured.texts,) if measured.texts else ()),
-        ),
+        artifacts=measured.artifacts,
     )
     row.save(force_insert=True)
     if phase in _FACT:

@@ -28,6 +28,12 @@ class Measurement:
     texts: ArtifactRef | None = None
     carried: int = 0
 
+    @property
+    def artifacts(self) -> tuple[ArtifactRef, ...]:
+        """All that was stored of it, in the order in which its entry names them."""
+        texts = () if self.texts is None else (self.texts,)
+        return (self.manifest, self.posture, self.account, *texts)
+
 
 @dataclass(frozen=True, slots=True)
 class BaselineView:

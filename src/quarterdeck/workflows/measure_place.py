@@ -39,9 +39,7 @@ def measure_place(
     With `known`, digests of what did not move are carried from it: between tickets only.
     Raises one of CANNOT_MEASURE with a sentence when it does not come about; nothing is half a measurement.
     """
-    roots = inventory.connection(connection_id).watched_roots
-    if not roots:
-        raise baselines.MeasureFailed("The connection names no watched folders: add them and have that approved.")
+    roots = _roots(connection_id)
     cui = inventory.asset(asset_id).handles_cui
     started = clock.now()
     name = f"{asset_id}-{label}"
@@ -53,8 +51,8 @@ def measure_place(
         )
     texts = _texts(collecting, roots, name) if with_texts and not cui else None
     posture = _posture(collecting, since)
-    account = {"manifest": asdict(facts.header), "posture": asdict(posture.header), "totals": asdict(facts.totals)}
-    account["scan"] = account_of(facts, started, known)
+    account = {"manifest": asdict(facts.header), "posture": asdict(posture.header), "totals": asdict(facts.totals),
+               "scan": account_of(facts, started, known)}  # fmt: skip
     return Measurement(
         manifest=manifest,
         posture=evidence.store_artifact(
@@ -73,6 +71,13 @@ def measure_place(
         texts=texts,
         carried=facts.totals.carried,
     )
+
+
+def _roots(connection_id: str) -> tuple[str, ...]:
+    roots = inventory.connection(connection_id).watched_roots
+    if not roots:
+        raise baselines.MeasureFailed("The connection names no watched folders: add them and have that approved.")
+    return roots
 
 
 def store_comparison(comparison: Comparison) -> ArtifactRef:

@@ -154,14 +154,7 @@ class Signer:
             "The grant names another collector than the installed one.",
             "Start the measurement again; a monitoring plan of another collector is approved anew.",
         ).require()
-        access.may_measure_with(
-            arguments,
-            destination,
-            admitted.watched_roots,
-            admitted.questions,
-            texts=admitted.texts,
-            carry=purpose is access.Purpose.MONITOR,
-        ).require()
+        admitted.may_be_asked(arguments).require()
         order = measure_order(
             _key(request),
             serial=self._log.fresh_serial(),
