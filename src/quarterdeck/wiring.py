@@ -6,14 +6,21 @@ from pathlib import Path
 
 from quarterdeck.access.api import GateDoor, KeyPolicy, Stranger
 from quarterdeck.adapters import target_sshd
+from quarterdeck.adapters.borg import Borg
+from quarterdeck.adapters.btrfs_snapshot import Btrfs
+from quarterdeck.adapters.bucket_lock import BucketLockReader
 from quarterdeck.adapters.certificate_signature import signed_by
+from quarterdeck.adapters.ec2_backups import Ec2
 from quarterdeck.adapters.elevation_channel import SshElevationChannel
 from quarterdeck.adapters.encrypted_store import EncryptedStore
 from quarterdeck.adapters.envelopes import Envelopes
+from quarterdeck.adapters.file_copies import FileCopies
 from quarterdeck.adapters.gate_health import GateHealth
 from quarterdeck.adapters.gate_readiness import GateReadiness
 from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorChannel
 from quarterdeck.adapters.passkey_ceremony import PasskeyCeremony
+from quarterdeck.adapters.postgres_backups import PgBaseBackup, PgDump
+from quarterdeck.adapters.qcow2_snapshot import Qcow2
 from quarterdeck.adapters.recorder_room import room_for_recordings
 from quarterdeck.adapters.restic import Restic
 from quarterdeck.adapters.s3_anchor import S3Anchor
@@ -28,8 +35,10 @@ from quarterdeck.adapters.store_key import StoreKey
 from quarterdeck.adapters.syslog_line import SyslogAnchor
 from quarterdeck.adapters.syslog_tls import TlsEnd
 from quarterdeck.adapters.time_stamp import TimeStampAnchor
+from quarterdeck.adapters.vsphere_snapshot import Vsphere
+from quarterdeck.adapters.vss_snapshot import Vss
 from quarterdeck.adapters.witness import WitnessAnchor
-from quarterdeck.backups.api import Product
+from quarterdeck.backups.api import BackupProduct, Product, Restorer, SnapshotMaker
 from quarterdeck.config.api import implicit_tls, load, store_key_file
 from quarterdeck.evidence.api import AnchorGrade, CachedStore, DirectoryStore, KeyRows
 from quarterdeck.evidence.ports import EvidenceStore
@@ -147,10 +156,44 @@ def instruments(actor: Actor) -> Instruments:
             target_authority(),
             (str(config.gate_dir / "sshd_config"),),
         ),
-        backups={Product.RESTIC: Restic()},
+        backups=backup_products(),
+        snapshots=snapshot_makers(),
+        locks=BucketLockReader(),
         recorder=GateHealth(config.gate_host, config.gate_port, config.gate_socket, config.recordings_dir),
         elevation=elevation_channel(actor),
     )
+
+
+def backup_products() -> dict[Product, BackupProduct]:
+    """Return the products that this server asks for backups."""
+    return {
+        Product.RESTIC: Restic(),
+        Product.BORG: Borg(),
+        Product.PG_DUMP: PgDump(),
+        Product.PG_BASE: PgBaseBackup(),
+        Product.FILES: FileCopies(),
+        Product.EBS: Ec2(),
+        Product.AMI: Ec2(),
+    }
+
+
+def snapshot_makers() -> dict[Product, SnapshotMaker]:
+    """Return the products that make a point to go back to."""
+    return {
+        Product.PG_DUMP: PgDump(),
+        Product.PG_BASE: PgBaseBackup(),
+        Product.BTRFS: Btrfs(),
+        Product.QCOW2: Qcow2(),
+        Product.EBS: Ec2(),
+        Product.AMI: Ec2(),
+        Product.VSPHERE: Vsphere(),
+        Product.VSS: Vss(),
+    }
+
+
+def restorers() -> dict[Product, Restorer]:
+    """Return the products whose backups a drill restores."""
+    return {Product.RESTIC: Restic(), Product.PG_DUMP: PgDump(), Product.FILES: FileCopies()}
 
 
 def readiness() -> GateReadiness:

@@ -4,14 +4,15 @@ import json
 import os
 import re
 import shutil
-import stat
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
-from quarterdeck.backups.api import Depth, ProductFailed, Snapshot, Source, Verification
+from quarterdeck.adapters.credential_file import read_credential
+from quarterdeck.adapters.scratch import hash_tree, scratch_folder
+from quarterdeck.backups.api import Depth, Digest, ProductFailed, Restored, Snapshot, Source, Verification
 from quarterdeck.kernel.clock import parse_rfc3339
 
 _ALLOWED = frozenset(
@@ -24,7 +25,7 @@ _LONGEST_ANSWER = 32 << 20
 
 
 class Restic:
-    """Fulfils the port BackupProduct with the installed restic; `timeout` in seconds bounds a verification."""
+    """Fulfils the ports BackupProduct and Restorer with the installed restic; `timeout` in seconds bounds each question."""
 
     def __init__(self, *, program: str = "restic", timeout: float = 3600.0) -> None:
         self._program = program
@@ -60,6 +61,30 @@ class Restic:
         if source.depth is Depth.STRUCTURE:
             return Verification(False, "Only the structure was checked, no data was read back.", log)
         return Verification(True, f"restic check found no errors, {read[source.depth]}.", log)
+
+    def restore(self, source: Source, snapshot: Snapshot, scratch: str) -> Restored:
+        """Restore the snapshot below `scratch`, let restic verify it, hash every file, remove it."""
+        with scratch_folder(scratch, snapshot.size) as folder:
+            chosen = [f"--include={source.path}"] if source.path else []
+            done = self._run(source, ["restore", f"--target={folder}", "--verify", *chosen, "--", snapshot.id])
+            if done.returncode != 0:
+                raise ProductFailed(f"restic could not restore the snapshot: {_last_line(done)}")
+            return Restored(hash_tree(folder, ""), b"$ restic restore --verify\n" + done.stdout + done.stderr)
+
+    def source_digests(self, source: Source, snapshot: Snapshot) -> Mapping[str, Digest]:
+        """Return the digests of the backed-up folders as they are on this server now."""
+        paths = [source.path] if source.path else self._paths(source, snapshot)
+        found: dict[str, Digest] = {}
+        for path in paths:
+            if not Path(path).is_dir():
+                raise ProductFailed(f"{path} is not on this server: compare with the baseline instead.")
+            found |= hash_tree(Path(path), path)
+        return found
+
+    def _paths(self, source: Source, snapshot: Snapshot) -> list[str]:
+        listed = self._json(source, ["snapshots", "--json", "--", snapshot.id])
+        paths = listed[0].get("paths") if isinstance(listed, list) and listed and isinstance(listed[0], dict) else None
+        return [str(one) for one in paths] if isinstance(paths, list) else []
 
     def _json(self, source: Source, words: Sequence[str]) -> object:
         done = self._run(source, words)
@@ -97,22 +122,14 @@ def _filters(source: Source) -> Sequence[tuple[str, str]]:
 
 def _credential(source: Source) -> dict[str, str]:
     """Return the environment of a credential file: NAME=value lines, or the bare password of the repository."""
-    path = Path(source.credential_file)
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise ProductFailed(f"The credential file {path} can't be opened ({error.strerror}).") from None
-    with os.fdopen(descriptor, "rb") as file:
-        seen = os.fstat(file.fileno())
-        if not stat.S_ISREG(seen.st_mode) or seen.st_mode & 0o077 or seen.st_uid not in (0, os.geteuid()):
-            raise ProductFailed(f"The credential file {path} can be read by others: chmod 600 it.")
-        lines = file.read(65536).decode("utf-8", "replace").splitlines()
+    lines = read_credential(source.credential_file)
     if not lines or lines[0].partition("=")[0] not in _ALLOWED:
-        return {"RESTIC_PASSWORD_FILE": str(path)}
+        return {"RESTIC_PASSWORD_FILE": source.credential_file}
     found = dict(line.partition("=")[::2] for line in lines if line.strip() and not line.startswith("#"))
-    strange = sorted(found.keys() - _ALLOWED)
-    if strange:
-        raise ProductFailed(f"The credential file {path} sets something that is not a credential of restic.")
+    if found.keys() - _ALLOWED:
+        raise ProductFailed(
+            f"The credential file {source.credential_file} sets something that is not a credential of restic."
+        )
     return found
 
 

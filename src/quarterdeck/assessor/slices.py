@@ -28,6 +28,7 @@ ORGANISATION_EVENTS = (
 OBJECT_EVENTS = (
     "artifact.cui_cleared", "artifact.cui_marked", "artifact.disposed", "artifact.redacted",
     "asset.added", "asset.changed", "asset.retired", "backup_source.set", "connection.changed", "connection.removed",
+    "drill_plan.ended", "drill_plan.set",
     "item.inspected", "item.listed", "item.reviewed", "item.withdrawn", "recording.consent_asked",
     "recording.consent_refused", "recording.consent_withdrawn", "recording.consented",
     "template.added", "template.approved", "template.withdrawn",

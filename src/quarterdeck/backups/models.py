@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import F, Q
 
-from quarterdeck.backups.terms import Depth, Product
+from quarterdeck.backups.terms import Against, Depth, Product, SnapshotState
 
 
 class BackupSource(models.Model):
@@ -20,6 +20,9 @@ class BackupSource(models.Model):
     depth = models.CharField(max_length=9)
     max_age = models.DurationField()
     active = models.BooleanField(default=True)
+    offline = models.CharField(max_length=200, blank=True, default="")
+    offline_days = models.PositiveIntegerField(default=0)
+    contract_days = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints = [
@@ -55,3 +58,67 @@ class BackupProof(models.Model):
             models.CheckConstraint(condition=Q(size__gte=0), name="proof_size_not_negative"),
             models.CheckConstraint(condition=Q(valid_until__gte=F("taken_at")), name="proof_valid_after_backup"),
         ]
+
+
+class TicketSnapshot(models.Model):
+    """A snapshot that was taken under a ticket, and where it stands."""
+
+    id = models.CharField(primary_key=True, max_length=32)
+    ticket = models.ForeignKey("tickets.MaintenanceTicket", on_delete=models.PROTECT, related_name="+")
+    asset = models.ForeignKey("inventory.Asset", on_delete=models.PROTECT, related_name="+")
+    source = models.ForeignKey(BackupSource, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=300)
+    taken_at = models.DateTimeField()
+    state = models.CharField(max_length=8)
+    sentence = models.CharField(max_length=400, blank=True)
+    entry = models.CharField(max_length=64)
+
+    class Meta:
+        indexes = [models.Index(fields=["ticket", "asset"], name="snapshot_by_ticket_asset")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=[s.value for s in SnapshotState]), name="snapshot_state_known"
+            ),
+        ]
+
+
+class DrillPlanRow(models.Model):
+    """How often a restore of an asset is tried; a changed plan is a new row."""
+
+    id = models.CharField(primary_key=True, max_length=32)
+    asset = models.ForeignKey("inventory.Asset", on_delete=models.PROTECT, related_name="+")
+    against = models.CharField(max_length=8)
+    scratch = models.CharField(max_length=300)
+    every = models.DurationField()
+    since = models.DateTimeField()
+    asked_at = models.DateTimeField(null=True)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(against__in=[a.value for a in Against]), name="drill_against_known"),
+            models.UniqueConstraint(fields=["asset"], condition=Q(active=True), name="drill_one_plan_of_asset"),
+        ]
+
+
+class RestoreDrill(models.Model):
+    """One tried restore and what came of it; never changed."""
+
+    id = models.CharField(primary_key=True, max_length=32)
+    plan = models.ForeignKey(DrillPlanRow, on_delete=models.PROTECT, related_name="+")
+    asset = models.ForeignKey("inventory.Asset", on_delete=models.PROTECT, related_name="+")
+    product = models.CharField(max_length=8)
+    snapshot = models.CharField(max_length=200, blank=True)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    passed = models.BooleanField()
+    same = models.PositiveIntegerField()
+    different = models.PositiveIntegerField()
+    missing = models.PositiveIntegerField()
+    newer = models.PositiveIntegerField()
+    sentence = models.CharField(max_length=400, blank=True)
+    log_sha256 = models.CharField(max_length=64)
+    entry = models.CharField(max_length=64)
+
+    class Meta:
+        indexes = [models.Index(fields=["asset", "-finished_at"], name="drill_by_asset")]

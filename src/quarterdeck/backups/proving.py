@@ -3,30 +3,32 @@
 from dataclasses import replace
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from quarterdeck.backups import rules
 from quarterdeck.backups.models import BackupProof, BackupSource
-from quarterdeck.backups.terms import Depth, Found, Product, Proof, Source
+from quarterdeck.backups.terms import SNAPSHOTS_ONLY, Depth, Found, Product, Proof, Source, Use, use_of
 from quarterdeck.evidence.api import Act, ArtifactRef, Grade, JsonValue, ObjectRef, Outcome, last_entry, row_digest
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.clock import rfc3339
-from quarterdeck.kernel.decision import Refused, refuse
+from quarterdeck.kernel.decision import Decision, Refused, refuse
 from quarterdeck.kernel.ids import new_id
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
 
 
 def set_source(act: Act, source: Source) -> Source:
-    """Register or replace where an asset's backups are (one active source per asset); the IT lead's act.
+    """Register or replace where an asset's backups or snapshots are (one active source for each); the IT lead's act.
 
     `source.id` is ignored and made anew: an earlier source becomes inactive, so that old proofs keep theirs. A restic
-    source without a host means the asset's own host name: a backup of another host proves nothing about this one.
+    or borg source without a host means the asset's own host name: a backup of another host proves nothing about it.
     """
     tickets.has_role(act.actor, [Role.IT_LEAD], act.at).require()
     asset = inventory.asset(source.asset)
-    host = source.host or (asset.hostname if source.product is Product.RESTIC else "")
+    host = source.host or (asset.hostname if source.product in (Product.RESTIC, Product.BORG) else "")
     made = replace(source, id=new_id("bs"), host=host, active=True)
     rules.check_source(made).require()
-    BackupSource.objects.filter(asset_id=made.asset, active=True).update(active=False)
+    _active(made.asset, use_of(made.product)).update(active=False)
     BackupSource.objects.create(
         id=made.id,
         asset_id=made.asset,
@@ -38,6 +40,9 @@ def set_source(act: Act, source: Source) -> Source:
         tag=made.tag,
         depth=made.depth.value,
         max_age=made.max_age,
+        offline=made.offline,
+        offline_days=made.offline_days,
+        contract_days=made.contract_days,
     )
     act.record(
         "backup_source.set",
@@ -48,9 +53,15 @@ def set_source(act: Act, source: Source) -> Source:
 
 
 def source_digest(source: Source) -> str:
-    """Return the digest of a source's fields that its entry carries."""
+    """Return the digest of a source's fields that its entry carries; what came later is in it only where it is said."""
+    later: dict[str, JsonValue] = {
+        "offline": source.offline,
+        "offline_days": source.offline_days,
+        "contract_days": source.contract_days,
+    }
     return row_digest(
         {
+            **{name: value for name, value in later.items() if value},
             "id": source.id,
             "asset": source.asset,
             "product": source.product.value,
@@ -65,11 +76,27 @@ def source_digest(source: Source) -> str:
     )
 
 
-def source(asset: str) -> Source | None:
-    """Return the active source of an asset's backups; Refused when it is not what the ledger says of it."""
-    row = BackupSource.objects.filter(asset_id=asset, active=True).first()
+def _active(asset: str, use: Use) -> QuerySet[BackupSource]:
+    rows = BackupSource.objects.filter(asset_id=asset, active=True)
+    of_snapshots = [one.value for one in SNAPSHOTS_ONLY]
+    return rows.filter(product__in=of_snapshots) if use is Use.SNAPSHOT else rows.exclude(product__in=of_snapshots)
+
+
+def source(asset: str, use: Use = Use.BACKUP) -> Source | None:
+    """Return the active source of an asset's backups or snapshots; Refused when it is not what the ledger says."""
+    row = _active(asset, use).first()
     if row is None:
         return None
+    return sealed_source(row)
+
+
+def source_of(source_id: str) -> Source:
+    """Return one source, also a former one; Refused when it is not what the ledger says."""
+    return sealed_source(BackupSource.objects.get(pk=source_id))
+
+
+def sealed_source(row: BackupSource) -> Source:
+    """Return a source's row as a value; Refused when it is not what the ledger says."""
     found = _source(row)
     sealed = last_entry(["backup_source.set"], object=ObjectRef("backup_source", row.id))
     rules.source_is_sealed(sealed is not None and sealed.data.get("row") == source_digest(found)).require()
@@ -77,8 +104,17 @@ def source(asset: str) -> Source | None:
 
 
 def sources() -> list[Source]:
-    """Return all active sources, by asset."""
-    return [_source(row) for row in BackupSource.objects.filter(active=True).order_by("asset_id")]
+    """Return all active sources of backups, by asset."""
+    of_snapshots = [one.value for one in SNAPSHOTS_ONLY]
+    rows = BackupSource.objects.filter(active=True).exclude(product__in=of_snapshots).order_by("asset_id")
+    return [_source(row) for row in rows]
+
+
+def snapshot_sources() -> list[Source]:
+    """Return all active sources of snapshots, by asset."""
+    of_snapshots = [one.value for one in SNAPSHOTS_ONLY]
+    rows = BackupSource.objects.filter(active=True, product__in=of_snapshots).order_by("asset_id")
+    return [_source(row) for row in rows]
 
 
 def _source(row: BackupSource) -> Source:
@@ -94,6 +130,9 @@ def _source(row: BackupSource) -> Source:
         tag=row.tag,
         depth=Depth(row.depth),
         active=row.active,
+        offline=row.offline,
+        offline_days=row.offline_days,
+        contract_days=row.contract_days,
     )
 
 
@@ -104,13 +143,15 @@ def record_proof(act: Act, found: Found, log: ArtifactRef) -> Proof | None:
     ticket or the ticket has ended.
     """
     tickets.lock(act, found.ticket)
-    _fits(found.ticket, found.asset)
+    fits_ticket(found.ticket, found.asset)
     snapshot = found.snapshot
     decision = rules.may_rely_on(snapshot, found.verification, act.at, found.max_age)
     proof_id = new_id("bp")
     data: dict[str, JsonValue] = {"asset": found.asset, "product": found.product.value, "codes": list(decision.codes)}
     if snapshot is not None:
-        data |= {"taken": rfc3339(snapshot.taken_at), "size": snapshot.size, "snapshot": _plain(snapshot.id)}
+        data |= {"taken": rfc3339(snapshot.taken_at), "size": snapshot.size, "snapshot": plain_name(snapshot.id)}
+    if found.lock is not None:
+        data["lock"] = {"mode": found.lock.mode, "days": found.lock.days, "versions": found.lock.versions}
     entry = act.record(
         "backup.proven" if decision.allowed else "backup.found_wanting",
         ObjectRef("backup_proof", proof_id),
@@ -118,7 +159,7 @@ def record_proof(act: Act, found: Found, log: ArtifactRef) -> Proof | None:
         data=data,
         artifacts=(log,),
     )
-    _tell(act, found, entry, proof_id, decision.allowed)
+    _tell(act, found, entry, proof_id, decision)
     if snapshot is None:
         return None
     row = BackupProof.objects.create(
@@ -143,35 +184,53 @@ def record_proof(act: Act, found: Found, log: ArtifactRef) -> Proof | None:
     return proof_view(row)
 
 
-def _tell(act: Act, found: Found, entry: str, proof_id: str, good: bool) -> None:
+def _tell(act: Act, found: Found, entry: str, proof_id: str, decision: Decision) -> None:
     snapshot = found.snapshot
     grade = Grade.ATTACHED if found.attached else Grade.CAPTURED
     act.fact(
         "backup.verified",
         entry=entry,
-        outcome=Outcome.PASSED if good else Outcome.FAILED,
+        outcome=_outcome(decision),
         grade=grade,
         ticket=found.ticket,
         asset=found.asset,
         valid_until=None if snapshot is None else snapshot.taken_at + found.max_age,
         detail={"proof": proof_id, "product": found.product.value},
     )
-    if snapshot is not None and snapshot.encrypted is not None:
-        act.fact(
-            "backup.encrypted",
-            entry=entry,
-            outcome=Outcome.PASSED if snapshot.encrypted else Outcome.FAILED,
-            grade=grade,
-            ticket=found.ticket,
-            asset=found.asset,
-            detail={"proof": proof_id},
-        )
+    told = {
+        "backup.encrypted": None if snapshot is None else snapshot.encrypted,
+        "backup.locked": None if found.lock is None else found.lock.locked and found.lock.versions,
+    }
+    for kind, value in told.items():
+        _tell_word(act, found, entry, kind, value, grade)
+    # What is kept offline is a person's word in the source, read by nobody.
+    _tell_word(act, found, entry, "backup.offline", found.offline_enough, Grade.ATTACHED)
+
+
+def _outcome(decision: Decision) -> Outcome:
+    """Return failed for a backup that doesn't count; one that is only not ready yet is not known."""
+    if decision.allowed:
+        return Outcome.PASSED
+    return Outcome.UNKNOWN if set(decision.codes) == {"backup.pending"} else Outcome.FAILED
+
+
+def _tell_word(act: Act, found: Found, entry: str, kind: str, value: bool | None, grade: Grade) -> None:
+    if value is None:
+        return
+    act.fact(
+        kind,
+        entry=entry,
+        outcome=Outcome.PASSED if value else Outcome.FAILED,
+        grade=grade,
+        ticket=found.ticket,
+        asset=found.asset,
+    )
 
 
 def record_unknown(act: Act, *, ticket: str, asset: str, product: Product) -> None:
     """Record that the product could not be asked: the fact is not known, which no hold point passes."""
     tickets.lock(act, ticket)
-    _fits(ticket, asset)
+    fits_ticket(ticket, asset)
     entry = act.record(
         "backup.not_reached",
         ObjectRef("asset", asset),
@@ -189,7 +248,7 @@ def record_reimage_plan(
     `document` is the plan's text, stored before. Raises Refused for servers, empty plans and dates beyond a year.
     """
     tickets.lock(act, ticket)
-    _fits(ticket, asset)
+    fits_ticket(ticket, asset)
     tickets.has_role(act.actor, [Role.TECHNICIAN, Role.IT_LEAD, Role.REQUESTER], act.at).require()
     tickets.takes_part(tickets.ticket(ticket), act.actor, act.at).require()
     rules.check_reimage(plan, kind, valid_until, act.at).require()
@@ -243,7 +302,8 @@ def proof_view(row: BackupProof) -> Proof:
     )
 
 
-def _fits(ticket: str, asset: str) -> None:
+def fits_ticket(ticket: str, asset: str) -> None:
+    """Refuse a ticket that has ended or does not name the asset."""
     seen = tickets.ticket(ticket)
     if seen.is_final or asset not in {one.asset_id for one in seen.assets}:
         raise Refused(
@@ -255,5 +315,6 @@ def _fits(ticket: str, asset: str) -> None:
         )
 
 
-def _plain(text: str) -> str:
+def plain_name(text: str) -> str:
+    """Return a product's name for something in the letters that entries allow."""
     return "".join(c if c.isascii() and (c.isalnum() or c in "._:+=@-") else "_" for c in text)[:200]

@@ -4,6 +4,7 @@ from quarterdeck.baselines.bootstrap import bootstrap_command, check_call, colle
 from quarterdeck.baselines.carrying import FULL_EVERY, CannotCarry, Known, carried
 from quarterdeck.baselines.comparing import compare_baselines as compare
 from quarterdeck.baselines.diff import ChangeKind, NotComparable
+from quarterdeck.baselines.digests import newest_digests
 from quarterdeck.baselines.drift_rules import rule_book as check_rules
 from quarterdeck.baselines.fallback import fallback_bytes, fallback_command, fallback_sha256, receive_fallback
 from quarterdeck.baselines.findings import check_findings, finding, findings, settle_finding, tickets_in_between
@@ -93,6 +94,7 @@ __all__ = [
     "measured_after",
     "monitoring_due_at",
     "newest",
+    "newest_digests",
     "receive",
     "receive_fallback",
     "record_baseline",

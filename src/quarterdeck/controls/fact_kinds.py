@@ -49,6 +49,8 @@ _REGISTERS = (
 _READINESS = (
     FactKind("backup.verified", "Backup exists and was verified"),
     FactKind("backup.encrypted", "Backup encrypted where it is stored", ("MP.L2-3.8.9[a]",)),
+    FactKind("backup.locked", "Backup bucket locked against deletion"),
+    FactKind("backup.offline", "Offline copy kept as long as the contract asks"),
     FactKind("restore.drilled", "Restore tried"),
     FactKind("snapshot.taken", "Snapshot or isolation in place"),
     FactKind("staging.tested", "Tried in staging"),

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from quarterdeck.access import api as access
 from quarterdeck.backups import api as backups
-from quarterdeck.backups.api import BackupProduct, Product
+from quarterdeck.backups.api import BackupProduct, LockReader, Product, SnapshotMaker, SnapshotState, Use
 from quarterdeck.baselines.api import MeasureChannel, Phase
 from quarterdeck.evidence.api import Grade, ObjectRef, Outcome, act
 from quarterdeck.inventory import api as inventory
@@ -23,6 +23,7 @@ from quarterdeck.workflows.prove_backup import prove_backup
 from quarterdeck.workflows.prove_sole_path import GateView, prove_sole_path
 from quarterdeck.workflows.run_checks import check_before
 from quarterdeck.workflows.take_baseline import take_baseline
+from quarterdeck.workflows.take_snapshot import snapshot_for_ticket
 
 Progress = Callable[[str], bool]
 PREPARE = "prepare"
@@ -46,6 +47,8 @@ class Instruments:
     recorder: Recorder
     elevation: access.ElevationChannel | None = None
     reverters: Mapping[tickets.StepKind, Reverter] = field(default_factory=dict)
+    locks: LockReader | None = None
+    snapshots: Mapping[Product, SnapshotMaker] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,8 @@ def _steps(
     for named in view.assets:
         host = inventory.asset(named.asset_id).hostname
         yield f"Backup proof of {host}", _backup(actor, clock, number, named, tools)
+        if backups.source(named.asset_id, Use.SNAPSHOT) is not None:
+            yield f"Snapshot of {host}", _snapshot(actor, clock, number, named, tools)
     if view.content.method is not Method.SSH:
         return
     yield "Recorder", _recorder(actor, clock, number, tools)
@@ -108,10 +113,22 @@ def _backup(actor: Actor, clock: Clock, number: str, named: TicketAsset, tools: 
         source = backups.source(named.asset_id)
         if source is None or source.product not in tools.backups:
             return []
-        proof = prove_backup(number, named.asset_id, products=tools.backups, actor=actor, clock=clock)
+        proof = prove_backup(
+            number, named.asset_id, products=tools.backups, actor=actor, clock=clock, locks=tools.locks
+        )
         if proof is None:
             return ["The backup product lists no backup of this asset."]
         return [] if proof.verified else ["The newest backup is too old or did not verify."]
+
+    return step
+
+
+def _snapshot(
+    actor: Actor, clock: Clock, number: str, named: TicketAsset, tools: Instruments
+) -> Callable[[], list[str]]:
+    def step() -> list[str]:
+        taken = snapshot_for_ticket(number, named.asset_id, makers=tools.snapshots, actor=actor, clock=clock)
+        return [] if taken.state is SnapshotState.COMPLETE else [taken.sentence]
 
     return step
 

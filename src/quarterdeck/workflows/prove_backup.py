@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from quarterdeck.backups import api as backups
-from quarterdeck.backups.api import BackupProduct, Found, Product, ProductFailed, Proof, Source
+from quarterdeck.backups.api import BackupProduct, Found, LockReader, Product, ProductFailed, Proof, Source
 from quarterdeck.evidence import api as evidence
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import Actor
@@ -16,9 +16,17 @@ _NO_BACKUP = b"The product lists no backup for this host, path and tag.\n"
 
 
 def prove_backup(
-    ticket: str, asset: str, *, products: Mapping[Product, BackupProduct], actor: Actor, clock: Clock
+    ticket: str,
+    asset: str,
+    *,
+    products: Mapping[Product, BackupProduct],
+    actor: Actor,
+    clock: Clock,
+    locks: LockReader | None = None,
 ) -> Proof | None:
     """Ask the asset's backup product for its newest backup, verify it, record proof and facts (grade captured).
+
+    With `locks`, how the bucket of the backups is locked is read back and recorded too.
 
     A backup that is too old or not verified is recorded as such and returned with `verified` false; None when there is
     none. Raises Refused when no source is set, the product is not at hand, or it could not be asked.
@@ -36,11 +44,15 @@ def prove_backup(
     try:
         snapshot = product.latest_snapshot(source)
         verification = product.verify(source, snapshot) if snapshot else None
+        lock = locks.read_lock(source) if locks else None
     except ProductFailed as failed:
         with evidence.act(actor, clock) as act:
             backups.record_unknown(act, ticket=ticket, asset=asset, product=source.product)
         raise Refused(refuse("backup.not_reached", str(failed), "Correct it and prove the backup again.")) from failed
-    found = Found(ticket, asset, source.product, source.id, snapshot, verification, source.max_age, attached=False)
+    found = Found(
+        ticket, asset, source.product, source.id, snapshot, verification, source.max_age, attached=False,
+        lock=lock, offline_enough=backups.offline_enough(source),
+    )  # fmt: skip
     return _record(found, actor, clock)
 
 

@@ -14,6 +14,7 @@ from quarterdeck.entrypoints.api import (
     anchors,
     assessing,
     attaching,
+    backups,
     captures,
     checks,
     controls,
@@ -73,6 +74,7 @@ api.add_router("/templates", templates.router)
 api.add_router("", captures.router)
 api.add_router("", checks.router)
 api.add_router("/drift-rules", drift_rules.router)
+api.add_router("", backups.router)
 api.add_router("", attaching.router)
 api.add_router("/monitoring-plans", monitoring.router)
 api.add_router("/findings", monitoring.findings_router)

@@ -95,6 +95,9 @@ class BackupSourceIn(Schema):
     path: str = ""
     tag: str = ""
     depth: Depth = Depth.ALL
+    offline: str = Field(default="", max_length=200)
+    offline_days: int = Field(default=0, ge=0, le=36_525)
+    contract_days: int = Field(default=0, ge=0, le=36_525)
 
 
 class BackupSourceOut(Schema):
@@ -176,6 +179,9 @@ def set_backup_source(request: HttpRequest, asset: str, body: BackupSourceIn) ->
             body.path,
             body.tag,
             body.depth,
+            offline=body.offline,
+            offline_days=body.offline_days,
+            contract_days=body.contract_days,
         ),
     )
     return BackupSourceOut(asset=kept.asset, product=kept.product, repository=kept.repository)

@@ -18,6 +18,7 @@ from quarterdeck.workflows import (
     check_ahead,
     close_ticket,
     do_captures,
+    drill_restore,
     export_package,
     keep_elevation,
     keep_evidence,
@@ -72,8 +73,13 @@ def capture_duties(clock: Clock) -> list[Duty]:
         Duty("elevation", 5, lambda: keep_elevation.keep_rules(TICKER, clock, wiring.elevation_channel(TICKER))),
         Duty("leftovers", 15, partial(look_after_sessions.look_after_next, TICKER, clock, measuring)),
         Duty("packages", 0.5, partial(export_package.make_next_package, clock, wiring.press)),
+        Duty("drills", 60, lambda: _drill(clock)),
         Duty("monitoring", 15, partial(run_plans.run_next_plan, TICKER, clock, channel, wiring.target_authority)),
     ]
+
+
+def _drill(clock: Clock) -> bool:
+    return drill_restore.run_next_drill(TICKER, clock, wiring.backup_products(), wiring.restorers())
 
 
 def _look_after_sealer(clock: Clock) -> None:
