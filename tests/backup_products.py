@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import gettempdir
 
+from quarterdeck.adapters.borg import Borg
 from quarterdeck.adapters.restic import Restic
 from quarterdeck.backups.api import BackupProduct, Depth, Product, ProductFailed, Snapshot, Source, Verification
 
@@ -141,3 +142,38 @@ class ResticSetup(Setup):
         subprocess.run(
             ["restic", "--no-cache", "--quiet", *words], env=environment, check=True, timeout=120, capture_output=True
         )
+
+
+class BorgSetup(Setup):
+    """The real borg, its repository encrypted with the passphrase."""
+
+    product = Borg(timeout=120)  # type: ignore[assignment]
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._borg(["init", "--encryption=repokey-blake2", str(self.repository)])
+
+    def source(self, host: str = "fs01.example.test", **changes: object) -> Source:
+        return super().source(host, **({"product": Product.BORG} | changes))
+
+    def backup(self, host: str, taken_at: datetime) -> None:
+        moment = f"{taken_at:%Y-%m-%dT%H:%M:%S}"
+        name = f"{self.repository}::{host}-{taken_at:%Y%m%dT%H%M%S}"
+        # A borg archive carries the name of the machine that made it: this one answers as `host`.
+        words = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec borg "$@"', host]
+        self._run([*words, "create", f"--timestamp={moment}", name, str(self.content)])
+
+    def _data(self) -> Path:
+        return self.repository / "data"
+
+    def _borg(self, words: Sequence[str]) -> None:
+        self._run(["borg", *words])
+
+    def _run(self, words: Sequence[str]) -> None:
+        environment = {
+            "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin",
+            "BORG_PASSPHRASE": PASSWORD,
+            "BORG_BASE_DIR": str(self.folder / "borg-home"),
+            "TZ": "UTC",
+        }
+        subprocess.run(words, env=environment, check=True, timeout=120, capture_output=True)

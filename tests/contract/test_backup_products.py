@@ -1,11 +1,12 @@
 """Every backup product keeps the port's promise: the newest of that host, really checked, trouble as a sentence."""
 
+import os
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.backup_products import FolderSetup, ResticSetup, Setup
+from tests.backup_products import BorgSetup, FolderSetup, ResticSetup, Setup
 
 from quarterdeck.adapters.restic import Restic
 from quarterdeck.backups.api import Depth, ProductFailed
@@ -14,7 +15,16 @@ NOW = datetime.now(UTC).replace(microsecond=0)  # noqa: TID251  restic stamps wi
 needs_restic = pytest.mark.skipif(not shutil.which("restic"), reason="not run here: restic is not installed")
 
 
-@pytest.fixture(params=[FolderSetup, pytest.param(ResticSetup, marks=needs_restic)])
+needs_borg = pytest.mark.skipif(
+    not shutil.which("borg") or os.geteuid() != 0, reason="not run here: no borg, or no root to name the machine"
+)
+
+
+@pytest.fixture(
+    params=[
+        FolderSetup, pytest.param(ResticSetup, marks=needs_restic), pytest.param(BorgSetup, marks=needs_borg),
+    ]
+)  # fmt: skip
 def setup(request: pytest.FixtureRequest, tmp_path: Path) -> Setup:
     return request.param(tmp_path)
 

@@ -26,7 +26,8 @@ class Borg:
             archives = [
                 (_moment(one["time"]), str(one["name"]))
                 for one in listed["archives"]
-                if one.get("hostname") == source.host
+                # borg keeps the first label of a machine's name only; a tag tells machines of one label apart.
+                if one.get("hostname") in (source.host, source.host.partition(".")[0])
             ]
         except (KeyError, TypeError, ValueError):
             raise ProductFailed("borg did not list its archives in a form that can be read.") from None

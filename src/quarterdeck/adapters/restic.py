@@ -25,7 +25,7 @@ _LONGEST_ANSWER = 32 << 20
 
 
 class Restic:
-    """Fulfils the ports BackupProduct and Restorer with the installed restic; `timeout` in seconds bounds each question."""
+    """Fulfils the ports BackupProduct and Restorer with the installed restic; `timeout` bounds a question."""
 
     def __init__(self, *, program: str = "restic", timeout: float = 3600.0) -> None:
         self._program = program
