@@ -1,6 +1,7 @@
-"""Snapshots and backups hold a ticket: a flipped byte, an EBS snapshot that stays pending, one taken and gone back to."""
+"""Snapshots and backups hold a ticket: a flipped byte, an EBS snapshot that stays pending, one gone back to."""
 
 import shutil
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -9,14 +10,28 @@ from tests.access_shop import Place, Shop, approved_ticket, authorise, make_shop
 from tests.append_only import database_in_hand
 from tests.backup_products import ResticSetup
 from tests.clock import StillClock
+from tests.shop import FAST_HASHER
 from tests.ticket_steps import holds
+from tests.ticket_yard import Yard, build_yard
 
 from quarterdeck.backups import api as backups
-from quarterdeck.backups.api import BucketLock, Product, ProductFailed, Snapshot, SnapshotState, Source, Verification
+from quarterdeck.backups.api import (
+    BackupProduct,
+    BucketLock,
+    Product,
+    ProductFailed,
+    Proof,
+    Snapshot,
+    SnapshotState,
+    Source,
+    Verification,
+)
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Outcome
+from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import OPERATOR, system
 from quarterdeck.kernel.decision import Refused
+from quarterdeck.tickets.api import HoldState
 from quarterdeck.workflows.prove_backup import prove_backup
 from quarterdeck.workflows.take_snapshot import look_at_snapshot, revert_snapshot, snapshot_for_ticket, take_snapshot
 
@@ -94,17 +109,10 @@ class Bench:
 
     def revert(self, snapshot: str, who: str = "sam"):
         self.clock.advance(seconds=1)
-        return revert_snapshot(
-            self.number, snapshot, makers=self.makers, actor=self.shop.actor(who), clock=self.clock
-        )
+        return revert_snapshot(self.number, snapshot, makers=self.makers, actor=self.shop.actor(who), clock=self.clock)
 
     def outcomes(self, kind: str) -> list[Outcome]:
         return [fact.outcome for fact in evidence.facts(ticket=self.number, kinds=[kind])]
-
-    @property
-    def held(self) -> bool:
-        hold = holds(self.number, self.clock.now())["HP-BACKUP"]
-        return not hold.decision.allowed if hasattr(hold, "decision") else bool(hold.codes)
 
 
 @pytest.fixture
@@ -113,47 +121,72 @@ def bench(clock: StillClock, tmp_path: Path) -> Bench:
 
 
 @pytest.fixture
+def yard(clock: StillClock, settings: object) -> Yard:
+    settings.PASSWORD_HASHERS = FAST_HASHER  # type: ignore[attr-defined]
+    return build_yard(clock)
+
+
+@pytest.fixture
 def working(clock: StillClock, tmp_path: Path) -> Bench:
     return Bench(clock, tmp_path, opened=True)
 
 
-def test_an_ebs_snapshot_that_stays_pending_holds_the_ticket_until_it_is_complete(bench: Bench):
+def test_a_pending_snapshot_is_looked_at_again_until_it_is_whole(bench: Bench):
     taken = bench.take()
     assert taken.state is SnapshotState.PENDING
-    assert bench.outcomes("snapshot.taken") == [Outcome.UNKNOWN]
-    proof = bench.prove()
-    assert not proof.verified
-    assert bench.outcomes("backup.verified") == [Outcome.UNKNOWN]
-    assert bench.held
     before = evidence.head().size
     assert bench.look(taken.id).state is SnapshotState.PENDING
     assert evidence.head().size == before, "a state that did not move is no entry"
     bench.cloud.states[taken.name] = "completed"
     assert bench.look(taken.id).state is SnapshotState.COMPLETE
-    assert bench.prove().verified
     assert bench.outcomes("snapshot.taken") == [Outcome.UNKNOWN, Outcome.PASSED]
-    assert not bench.held
+
+
+def hold_of(yard: Yard, number: str) -> bool:
+    return holds(number, yard.clock.now())["HP-BACKUP"].state is not HoldState.PASSED
+
+
+def proving(yard: Yard, source: Source, product: BackupProduct) -> tuple[str, Callable[[], Proof | None]]:
+    """A ticket on the CUI server whose backups are there, and the asking of the product."""
+    with evidence.act(yard.actor("iris"), yard.clock) as act:
+        backups.set_source(act, source)
+    number = yard.scheduled().number
+
+    def prove() -> Proof | None:
+        yard.clock.advance(seconds=1)
+        products = {source.product: product}
+        return prove_backup(number, yard.server, products=products, actor=TICKER, clock=yard.clock)
+
+    return number, prove
+
+
+def test_an_ebs_snapshot_that_stays_pending_holds_the_ticket_until_it_is_complete(yard: Yard):
+    cloud = Cloud()
+    place = "ebs:us-gov-west-1/vol-0123456789abcdef0"
+    source = Source("", yard.server, Product.EBS, place, "/etc/qd/aws", timedelta(hours=24))
+    number, prove = proving(yard, source, cloud)
+    cloud.take(source, "snap-1", yard.clock.now())
+    for _ in range(3):
+        assert not prove().verified
+        assert hold_of(yard, number)
+        yard.clock.advance(minutes=1)
+    assert {fact.outcome for fact in evidence.facts(ticket=number, kinds=["backup.verified"])} == {Outcome.UNKNOWN}
+    cloud.states["snap-1"] = "completed"
+    assert prove().verified
+    assert not hold_of(yard, number)
 
 
 @pytest.mark.skipif(not shutil.which("restic"), reason="not run here: restic is not installed")
-def test_a_restic_repository_with_a_flipped_byte_fails_the_hold_point(bench: Bench):
-    setup = ResticSetup(bench.folder)
-    with evidence.act(bench.shop.actor("iris"), bench.clock) as act:
-        backups.set_source(act, setup.source(HOST, asset=bench.shop.asset))
-    setup.backup(HOST, bench.clock.now() - timedelta(hours=1))
-
-    def prove():
-        bench.clock.advance(seconds=1)
-        return prove_backup(
-            bench.number, bench.shop.asset, products={Product.RESTIC: ResticSetup.product}, actor=TICKER,
-            clock=bench.clock,
-        )  # fmt: skip
-
+def test_a_restic_repository_with_a_flipped_byte_fails_the_hold_point(yard: Yard, tmp_path: Path):
+    setup = ResticSetup(tmp_path)
+    number, prove = proving(yard, setup.source("", asset=yard.server), ResticSetup.product)
+    assert hold_of(yard, number)
+    setup.backup(inventory.asset(yard.server).hostname, yard.clock.now() - timedelta(hours=1))
     assert prove().verified
-    assert not bench.held
+    assert not hold_of(yard, number)
     setup.damage()
     assert not prove().verified
-    assert bench.held
+    assert hold_of(yard, number)
 
 
 def test_a_snapshot_is_gone_back_to_while_the_work_is_under_way(working: Bench):

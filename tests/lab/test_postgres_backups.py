@@ -35,7 +35,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def shop(cluster: Cluster, tmp_path: Path) -> Iterator[Source]:
+def shop(cluster: Cluster, tmp_path: Path) -> Source:
     with psycopg.connect(cluster.conninfo(), autocommit=True) as admin:
         admin.execute("DROP DATABASE IF EXISTS shop WITH (FORCE)")
         admin.execute("CREATE DATABASE shop")
@@ -50,7 +50,7 @@ def shop(cluster: Cluster, tmp_path: Path) -> Iterator[Source]:
     dumps = tmp_path / "dumps"
     dumps.mkdir()
     address = f"postgresql://admin@127.0.0.1:{cluster.port}/shop"
-    yield Source(
+    return Source(
         "bs_x", "as_x", Product.PG_DUMP, address, str(credential), timedelta(hours=24), path=str(dumps), depth=Depth.ALL
     )
 

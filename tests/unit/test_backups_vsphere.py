@@ -22,13 +22,13 @@ class Point:
     name: str
     quiesced: bool
     machine: "Machine"
-    childSnapshotList: list["Point"] = field(default_factory=list)  # noqa: N815  the library's spelling
+    childSnapshotList: list["Point"] = field(default_factory=list)
 
     @property
     def snapshot(self) -> "Point":
         return self
 
-    def RevertToSnapshot_Task(self) -> SimpleNamespace:  # noqa: N802
+    def RevertToSnapshot_Task(self) -> SimpleNamespace:
         if self.machine.reverts == "success":
             self.machine.current = self
         return self.machine.task(self.machine.reverts)
@@ -42,7 +42,7 @@ class Machine:
         self.points: list[Point] = []
         self.current: Point | None = None
         self.creates = self.reverts = "success"
-        self.recentTask: list[SimpleNamespace] = []  # noqa: N815
+        self.recentTask: list[SimpleNamespace] = []
 
     def task(self, state: str) -> SimpleNamespace:
         fault = InvalidLogin() if state == "error" else None
@@ -50,7 +50,7 @@ class Machine:
         self.recentTask.append(made)
         return made
 
-    def CreateSnapshot_Task(self, name: str, description: str, memory: bool, quiesce: bool) -> SimpleNamespace:  # noqa: N802
+    def CreateSnapshot_Task(self, name: str, description: str, memory: bool, quiesce: bool) -> SimpleNamespace:
         assert (description, memory) == ("Quarterdeck", False)
         if self.creates == "success":
             self.add(name, quiesce)

@@ -69,9 +69,7 @@ def _ended(one: TicketView) -> tuple[datetime | None, str]:
     return None, ""
 
 
-def _month(
-    first: date, done: Sequence[TicketView], undone: Sequence[TicketView], readable: set[str]
-) -> dict[str, Any]:
+def _month(first: date, done: Sequence[TicketView], undone: Sequence[TicketView], readable: set[str]) -> dict[str, Any]:
     code = "done" if done else "undone" if undone else "none"
     said = [f"{len(done)} done"] if done else []
     said += [f"{len(undone)} not carried out"] if undone else []
@@ -116,6 +114,7 @@ def _backup(asset_id: str, facts: Sequence[Fact], now: datetime) -> dict[str, An
     return {
         "source": None if source is None else {"product": called(source.product.value), "max_age": source.max_age},
         "proof": newest,
+        "plan": next(iter(backups.register(now, asset=asset_id)), None),
         "fresh": newest is not None and newest.verified and now <= newest.valid_until,
         "drill": drills[-1] if drills else None,
     }
@@ -139,4 +138,3 @@ def _newest(facts: Sequence[Fact]) -> list[dict[str, Any]]:
         }
         for fact in sorted(newest.values(), key=lambda fact: fact.at, reverse=True)
     ]  # fmt: skip
-

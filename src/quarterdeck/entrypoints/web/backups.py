@@ -100,4 +100,6 @@ def backup_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
     if isinstance(shown, HttpResponse):
         return shown
     lead = "A rollback that was never tried is a hope: where each asset's backup is, when it was proven and drilled."
-    return render(request, "list_page.html", {"list": shown, "title": "Backups & drills", "lead": lead})
+    acts = [{"url": reverse("drills"), "icon": "database", "label": "Restore drills", "key": "d"}]
+    context = {"list": shown, "title": "Backups & drills", "lead": lead, "acts": acts}
+    return render(request, "list_page.html", context)
