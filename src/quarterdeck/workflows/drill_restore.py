@@ -23,7 +23,7 @@ from quarterdeck.evidence import api as evidence
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
-from quarterdeck.kernel.decision import refuse
+from quarterdeck.kernel.decision import Refused, refuse
 from quarterdeck.workflows.refusals import refusals_recorded
 
 Restorers = Mapping[Product, Restorer]
@@ -58,12 +58,23 @@ def ask_drill(actor: Actor, clock: Clock, plan: str) -> DrillPlan:
 
 
 def run_next_drill(actor: Actor, clock: Clock, products: Products, restorers: Restorers) -> bool:
-    """Run the drill that has been due longest, if any; return whether there was one."""
+    """Run the drill that has been due longest, if any; return whether there was one.
+
+    A plan or source that is not what the ledger says of it holds up no other drill; it is told when nothing else is due.
+    """
     now = clock.now()
+    refused: Refused | None = None
     for line in backups.register(now):
-        if line.due_at <= now:
+        if line.due_at > now:
+            continue
+        try:
             run_drill(actor, clock, line.plan.id, products=products, restorers=restorers)
+        except Refused as refusal:
+            refused = refused or refusal
+        else:
             return True
+    if refused is not None:
+        raise refused
     return False
 
 
