@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.access_shop import Place, Shop, authorise, make_shop
+from tests.app.test_baselines_drift import Bench as MeasuredBench
 from tests.append_only import database_in_hand
 from tests.backup_products import ResticSetup
 from tests.clock import StillClock
@@ -15,6 +16,7 @@ from tests.clock import StillClock
 from quarterdeck.adapters.file_copies import FileCopies
 from quarterdeck.backups import api as backups
 from quarterdeck.backups.api import Against, Product
+from quarterdeck.baselines.api import Phase
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Outcome
 from quarterdeck.kernel.actors import system
@@ -209,3 +211,31 @@ def test_plain_copies_are_verified_restored_and_compared(bench: DrillBench, tmp_
     assert backups.came_back(backups.compare(restored.digests, expected, snapshot.taken_at)).allowed
     (copies / "monday" / "file3").write_bytes(b"other")
     assert not product.verify(source, snapshot).verified
+
+
+def test_a_restore_is_held_against_the_baseline_whatever_its_files_are_called(clock: StillClock, tmp_path: Path):
+    tree, copies, scratch = (tmp_path / name for name in ("tree", "copies", "scratch"))
+    for folder in (tree, scratch):
+        folder.mkdir()
+    names = ("parts list.txt", "übersicht\n2.txt")
+    measured = MeasuredBench(clock, tree)
+    for name in names:
+        (tree / "web" / name).write_text(name)
+    measured.approved()
+    measured.take(Phase.BEFORE)
+    shutil.copytree(tree / "web", copies)
+    listed = [path for path in sorted(copies.iterdir()) if "\n" not in path.name]
+    (copies / "SHA256SUMS").write_text("".join(f"{sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in listed))
+    asset, iris = measured.shop.asset, measured.shop.actor("iris")
+    place = {"repository": str(copies), "credential_file": "", "path": str(tree / "web")}
+    with evidence.act(iris, clock) as act:
+        backups.set_source(act, backups.Source("", asset, Product.FILES, max_age=timedelta(hours=24), **place))
+    drill_restore.set_plan(iris, clock, asset=asset, scratch=str(scratch), against=Against.BASELINE)
+    product = FileCopies()
+    clock.advance(seconds=1)
+    assert drill_restore.run_next_drill(TICKER, clock, {Product.FILES: product}, {Product.FILES: product})
+    (drill,) = backups.drills(asset=asset)
+    assert (drill.same, drill.different, drill.missing + drill.newer) == (2, 0, 1), drill.sentence
+    told = evidence.read_artifact(drill.log_sha256).decode()
+    assert "012" in told, "the name with a newline is escaped in the log"
+    assert list(scratch.iterdir()) == []

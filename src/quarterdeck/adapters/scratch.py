@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from quarterdeck.backups.api import Digest, ProductFailed
+from quarterdeck.baselines.api import display_path
 
 _ROOM = 64 << 20
 
@@ -44,7 +45,7 @@ def _remove(folder: Path) -> None:
 
 
 def hash_tree(root: Path, named: str) -> dict[str, Digest]:
-    """Return the digests of the regular files below `root`, named by `named` and their path in it."""
+    """Return the digests of regular files below `root`, named by `named` and path in it, spelled as in baselines."""
     found: dict[str, Digest] = {}
     for base, folders, names in os.walk(root, onerror=_unreadable):
         folders.sort()
@@ -52,9 +53,9 @@ def hash_tree(root: Path, named: str) -> dict[str, Digest]:
             path = Path(base, name)
             seen = path.lstat()
             if stat.S_ISREG(seen.st_mode):
-                relative = os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace")
+                original = os.fsencode(named.rstrip("/")) + b"/" + os.fsencode(path.relative_to(root))
                 changed = datetime.fromtimestamp(max(seen.st_mtime, seen.st_ctime), UTC)
-                found[f"{named.rstrip('/')}/{relative}"] = Digest(hash_file(path), changed)
+                found[display_path(original)] = Digest(hash_file(path), changed)
     return found
 
 

@@ -20,7 +20,7 @@ def newest_digests(asset: str) -> dict[str, tuple[str, datetime]]:
         if newest is None:
             continue
         with open_artifact(sealed_view(newest).manifest_sha256) as manifest:
-            for entry in Reader(manifest):
+            for entry in Reader(manifest).entries():
                 sha256 = entry.facts.get("sha256digest")
                 if sha256 is not None:
                     changed = float(entry.facts.get("ctime", entry.facts["time"]))

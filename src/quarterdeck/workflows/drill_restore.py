@@ -60,7 +60,7 @@ def ask_drill(actor: Actor, clock: Clock, plan: str) -> DrillPlan:
 def run_next_drill(actor: Actor, clock: Clock, products: Products, restorers: Restorers) -> bool:
     """Run the drill that has been due longest, if any; return whether there was one.
 
-    A plan or source that is not what the ledger says of it holds up no other drill; it is told when nothing else is due.
+    A plan or source that is not what the ledger says of it holds up no other drill; it is told when no other is due.
     """
     now = clock.now()
     refused: Refused | None = None
