@@ -60,6 +60,10 @@ def _authority_says(given: GrantView, at: datetime) -> Decision:
     if given.purpose is Purpose.WORK:
         admits = tickets.may_admit(given.ticket, given.person, given.asset, at)
         return all_of((admits, not_revoked(given.person, given.ticket), _key_is_theirs(given)))
+    if given.purpose is Purpose.RUN:
+        admits = tickets.may_admit(given.ticket, given.person, given.asset, at)
+        names = tickets.names_mechanism(given.ticket, given.collector_sha256, at)
+        return all_of((admits, names, not_revoked(given.person, given.ticket)))
     if given.purpose is Purpose.MEASURE:
         return tickets.may_measure(given.ticket, given.asset)
     return may_monitor(

@@ -122,6 +122,7 @@ from quarterdeck.access.target_setup import (
 )
 from quarterdeck.access.target_windows import windows_configuration, windows_script
 from quarterdeck.access.terms import (
+    ENTERING,
     GRANT_EVENTS,
     LONGEST_CADENCE_HOURS,
     LONGEST_GRANT,
@@ -146,6 +147,7 @@ __all__ = [
     "DROP_IN",
     "ELEVATION_NAMESPACE",
     "ENDING_ROLES",
+    "ENTERING",
     "FOLDER",
     "GRANT_EVENTS",
     "HELPER",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from quarterdeck.access.reading import grants
 from quarterdeck.access.revocation_reading import Revocation, Scope, people_of, revocations
-from quarterdeck.access.terms import GrantView, Purpose
+from quarterdeck.access.terms import ENTERING, GrantView
 from quarterdeck.evidence.api import Entry, ObjectRef, last_entry, openings
 
 _OVER = ("access.revoked", "access.ended")
@@ -22,7 +22,7 @@ class Fate:
 
 def fates(ticket: str) -> list[Fate]:
     """Return the access of people under a ticket, newest first; who ended it and why is told by the ledger."""
-    given = grants(ticket=ticket, purpose=Purpose.WORK)
+    given = [one for one in grants(ticket=ticket) if one.purpose in ENTERING]
     told = {one.id: last_entry(_OVER, object=ObjectRef("access_grant", one.id)) for one in given}
     opened = openings([digest for entry in told.values() if (digest := _digest(entry))])
     return [_fate(one, told[one.id], opened) for one in reversed(given)]

@@ -11,7 +11,7 @@ from quarterdeck.access.plan_reading import find as find_plan
 from quarterdeck.access.plan_reading import may_monitor
 from quarterdeck.access.reading import check_row, current_epoch, sealed_fields, view
 from quarterdeck.access.revocation_reading import not_revoked
-from quarterdeck.access.terms import EPOCH_EVENT, SERIAL_EVENT, GrantState, GrantView, Purpose
+from quarterdeck.access.terms import ENTERING, EPOCH_EVENT, SERIAL_EVENT, GrantState, GrantView, Purpose
 from quarterdeck.evidence.api import Act, Grade, JsonValue, ObjectRef, Outcome, row_digest
 from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse
@@ -38,7 +38,8 @@ def create_grant(
     """Give access: one grant for one account of one asset of the ticket, and the entry `access.granted`.
 
     For work the actor is the person, stepped up, and the ticket admits them now (800-171A 3.7.5[a], 3.1.5[b]); for
-    measure the actor is one of our processes. Raises Refused with every reason, ValueError for a bad key.
+    measure the actor is one of our processes. For a run the actor is the person too, and access may begin later in the
+    window: the ticket is asked again at every use. Raises Refused with every reason, ValueError for a bad key.
     """
     all_of((rules.stands_under_a_ticket(purpose), rules.names_a_ticket(ticket))).require()
     key = read_public_key(public_key)
@@ -66,7 +67,7 @@ def create_grant(
         window_until=max(seen.window.until, valid_until) if purpose is Purpose.MEASURE else seen.window.until,
         epoch=current_epoch(),
         collector_sha256=collector_sha256,
-        mfa_at=act.actor.mfa_at if purpose is Purpose.WORK else None,
+        mfa_at=act.actor.mfa_at if purpose in ENTERING else None,
     )
     return _given(act, row)
 
@@ -208,6 +209,10 @@ def _may_grant(
     if purpose is Purpose.WORK:
         who = rules.may_take_work(act.actor, person, act.at)
         ticket_says = all_of((tickets.may_admit(ticket, person, asset, act.at), not_revoked(person, ticket)))
+    elif purpose is Purpose.RUN:
+        who = all_of((rules.may_take_work(act.actor, person, act.at), rules.names_runbook(collector_sha256)))
+        may_run = tickets.may_order_run(ticket, person, asset, collector_sha256, act.at)
+        ticket_says = all_of((may_run, not_revoked(person, ticket)))
     else:
         who = rules.may_measure(act.actor, purpose, collector_sha256)
         ticket_says = tickets.may_measure(ticket, asset)
@@ -257,7 +262,7 @@ def _given(act: Act, row: AccessGrant) -> GrantView:
             **under,
         },
     )
-    if given.purpose is Purpose.WORK:
+    if given.purpose in ENTERING:
         _passed(act, "access.granted", entry, given, valid_until=given.valid_until)
         _passed(act, "mfa.used", entry, given)
     return given

@@ -107,8 +107,10 @@ class AccessGrant(models.Model):
             models.CheckConstraint(condition=Q(valid_until__lte=F("window_until")), name="grant_ends_in_window"),
             models.CheckConstraint(
                 condition=Q(purpose=Purpose.WORK.value, collector_sha256="", mfa_at__isnull=False) & ~Q(person="")
-                | ~Q(purpose=Purpose.WORK.value) & Q(person="", mfa_at__isnull=True) & ~Q(collector_sha256=""),
-                name="grant_person_only_for_work",
+                | Q(purpose=Purpose.RUN.value, mfa_at__isnull=False) & ~Q(person="") & ~Q(collector_sha256="")
+                | Q(purpose__in=[Purpose.MEASURE.value, Purpose.MONITOR.value], person="", mfa_at__isnull=True)
+                & ~Q(collector_sha256=""),
+                name="grant_person_for_work_and_run",
             ),
             models.CheckConstraint(
                 condition=Q(purpose=Purpose.MONITOR.value, ticket__isnull=True, plan__isnull=False)

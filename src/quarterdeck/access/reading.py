@@ -6,7 +6,7 @@ from datetime import datetime
 from quarterdeck.access import rules
 from quarterdeck.access.certificates import read_certificate
 from quarterdeck.access.models import AccessEpoch, AccessGrant
-from quarterdeck.access.terms import EPOCH_EVENT, GRANT_EVENTS, GrantState, GrantView, Purpose
+from quarterdeck.access.terms import ENTERING, EPOCH_EVENT, GRANT_EVENTS, GrantState, GrantView, Purpose
 from quarterdeck.evidence.api import JsonValue, ObjectRef, last_entry, row_digest
 from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse, require_that
@@ -79,16 +79,16 @@ def grant_for_certificate(blob: bytes) -> GrantView | None:
     if serial >= 1 << 53:
         return None
     row = AccessGrant.objects.filter(
-        serial=serial, cert_sha256=hashlib.sha256(blob).hexdigest(), purpose=Purpose.WORK.value
+        serial=serial, cert_sha256=hashlib.sha256(blob).hexdigest(), purpose__in=ENTERING
     ).first()
     return None if row is None else view(row)
 
 
 def grant_of_serial(serial: int) -> GrantView | None:
-    """Return the work grant to which the entry certificate of this serial was bound."""
+    """Return the grant of work or run to which the entry certificate of this serial was bound."""
     if not 0 < serial < 1 << 53:
         return None
-    row = AccessGrant.objects.filter(serial=serial, purpose=Purpose.WORK.value).first()
+    row = AccessGrant.objects.filter(serial=serial, purpose__in=ENTERING).first()
     return None if row is None else view(row)
 
 

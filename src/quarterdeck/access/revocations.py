@@ -18,7 +18,7 @@ from quarterdeck.access.revocation_reading import (
     people_of,
     standing,
 )
-from quarterdeck.access.terms import GrantState, GrantView, Purpose
+from quarterdeck.access.terms import ENTERING, GrantState, GrantView
 from quarterdeck.evidence.api import Act
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse, require_that
@@ -31,16 +31,16 @@ LIFTING_ROLES = (Role.IT_LEAD, Role.APPROVER)
 
 
 def reached(scope: Scope, target: str) -> list[GrantView]:
-    """Return the active work grants that a revocation takes away; Refused(*.unknown) when there is no such target."""
+    """Return people's active grants that a revocation takes away; Refused(*.unknown) when there is no such target."""
     if scope is Scope.GRANT:
         found = [grant(target)]
     elif scope is Scope.CERTIFICATE:
         found = [_of_serial(target)]
     else:
-        found = grants(purpose=Purpose.WORK, state=GrantState.ACTIVE)
+        found = grants(state=GrantState.ACTIVE)
         found = [one for one in found if _covers(scope, target, one)]
         _require_known(scope, target)
-    return [one for one in found if one.purpose is Purpose.WORK and one.state is GrantState.ACTIVE]
+    return [one for one in found if one.purpose in ENTERING and one.state is GrantState.ACTIVE]
 
 
 def order(act: Act, scope: Scope, target: str, reason: str) -> list[GrantView]:

@@ -7,7 +7,7 @@ access restrictions). Nothing here asks the world; who calls brings the facts.
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from quarterdeck.access.terms import LONGEST_GRANT, LONGEST_MEASUREMENT, GrantState, GrantView, Purpose
+from quarterdeck.access.terms import ENTERING, LONGEST_GRANT, LONGEST_MEASUREMENT, GrantState, GrantView, Purpose
 from quarterdeck.kernel.actors import Actor, ActorKind
 from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.kernel.decision import Decision, all_of, refuse, require_that
@@ -28,6 +28,16 @@ def may_take_work(actor: Actor, person: str, at: datetime) -> Decision:
         "access.step_up",
         "Taking access needs a second factor that is at most ten minutes old.",
         "Enter the code that your authenticator shows now, then repeat the act.",
+    )
+
+
+def names_runbook(sha256: str) -> Decision:
+    """A run's access is bound to exactly one runbook, named by its hash (3.7.2[c])."""
+    return require_that(
+        len(sha256) == 64 and not set(sha256) - set("0123456789abcdef"),
+        "access.runbook_unnamed",
+        "A run names its runbook by its SHA-256.",
+        "Order the run from the ticket.",
     )
 
 
@@ -57,9 +67,9 @@ def has_allowed_span(purpose: Purpose, valid_from: datetime, valid_until: dateti
     Our own measuring for a ticket is bound by the ticket's state instead: what was left behind is looked for after the
     window has ended, too, and a sudo rule is taken away then.
     """
-    longest = LONGEST_GRANT if purpose is Purpose.WORK else LONGEST_MEASUREMENT
+    longest = LONGEST_GRANT if purpose in ENTERING else LONGEST_MEASUREMENT
     ends_inside = valid_until <= window.until or purpose is Purpose.MEASURE
-    in_window = ends_inside and (purpose is not Purpose.WORK or window.from_ <= valid_from)
+    in_window = ends_inside and (purpose not in ENTERING or window.from_ <= valid_from)
     return all_of(
         (
             require_that(
@@ -158,9 +168,9 @@ def stands_under_a_ticket(purpose: Purpose) -> Decision:
 
 
 def is_for_a_person(given: GrantView) -> Decision:
-    """The gate lets people in for work alone; what the system holds is no door for anybody (design section 5)."""
+    """The gate lets in work and ordered runs; what the system holds is no door for anybody (design section 5)."""
     return require_that(
-        given.purpose is Purpose.WORK and bool(given.person and given.ticket),
+        given.purpose in ENTERING and bool(given.person and given.ticket),
         "access.not_for_people",
         f"A {given.purpose.value} credential is Quarterdeck's own; no person enters with it.",
         "Take access to an open ticket: qd access and its number.",

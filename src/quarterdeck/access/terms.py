@@ -27,11 +27,16 @@ PLAN_EVENTS = (
 
 
 class Purpose(StrEnum):
-    """What a grant is for: a person's work, our own measuring, a standing monitoring plan."""
+    """What a grant is for: a person's work, a run that a person ordered, our measuring, a standing monitoring plan."""
 
     WORK = "work"
+    RUN = "run"
     MEASURE = "measure"
     MONITOR = "monitor"
+
+
+# What the gate lets in: people at work, and the runs that a person ordered.
+ENTERING = (Purpose.WORK, Purpose.RUN)
 
 
 class GrantState(StrEnum):
@@ -150,8 +155,8 @@ class PlanView:
 class GrantView:
     """A grant as others see it; `serial` is None before its certificate.
 
-    For work and measure it stands under a ticket, for monitor under a plan: the other of the two is empty. `person` is
-    empty for measure and monitor.
+    For work, run and measure it stands under a ticket, for monitor under a plan: the other of the two is empty.
+    `person` is empty for measure and monitor. `collector_sha256` names what may run with it: collector or runbook.
     """
 
     id: str

@@ -76,6 +76,7 @@ from quarterdeck.tickets.rules import (
     require_reason,
     usable_reason,
 )
+from quarterdeck.tickets.running import QUEUED, RUN_ORDERED, may_order_run, names_mechanism, open_for_run
 from quarterdeck.tickets.sealing import CLOSING_EVENTS
 from quarterdeck.tickets.snapshot import content_hash, differences, snapshot_bytes
 from quarterdeck.tickets.staging import record_staging
@@ -145,6 +146,8 @@ __all__ = [
     "FINAL_STATES",
     "GRADES",
     "HOLD_POINTS",
+    "QUEUED",
+    "RUN_ORDERED",
     "TRANSITIONS",
     "WORKING_ROLES",
     "Action",
@@ -248,12 +251,15 @@ __all__ = [
     "may_escort",
     "may_measure",
     "may_move",
+    "may_order_run",
     "may_read",
     "may_say_step",
     "moved_tickets",
+    "names_mechanism",
     "needs_escort",
     "note_rotation",
     "notices",
+    "open_for_run",
     "open_ticket",
     "person_acts",
     "policy",

@@ -55,7 +55,11 @@ def open_ticket(act: Act, number: str) -> None:
     """Open the ticket; Refused with the code of every hold point that fails before opening."""
     require_role(act, WORKING_ROLES)
     require_step_up(act)
-    row = locked(act, number)
+    opened(act, locked(act, number))
+
+
+def opened(act: Act, row: MaintenanceTicket) -> None:
+    """Open the locked ticket when its hold points hold; who calls has asked for the person's second factor."""
     may_move("open", State(row.state)).require()
     takes_part(view(row), act.actor, act.at).require()
     holds = judge(row, act.at, Before.OPEN)
@@ -64,7 +68,7 @@ def open_ticket(act: Act, number: str) -> None:
         row.ratify_until = ratification_due(act.at)
     entry = move(act, row, "open", data={"hold_points": as_data(holds)})
     _say_who_and_what(act, row, entry)
-    act.fact("mfa.used", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=number,
+    act.fact("mfa.used", entry=entry, outcome=Outcome.PASSED, grade=Grade.CAPTURED, ticket=row.number,
              detail={"auth": act.actor.auth})  # fmt: skip
 
 
@@ -128,7 +132,7 @@ def reopen(act: Act, number: str) -> None:
         [
             may_move("reopen", State(row.state)),
             takes_part(ticket, act.actor, act.at),
-            _unchanged(row),
+            content_is_unchanged(row),
             require_that(
                 ticket.window.contains(act.at), "window.after", "The window is over.", "Request a new ticket."
             ),
@@ -249,7 +253,7 @@ def may_admit(number: str, person_id: str, asset_id: str, at: datetime) -> Decis
         ticket = sealed_view(row)
         decisions = [check_ticket(row), _open_for(row, ticket, person_id, asset_id, at)]
         if all(d.allowed for d in decisions):
-            decisions.append(_standing_now(ticket, person_id, asset_id, at))
+            decisions.append(is_standing_for(ticket, person_id, asset_id, at))
     except Refused as refusal:
         return refusal.decision
     return all_of(decisions)
@@ -289,12 +293,12 @@ def _open_for(row: MaintenanceTicket, ticket: TicketView, person_id: str, asset_
                 f"Access was withdrawn on {ticket.number}: {ticket.finding.replace('_', ' ')}.",
                 "Request a new ticket.",
             ),
-            _unchanged(row),
+            content_is_unchanged(row),
         ]
     )
 
 
-def _unchanged(row: MaintenanceTicket) -> Decision:
+def content_is_unchanged(row: MaintenanceTicket) -> Decision:
     """Decide whether the content means what it meant when it was approved."""
     return require_that(
         content_hash(snapshot(row)) == row.content_hash,
@@ -304,7 +308,7 @@ def _unchanged(row: MaintenanceTicket) -> Decision:
     )
 
 
-def _standing_now(ticket: TicketView, person_id: str, asset_id: str, at: datetime) -> Decision:
+def is_standing_for(ticket: TicketView, person_id: str, asset_id: str, at: datetime) -> Decision:
     """Ask of the person what a pool leaves open until now: standing, separate from who decided, escorted if need be."""
     content = ticket.content
     category = str(inventory.asset(asset_id).category)
@@ -365,7 +369,7 @@ def may_measure(number: str, asset_id: str) -> Decision:
                 f"{number} is not about this asset.",
                 "Name the asset in the ticket.",
             ),
-            _unchanged(row),
+            content_is_unchanged(row),
         ]
     )
 

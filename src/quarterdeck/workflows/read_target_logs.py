@@ -14,7 +14,7 @@ from functools import partial
 from typing import BinaryIO
 
 from quarterdeck.access import api as access
-from quarterdeck.access.api import Purpose, RuleState
+from quarterdeck.access.api import RuleState
 from quarterdeck.activity import api as activity
 from quarterdeck.activity.api import Gap, KnownSerial, Span, TargetLog, Witnessed
 from quarterdeck.baselines import api as baselines
@@ -49,7 +49,7 @@ class Reader:
     def own_serial(self) -> int | None:
         """Return the serial of the certificate by which the log was just read."""
         found = access.grants(plan=self.plan) if self.plan else access.grants(ticket=self.ticket)
-        mine = [one for one in found if one.purpose is not Purpose.WORK and one.asset == self.asset]
+        mine = [one for one in found if one.purpose not in access.ENTERING and one.asset == self.asset]
         return mine[-1].serial if mine else None
 
 

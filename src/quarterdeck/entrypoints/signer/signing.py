@@ -91,7 +91,7 @@ class Signer:
             return {"refused": [reason.as_dict() for reason in refused.decision.reasons]}
 
     def _entry(self, request: dict[str, object]) -> dict[str, object]:
-        now, admitted = self._admitted(request, access.Purpose.WORK)
+        now, admitted = self._admitted(request, *access.ENTERING)
         given = admitted.grant
         require_that(
             given.serial is None,
@@ -119,7 +119,7 @@ class Signer:
         return keys.wants_verification(handles_cui=handles_cui)
 
     def _target(self, request: dict[str, object]) -> dict[str, object]:
-        now, admitted = self._admitted(request, access.Purpose.WORK)
+        now, admitted = self._admitted(request, *access.ENTERING)
         session = _text(request, "session")
         self._verified(admitted.grant, access.read_public_key(admitted.grant.public_key).kind)
         require_that(
@@ -245,7 +245,7 @@ class Signer:
         ]
         return {"signed": len(self._log.lines), "unexplained": lines}
 
-    def _admitted(self, request: dict[str, object], purpose: access.Purpose) -> tuple[datetime, access.Admissible]:
+    def _admitted(self, request: dict[str, object], *purposes: access.Purpose) -> tuple[datetime, access.Admissible]:
         grant_id = _text(request, "grant")
         if _GRANT.fullmatch(grant_id) is None:
             raise Refused(refuse("signer.no_grant", "The request names no access grant.", "Take access first."))
@@ -253,7 +253,7 @@ class Signer:
         ledger_is_current(self._log.last_sight, now).require()
         admitted = access.admit(grant_id, now)
         require_that(
-            admitted.grant.purpose is purpose,
+            admitted.grant.purpose in purposes,
             "signer.other_purpose",
             "This access grant is for another purpose.",
             "Ask for the certificate that the grant is for.",

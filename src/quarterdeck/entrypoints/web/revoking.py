@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from quarterdeck.access import api as access
-from quarterdeck.access.api import GrantState, Purpose, Scope
+from quarterdeck.access.api import GrantState, Scope
 from quarterdeck.entrypoints.web import stepup
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import Visitor, page, posted
@@ -39,8 +39,8 @@ def access_page(request: HttpRequest, seen: Visitor) -> HttpResponse:
             "running": one.id in live,
             "url": reverse("revoke", args=[Scope.GRANT.value]) + f"?of={one.id}",
         }
-        for one in access.grants(purpose=Purpose.WORK, state=GrantState.ACTIVE)
-        if seen.now < one.valid_until
+        for one in access.grants(state=GrantState.ACTIVE)
+        if one.purpose in access.ENTERING and seen.now < one.valid_until
     ]
     standing = [
         {
