@@ -98,6 +98,7 @@ INSTALLED_APPS = [
     "quarterdeck.sessions",
     "quarterdeck.baselines",
     "quarterdeck.backups",
+    "quarterdeck.runs",
     "quarterdeck.activity",
     "quarterdeck.attachments",
     "quarterdeck.assessor",

@@ -17,12 +17,15 @@ from quarterdeck.adapters.envelopes import Envelopes
 from quarterdeck.adapters.file_copies import FileCopies
 from quarterdeck.adapters.gate_health import GateHealth
 from quarterdeck.adapters.gate_readiness import GateReadiness
+from quarterdeck.adapters.git_source import GitSource
 from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorChannel
 from quarterdeck.adapters.passkey_ceremony import PasskeyCeremony
 from quarterdeck.adapters.postgres_backups import PgBaseBackup, PgDump
 from quarterdeck.adapters.qcow2_snapshot import Qcow2
+from quarterdeck.adapters.playbook_program import BoxedAnsible
 from quarterdeck.adapters.recorder_room import room_for_recordings
 from quarterdeck.adapters.restic import Restic
+from quarterdeck.adapters.run_room import RunFolders
 from quarterdeck.adapters.s3_anchor import S3Anchor
 from quarterdeck.adapters.s3_client import connect
 from quarterdeck.adapters.s3_store import S3Store
@@ -39,7 +42,7 @@ from quarterdeck.adapters.vsphere_snapshot import Vsphere
 from quarterdeck.adapters.vss_snapshot import Vss
 from quarterdeck.adapters.witness import WitnessAnchor
 from quarterdeck.backups.api import BackupProduct, Product, Restorer, SnapshotMaker
-from quarterdeck.config.api import implicit_tls, load, store_key_file
+from quarterdeck.config.api import implicit_tls, load, settings_file, store_key_file
 from quarterdeck.evidence.api import AnchorGrade, CachedStore, DirectoryStore, KeyRows
 from quarterdeck.evidence.ports import EvidenceStore
 from quarterdeck.kernel.actors import Actor
@@ -51,6 +54,7 @@ from quarterdeck.workflows import keep_witness
 from quarterdeck.workflows.admission import GateDesk
 from quarterdeck.workflows.anchor_checkpoints import AnchorQueue, Route
 from quarterdeck.workflows.cadence import Reach
+from quarterdeck.workflows.do_runs import Stage
 from quarterdeck.workflows.export_package import Press
 from quarterdeck.workflows.package_proofs import KeysBeside
 from quarterdeck.workflows.prepare_ticket import Instruments
@@ -127,6 +131,30 @@ def gate_door() -> GateDoor:
             refuse("gate.not_ready", "The gate has not been started yet.", "Start it (qd up), then try again.")
         ) from error
     return GateDoor(config.gate_host, config.gate_port, user, host_key)
+
+
+def runbook_source() -> GitSource:
+    """Return what fetches runbooks; commits signed by a key of QD_RUNBOOK_SIGNERS_FILE are recognised."""
+    return GitSource(load().runbook_signers_file)
+
+
+def run_room() -> RunFolders:
+    """Return the private folders of runs, below the data folder."""
+    return RunFolders(load().data_dir / "runs")
+
+
+def run_stage() -> Stage:
+    """Return what runs are played with; no playbook sees our folders, keys, settings and secrets."""
+    config, room = load(), run_room()
+    home = Path.home()
+    secrets = (
+        config.smtp_password_file, config.s3_credentials_file, config.s3_store_key_file,
+        config.checkpoints_credentials_file, config.syslog_key_file, config.sealing_agent,
+    )  # fmt: skip
+    hidden = [config.data_dir, config.sealer_folder, config.signer_folder, config.run_dir, config.objects_dir]
+    hidden += [home / ".ssh", home / ".gnupg", home / ".config" / "quarterdeck", home / ".aws", Path("/run/postgresql")]
+    hidden += [path for path in (*secrets, settings_file()) if path is not None]
+    return Stage(signer(), gate_door, room, BoxedAnsible(room.folder, [path.resolve() for path in hidden]))
 
 
 def press() -> Press:

@@ -33,10 +33,17 @@ __all__ = [
     "implicit_tls",
     "load",
     "sends_password_unencrypted",
+    "settings_file",
     "split_s3_url",
     "store_key_file",
 ]
 GRADES = ("independent", "same_administrator")
+
+
+def settings_file() -> Path | None:
+    """Return the TOML file that QD_CONFIG names, None without one."""
+    named = os.environ.get("QD_CONFIG", "")
+    return Path(named) if named else None
 
 
 def _items(text: str) -> list[str]:
@@ -111,6 +118,7 @@ class Settings(BaseSettings):
     witness_name: str = ""
     witnessed_logs: str = ""
     witnesses: str = ""
+    runbook_signers_file: Path | None = None
     s3_endpoint: str = ""
     s3_region: str = "us-east-1"
     s3_credentials_file: Path | None = None

@@ -95,6 +95,8 @@ _AFTERWARDS = (
     FactKind("drift.explained", "Every difference explained", ("CM.L2-3.4.1[c]", "CM.L2-3.4.3[a]")),
     FactKind("baseline.monitored", "Watched files measured between tickets", ("CM.L2-3.4.1[c]",)),
     FactKind("drift.monitored", "Every change between tickets explained", ("CM.L2-3.4.1[c]", "CM.L2-3.4.3[a]")),
+    FactKind("run.checked", "Runbook tried in check mode", ("MA.L2-3.7.2[c]",)),
+    FactKind("run.done", "Runbook run as approved", ("MA.L2-3.7.2[c]", "MA.L2-3.7.1[a]")),
     FactKind("postcheck.passed", "Health checked after the work"),
     FactKind("postcheck.access", "Access controls as before", ("CM.L2-3.4.5[h]",)),
     FactKind("postcheck.encryption", "Encryption as before", ("SC.L2-3.13.16[a]",)),

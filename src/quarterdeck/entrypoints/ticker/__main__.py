@@ -15,7 +15,7 @@ django.setup()
 from django.db import close_old_connections  # noqa: E402  the models need Django first
 
 from quarterdeck.config.api import load  # noqa: E402
-from quarterdeck.entrypoints.ticker.duties import anchor_duties, capture_duties, duties, store_duties  # noqa: E402
+from quarterdeck.entrypoints.ticker.duties import anchor_duties, capture_duties, duties, run_duties, store_duties  # noqa: E402
 from quarterdeck.entrypoints.ticker.loop import Ticker  # noqa: E402
 from quarterdeck.kernel.clock import SystemClock  # noqa: E402
 
@@ -30,11 +30,12 @@ def main() -> int:
     ticker = Ticker(duties(clock), clock, between=lambda: _end_beat(beat))
     captures = Ticker(capture_duties(clock), clock, between=close_old_connections)
     anchors = Ticker(anchor_duties(clock), clock, between=close_old_connections)
+    runs = Ticker(run_duties(clock), clock, between=close_old_connections)
     store = Ticker(store_duties(clock), clock, between=close_old_connections)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: _stop(ticker, captures, anchors, store))
+        signal.signal(number, lambda _number, _frame: _stop(ticker, captures, anchors, runs, store))
     logging.getLogger("quarterdeck.ticker").info("ready")
-    for name, other in (("captures", captures), ("anchors", anchors), ("store", store)):
+    for name, other in (("captures", captures), ("anchors", anchors), ("runs", runs), ("store", store)):
         threading.Thread(target=other.run, name=name, daemon=True).start()
     ticker.run()
     return 0

@@ -19,6 +19,7 @@ from quarterdeck.workflows import (
     close_ticket,
     do_captures,
     drill_restore,
+    do_runs,
     export_package,
     keep_elevation,
     keep_evidence,
@@ -80,6 +81,11 @@ def capture_duties(clock: Clock) -> list[Duty]:
 
 def _drill(clock: Clock) -> bool:
     return drill_restore.run_next_drill(TICKER, clock, wiring.backup_products(), wiring.restorers())
+
+
+def run_duties(clock: Clock) -> list[Duty]:
+    """Return the duty of the runs' own loop: a playbook takes hours and must hold up no capture."""
+    return [Duty("runs", 1, partial(do_runs.do_next_run, TICKER, clock, wiring.run_stage))]
 
 
 def _look_after_sealer(clock: Clock) -> None:

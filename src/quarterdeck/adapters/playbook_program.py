@@ -1,0 +1,211 @@
+"""Plays a playbook with ansible-runner in a box of bubblewrap: the machine is read-only there and Quarterdeck's own
+folders are not there at all, no process of ours is seen, and no capability is held.
+
+A playbook may run what it likes on the controller too (`delegate_to: localhost`, lookups), so approval alone is not
+what keeps it from the keys. The network stays, since the gate is reached by it.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from quarterdeck.runs.api import Order, Played, RunFailed
+
+MOST_EVENT, MOST_EVENTS = 4 << 20, 512 << 20
+_EVENT_FILE = re.compile(r"([0-9]{1,9})-[0-9a-f-]{1,64}\.json", re.ASCII)
+_BEAT, _IDLE_TELL, _LAST_WORDS = 0.25, 1.0, 500
+_SCRATCH = "/dev/shm"  # noqa: S108  of the box alone: bubblewrap makes it anew for each run
+_OWN_CONFIGURATION = "[defaults]\n"
+
+Tell = Callable[[Mapping[str, object]], bool]
+
+
+class BoxedAnsible:
+    """Fulfils the port PlaybookProgram; `folder` gives a run's folder, `hidden` is what no playbook may see."""
+
+    def __init__(self, folder: Callable[[str], Path], hidden: Sequence[Path]) -> None:
+        self._folder = folder
+        self._hidden = hidden
+
+    def play(self, order: Order, tell: Tell) -> Played:
+        """Lay the files out, run, tell the events; everything is ended when `tell` says so or the time is over."""
+        folder = self._folder(order.run)
+        _lay_out(folder, order)
+        program = _program("ansible-runner")
+        argv = [*self._box(folder), program, "run", str(folder / "play"), "-p", order.playbook, "-i", order.run, "-q"]
+        events = folder / "events.jsonl"
+        words = folder / "words"
+        with events.open("wb") as kept, words.open("wb") as said:
+            process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True, env={}
+            )
+            try:
+                reader = _Events(folder / "play" / "artifacts" / order.run / "job_events", kept)
+                ended_by = _follow(process, reader, tell, order.seconds)
+            finally:
+                _end(process)
+        output = folder / "play" / "artifacts" / order.run / "stdout"
+        if not output.exists():
+            words.replace(words.with_name("output"))
+            output = words.with_name("output")
+        return Played(ended_by, process.returncode, events, output, _versions())
+
+    def _box(self, folder: Path) -> list[str]:
+        """Return the bubblewrap command: read-only machine, hidden folders, one writable folder, own processes."""
+        box = [
+            _program("bwrap"), "--die-with-parent", "--new-session", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
+            "--cap-drop", "ALL", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc",
+        ]  # fmt: skip
+        for path in sorted(set(self._hidden)):
+            if path.is_dir():
+                box += ["--tmpfs", str(path)]
+            elif path.exists():
+                box += ["--ro-bind", "/dev/null", str(path)]
+        box += ["--bind", str(folder), str(folder), "--chdir", str(folder), "--clearenv"]
+        search = os.pathsep.join((str(Path(_program("ansible-playbook")).parent), "/usr/local/bin", "/usr/bin", "/bin"))
+        named = {"PATH": search, "HOME": f"{_SCRATCH}/home", "TMPDIR": _SCRATCH, "LC_ALL": "C.UTF-8"}
+        for name, value in named.items():
+            box += ["--setenv", name, value]
+        return [*box, "--"]
+
+
+class _Events:
+    """The events that the runner lays down as files: read in their order, kept as lines, removed."""
+
+    def __init__(self, place: Path, kept: BinaryIO) -> None:
+        self._place = place
+        self._kept = kept
+        self.size = 0
+
+    def new(self) -> Iterator[Mapping[str, object]]:
+        try:
+            names = os.listdir(self._place)
+        except OSError:
+            return
+        found = sorted((int(match[1]), name) for name in names if (match := _EVENT_FILE.fullmatch(name)))
+        for counter, name in found:
+            raw = self._taken(self._place / name)
+            if raw is None:
+                continue
+            if len(raw) > MOST_EVENT:
+                raw = json.dumps({"counter": counter, "event": "cut", "size": len(raw)}).encode()
+            self._kept.write(raw.replace(b"\n", b" ") + b"\n")
+            self.size += len(raw)
+            yield _document(raw)
+
+    @staticmethod
+    def _taken(path: Path) -> bytes | None:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            raw = file.read(MOST_EVENT + 1)
+        path.unlink(missing_ok=True)
+        return raw
+
+
+def _document(raw: bytes) -> Mapping[str, object]:
+    try:
+        told = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _follow(process: subprocess.Popen[bytes], reader: _Events, tell: Tell, seconds: float) -> str:
+    """Tell events until the process ends or has to be ended; return by what it ended."""
+    deadline, quiet_until = time.monotonic() + seconds, 0.0
+    while True:
+        over = process.poll() is not None
+        for event in reader.new():
+            quiet_until = time.monotonic() + _IDLE_TELL
+            if not tell(event):
+                return "cancel"
+            if reader.size > MOST_EVENTS:
+                return "output"
+        if over:
+            return "exit"
+        if time.monotonic() > deadline:
+            return "time"
+        if time.monotonic() >= quiet_until:
+            quiet_until = time.monotonic() + _IDLE_TELL
+            if not tell({}):
+                return "cancel"
+        try:
+            process.wait(_BEAT)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the box: with its first process the kernel ends all others in it."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _lay_out(folder: Path, order: Order) -> None:
+    play = folder / "play"
+    for part in ("project", "inventory", "env"):
+        (play / part).mkdir(parents=True, mode=0o700)
+    with tarfile.open(fileobj=BytesIO(order.archive), mode="r:") as tar:
+        tar.extractall(play / "project", filter="data")
+    for name, text in order.files.items():
+        _write(folder / name, text)
+    _write(play / "inventory" / "hosts", order.inventory)
+    # The repository's own ansible.cfg would be found first and could lead past the gate's configuration.
+    _write(play / "env" / "ansible.cfg", _OWN_CONFIGURATION)
+    _write(play / "env" / "cmdline", "--check --diff" if order.check else "--diff")
+    _write(play / "env" / "envvars", json.dumps(_variables(play)))
+    _write(play / "env" / "settings", json.dumps({"job_timeout": int(order.seconds) + 60, "suppress_env_files": True}))
+
+
+def _variables(play: Path) -> dict[str, str]:
+    return {
+        "ANSIBLE_CONFIG": str(play / "env" / "ansible.cfg"),
+        "ANSIBLE_HOST_KEY_CHECKING": "true",
+        "ANSIBLE_LOCAL_TEMP": f"{_SCRATCH}/local",
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": f"{_SCRATCH}/cp",
+        "ANSIBLE_PYTHON_INTERPRETER": "auto_silent",
+        "ANSIBLE_RETRY_FILES_ENABLED": "false",
+        "ANSIBLE_DEPRECATION_WARNINGS": "false",
+        "ANSIBLE_NOCOLOR": "1",
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        out.write(text)
+
+
+def _program(name: str) -> str:
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        needs = "the package bubblewrap" if name == "bwrap" else "the extra `runbooks` (ansible-core, ansible-runner)"
+        raise RunFailed(f"{name} is not installed on the server, so no playbook runs here. It needs {needs}.")
+    return found
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in ("ansible-playbook", "ansible-runner", "bwrap"):
+        done = subprocess.run(
+            [_program(name), "--version"], capture_output=True, text=True, timeout=60, check=False, env={"HOME": "/"}
+        )
+        found[name] = done.stdout.partition("\n")[0][:100]
+    return found

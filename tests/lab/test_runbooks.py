@@ -1,0 +1,158 @@
+"""Runbooks for real: Git, bubblewrap, ansible-runner, the product's signer and gate, a real `sshd` as the target."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.lab.gate_lab import wait_for
+from tests.lab.whole_gate import ROOT, WholeGate
+
+PLAY = """
+- name: Patch the web server
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Set the banner
+      ansible.builtin.copy: {content: "%(banner)s\\n", dest: "%(there)s/banner", mode: "0644"}
+    - name: Raise the limit
+      ansible.builtin.lineinfile: {path: "%(there)s/limits", regexp: "^limit=", line: "limit=20"}
+    - name: Something that may fail
+      ansible.builtin.command: /bin/false
+      ignore_errors: true
+      check_mode: false
+"""
+
+
+class Yard:
+    """The whole gate, a repository beside it, and the verbs of `run_shop`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.whole = WholeGate(folder)
+        self.there = folder / "watched"
+        self.there.mkdir(mode=0o755)
+        (self.there / "limits").write_text("limit=10\nother=1\n")
+        self.repository = folder / "books"
+        self.repository.mkdir()
+        self.git("init", "-q", "-b", "main")
+
+    def git(self, *words: str) -> str:
+        done = subprocess.run(
+            ["git", "-c", "user.name=Sam", "-c", "user.email=sam@example.com", "-C", str(self.repository), *words],
+            capture_output=True, text=True, check=True, env={**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null"},
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    def commit(self, play: str, *more: str) -> str:
+        (self.repository / "patch.yml").write_text(play)
+        self.git("add", ".")
+        self.git("commit", "-q", *more, "-m", "patch")
+        return self.git("rev-parse", "HEAD")
+
+    def ask(self, verb: str, **told: object):
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.lab.run_shop", verb, json.dumps(told)],
+            env=self.whole.environment(), capture_output=True, text=True, timeout=300, check=False, cwd=ROOT,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def propose(self, play: str, *more: str, name: str = "Patch web"):
+        commit = self.commit(play, *more)
+        return self.ask("propose", name=name, repository=str(self.repository), commit=commit, playbook="patch.yml")
+
+    def run(self, runbook: str, ticket: str, mode: str):
+        [run] = self.ask("order", runbook=runbook, ticket=ticket, mode=mode)["runs"]
+        assert self.ask("do")["did"]
+        return self.ask("seen", run=run)
+
+    def play(self, banner: str = "patched") -> str:
+        return PLAY % {"banner": banner, "there": self.there}
+
+
+@pytest.fixture
+def yard(data_dir, tmp_path):
+    yard = Yard(tmp_path)
+    try:
+        yield yard
+    finally:
+        yard.whole.stop()
+
+
+def ended(yard: Yard, ticket: str):
+    found = {}
+
+    def is_verified() -> bool:
+        found.update(yard.ask("end", ticket=ticket))
+        return "paths" in found
+
+    wait_for(is_verified, 90, lambda: f"the end of the sessions of {ticket}")
+    return found
+
+
+@pytest.mark.slow
+def test_a_playbook_patches_a_target_through_the_gate_and_the_drift_agrees(yard):
+    book = yard.propose(yard.play())
+    yard.ask("watch", root=str(yard.there))
+    ticket = yard.ask("ticket", items=[book["item"]])["ticket"]
+
+    early = yard.ask("order", runbook=book["id"], ticket=ticket, mode="real")
+    assert early == {"refused": ["run.check_first"]}
+
+    check = yard.run(book["id"], ticket, "check")
+    assert check["state"] == "passed", check["message"] + check["output"]
+    assert (yard.there / "limits").read_text() == "limit=10\nother=1\n"
+    assert not (yard.there / "banner").exists()
+
+    real = yard.run(book["id"], ticket, "real")
+    assert real["state"] == "passed", real["message"] + real["output"]
+    assert (yard.there / "limits").read_text() == "limit=20\nother=1\n"
+    lines = real["report"]["lines"]
+    diffs = {line["task"]: line["diff"] for line in lines if line["diff"]}
+    assert "-limit=10" in diffs["Raise the limit"]
+    assert "+limit=20" in diffs["Raise the limit"]
+    assert diffs == {line["task"]: line["diff"] for line in check["report"]["lines"] if line["diff"]}
+    assert [line["status"] for line in lines if line["task"] == "Something that may fail"] == ["ignored"]
+    assert real["ignored"] == 1
+    assert real["grants"] == ["ended"]
+    assert not real["folder"]
+
+    drift = ended(yard, ticket)
+    changed = {str(yard.there / "limits"), str(yard.there / "banner")}
+    assert {path for path in drift["paths"] if path != str(yard.there)} == changed
+
+    told = yard.ask("told", ticket=ticket)
+    assert ["run.done", "passed"] in told["facts"]
+    assert all(recorded and person == told["sam"] for _, person, recorded, _ in told["sessions"])
+    assert told["sessions"]
+
+
+@pytest.mark.slow
+def test_the_same_playbook_edited_after_approval_is_refused(yard):
+    book = yard.propose(yard.play())
+    ticket = yard.ask("ticket", items=[book["item"]])["ticket"]
+    edited = yard.propose(yard.play("patched otherwise"))
+    assert edited["sha256"] != book["sha256"]
+    assert yard.ask("order", runbook=edited["id"], ticket=ticket) == {"refused": ["run.not_named"]}
+
+
+@pytest.mark.slow
+def test_a_queued_run_opens_its_ticket_runs_and_reports(yard):
+    book = yard.propose(yard.play())
+    yard.ask("watch", root=str(yard.there))
+    ticket = yard.ask("ticket", items=[book["item"]], open=False, opens_in=3)["ticket"]
+    check, real = yard.ask("order", runbook=book["id"], ticket=ticket, unattended=True)["runs"]
+
+    def is_over() -> bool:
+        yard.ask("do")
+        return yard.ask("seen", run=real)["state"] not in ("waiting", "running")
+
+    wait_for(is_over, 120, lambda: f"{yard.ask('seen', run=check)} {yard.ask('seen', run=real)}")
+    assert yard.ask("seen", run=check)["state"] == "passed"
+    assert yard.ask("seen", run=real)["state"] == "passed"
+    told = yard.ask("told", ticket=ticket)
+    assert ["ticket.opened", told["sam"], "queued"] in told["entries"]
+    assert told["state"] == "verifying"
+    assert any("run passed" in subject for subject in told["notices"])
