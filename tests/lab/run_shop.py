@@ -72,8 +72,21 @@ def watch(told: Told) -> Told:
         one.address, one.target_account, port=one.port, host_identity=one.host_identity,
         elevation=one.elevation.value, watched_roots=(str(told["root"]),),
     )  # fmt: skip
-    inventory.set_connection(asset.id, fields, actor=actor("iris"), clock=CLOCK)
+    inventory.set_connection(asset.id, fields, connection_id=one.id, actor=actor("iris"), clock=CLOCK)
     return {}
+
+
+def found(told: Told) -> Told:
+    """Close the shop's own ticket, which has the one target until then."""
+    summary = evidence.store_artifact(
+        b"Done.", media_type="text/plain", role="summary", name="summary.txt", may_contain_cui=False
+    )
+    [number] = [one.number for one in tickets.tickets()]
+    with evidence.act(actor("sam"), CLOCK) as current:
+        tickets.end_work(current, number)
+    with evidence.act(actor("sam"), CLOCK) as current:
+        tickets.close(current, number, rolled_back=False, summary=summary)
+    return told
 
 
 def ticket(told: Told) -> Told:
@@ -158,7 +171,7 @@ def told(asked: Told) -> Told:
     }  # fmt: skip
 
 
-VERBS = {one.__name__: one for one in (propose, watch, ticket, order, do, cancel, seen, end, told)}
+VERBS = {one.__name__: one for one in (found, propose, watch, ticket, order, do, cancel, seen, end, told)}
 
 
 if __name__ == "__main__":

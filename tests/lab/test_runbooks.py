@@ -76,6 +76,7 @@ class Yard:
 def yard(data_dir, tmp_path):
     yard = Yard(tmp_path)
     try:
+        yard.ask("found")
         yield yard
     finally:
         yard.whole.stop()

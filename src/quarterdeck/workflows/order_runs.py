@@ -1,6 +1,6 @@
 """Ordering a run: the technician's act with a second factor; the access of each asset is given in the same act.
 
-Now, when the ticket is open; or queued for its window, then check mode and the real run in one order (3.7.2[c], 3.7.5[a]).
+Now, when the ticket is open; or queued for its window, then check mode and the real run in one order (3.7.2[c]).
 """
 
 from collections.abc import Sequence
