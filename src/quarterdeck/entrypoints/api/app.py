@@ -34,6 +34,7 @@ from quarterdeck.entrypoints.api import (
     policy,
     revoking,
     rolling_back,
+    runs,
     sealing,
     sessions,
     templates,
@@ -75,6 +76,7 @@ api.add_router("", captures.router)
 api.add_router("", checks.router)
 api.add_router("/drift-rules", drift_rules.router)
 api.add_router("", backups.router)
+api.add_router("", runs.router)
 api.add_router("", attaching.router)
 api.add_router("/monitoring-plans", monitoring.router)
 api.add_router("/findings", monitoring.findings_router)
