@@ -74,6 +74,7 @@ def item_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
         {"url": reverse("entry_points"), "icon": "plug-connected", "label": "Other ways in", "key": "v"},
         {"url": reverse("checks"), "icon": "checklist", "label": "Checks", "key": "k"},
         {"url": reverse("drift_rules"), "icon": "arrows-diff", "label": "Rules of drift", "key": "d"},
+        {"url": reverse("runbooks"), "icon": "git-commit", "label": "Runbooks", "key": "b"},
     ]
     if seen.has(Role.IT_LEAD):
         acts.append(

@@ -10,12 +10,14 @@ from quarterdeck.attachments.api import SCREEN_ROLES, given_up
 from quarterdeck.baselines import api as baselines
 from quarterdeck.controls.api import fact_kind, is_fact_kind
 from quarterdeck.entrypoints.web import drifting, session_words, target_words, ticket_words, words, zones
+from quarterdeck.entrypoints.web import runs as runs_pages
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.people_in import Visitor
 from quarterdeck.entrypoints.web.reading import reads
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Entry
 from quarterdeck.personnel.api import Role
+from quarterdeck.runs import api as runs
 from quarterdeck.sessions import api as sessions
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Reading, State, TicketView
@@ -24,7 +26,7 @@ from quarterdeck.workflows import read_checks
 from quarterdeck.workflows.watch_state import may_read_findings
 
 _HAVE_C_OF_THEIR_OWN = frozenset({"comments", "drift"})
-SECRET_ROLES = SCREEN_ROLES | {
+SECRET_ROLES = SCREEN_ROLES | runs.RUN_ROLES | {
     "recording", "manifest", "posture", "drift", "measurement", "commands", "target-log", "texts",
 }  # fmt: skip
 # Of everybody who came to the target, not of this ticket alone: for those who explain findings, not for who took part.
@@ -40,6 +42,7 @@ def context(
     drifts = baselines.drift(number) if reads(seen, number, Reading.BASELINE) else []
     listed = files(seen, ticket, entries)
     remarks = tickets.comments(number)
+    played = runs.runs(number)
     facts = evidence.facts(ticket=number)
     counts: dict[str, tuple[str, int | None, str]] = {
         "timeline": ("Timeline", len(entries), "e"),
@@ -47,6 +50,7 @@ def context(
         "sessions": ("Sessions", len(found), ""),
         "drift": ("Before & after", sum(len(one.open_items) for one in drifts) or None, ""),
         "checks": ("Checks", len(facts), ""),
+        "runs": ("Runs", len(played), ""),
         "files": ("Files", len(listed), ""),
         "comments": ("Comments", len(remarks), ""),
     }
@@ -64,6 +68,7 @@ def context(
         },
         "drift": lambda: {"drifts": [drifting.shown(one, seen, ticket, names, zone) for one in drifts]},
         "checks": lambda: _checks(facts, names) | {"runs": check_runs(seen, number, names)},
+        "runs": lambda: runs_pages.tab(seen, ticket, names, played),
         "files": lambda: {
             "files": [one | {"about": names.all.get(one["about"], "")} for one in listed],
             "may_attach": not seen.roles <= {Role.ASSESSOR},

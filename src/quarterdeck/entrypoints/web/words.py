@@ -171,7 +171,8 @@ _FILES = {
     "sudo-rule": "sudo rules as the target listed them", "rotation": "Record of a changed credential",
     "transcript": "Transcript", "sample_population": "List that was drawn from",
     "attachment": "Attached document", "attached_link": "Link to where it lies", "redacted_copy": "Redacted copy",
-    "approval-signature": "Signature of an approval",
+    "approval-signature": "Signature of an approval", "runbook": "Files of a runbook",
+    "run_report": "Report of a run", "run_events": "Every event of a run", "run_output": "What a run printed",
 } | {kind.role: kind.label for kind in KINDS.values() if kind.role != "attachment"}  # fmt: skip
 
 
