@@ -12,6 +12,7 @@ READS = frozenset(
     {
         "open_artifact", "read_artifact", "stream_artifact", "open_recording", "read_commands", "take_package",
         "export_baseline", "read_texts", "hashed_file", "kept_back", "compare_log", "start_watching", "stream",
+        "read_report",
     }
 )  # fmt: skip
 _VIEWS = ("page(", "router.", "api.")

@@ -79,6 +79,9 @@ CASES |= {
 }
 # Views that want a stage of their own, and the test that has it.
 ELSEWHERE = {
+    "web.runs.run_page": ("app/test_runs_pages.py", "/runs/"),
+    "web.runs.run_lines": ("app/test_runs_pages.py", "/lines/"),
+    "api.runs.run_lines": ("app/test_runs_pages.py", "/lines"),
     "web.findings.finding_changes": ("app/test_monitoring_web.py", "changes.json"),
     "web.drifting.baseline": ("app/test_baseline_exports.py", "/baselines/"),
     "api.captures.download_baseline": ("app/test_baseline_exports.py", "/baselines/"),

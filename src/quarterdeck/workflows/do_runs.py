@@ -5,7 +5,7 @@ of itself and what the gate saw can be compared; neither is believed alone.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 
@@ -42,14 +42,24 @@ def do_next_run(actor: Actor, clock: Clock, stage: Callable[[], Stage]) -> bool:
 
     A run whose process died is ended as interrupted and never begun again by itself: nobody knows how far it came.
     """
-    for lost in runs.lost_runs(clock.now()):
+    for lost in _genuine(actor, clock, runs.lost_runs(clock.now())):
         _end(actor, clock, lost, RunState.INTERRUPTED, "The process that ran it died; how far it came nobody saw.")
         stage().room.forget(lost.id)
-    for run in runs.due_runs(clock.now()):
+    for run in _genuine(actor, clock, runs.due_runs(clock.now())):
         if _is_ready(clock, run):
             _do(actor, clock, run, stage())
             return True
     return False
+
+
+def _genuine(actor: Actor, clock: Clock, found: Sequence[RunView]) -> Iterator[RunView]:
+    """Yield the runs that the ledger vouches for; a row written by hand is left where it is, on record."""
+    for run in found:
+        sealed = runs.check_run(run.id)
+        if sealed.allowed:
+            yield run
+        else:
+            record_refusal(actor, clock, sealed, rule="run.begin")
 
 
 def _is_ready(clock: Clock, run: RunView) -> bool:

@@ -156,10 +156,8 @@ def _follow(server: Server, run: str) -> int:
     while True:
         row = as_row(server.get(f"/runs/{run}"))
         over = text_of(row, "state") in OVER
-        if over and not text_of(row, "report"):
-            lines = []
-        else:
-            lines = as_rows(server.get(f"/runs/{run}/lines"))
+        silent = over and not text_of(row, "report")
+        lines = [] if silent else as_rows(server.get(f"/runs/{run}/lines"))
         for line in lines[shown:]:
             _print(line)
         shown = max(shown, len(lines))

@@ -192,9 +192,8 @@ def _told(seen: Visitor, run: RunView) -> dict[str, Any]:
 
 def _lines(found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
-        {**one, "look": _LINE_LOOKS.get(str(one["status"]), ("unknown", str(one["status"]))), "parts": _parts(one["diff"])}
-        for one in found
-    ]  # fmt: skip
+        {**one, "look": _LINE_LOOKS.get(one["status"], ("unknown", "")), "parts": _parts(one["diff"])} for one in found
+    ]
 
 
 def _parts(diff: str) -> list[dict[str, str]]:

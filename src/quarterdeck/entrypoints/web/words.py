@@ -312,6 +312,13 @@ _ACTS = {
     "passkey.registered": "Passkey registered",
     "passkey.removed": "Passkey removed",
     "snapshot.kept": "Frozen content kept",
+    "runbook.proposed": "Runbook proposed",
+    "runbook.approved": "Runbook approved",
+    "runbook.rejected": "Runbook rejected",
+    "run.ordered": "Run ordered",
+    "run.begun": "Run began",
+    "run.ended": "Run over",
+    "run.cancel_asked": "Run asked to stop",
 }
 
 
