@@ -42,8 +42,8 @@ KINDS = {
              ("aide", "tripwire", "syscheck", "watcher")),
         Kind("device_configuration", "Configuration of a device", "the export of a firewall, switch or appliance, "
              "whole to its last line", "attached_configuration", ("configuration",)),
-        Kind("patch_result", "Result of a patch or configuration product", "the file that DSC, WSUS, SCCM, Intune or Jamf "
-             "wrote: JSON, XML, CSV or text", "attached_patch_result", ("json", "text")),
+        Kind("patch_result", "Result of a patch or configuration product", "the file that DSC, WSUS, SCCM, Intune or "
+             "Jamf wrote: JSON, XML, CSV or text", "attached_patch_result", ("json", "text")),
         Kind("mail", "Mail", "an .eml file with its headers", "attached_mail", ("mail",)),
         Kind("document", "Document", "PDF, text, JSON or a picture", "attachment",
              ("pdf", "png", "jpeg", "webp", "json", "text")),
