@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.architecture.layers import ROOT, SOURCE, layers, sources
 
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "core", "services", "extras"}
-CAPTURES = {"access", "sessions", "baselines", "backups", "activity", "attachments"}
+CAPTURES = {"access", "sessions", "baselines", "backups", "runs", "activity", "attachments"}
 APPS = {"assessor", "tickets", "inventory", "personnel", "tools", "evidence"} | CAPTURES
 SHELF = {"api.py", "apps.py", "models.py", "README.md", "migrations"}
 

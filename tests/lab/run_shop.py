@@ -5,6 +5,8 @@ The shop is that of `whole_shop`: one real target behind the real gate. Each ver
 
 import json
 import sys
+import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +14,8 @@ import django
 
 django.setup()
 
-from tests.access_shop import Shop, approved_ticket  # noqa: E402  the models need Django first
+from django.db import connection  # noqa: E402  the models need Django first
+from tests.access_shop import Shop, approved_ticket  # noqa: E402
 
 from quarterdeck import wiring  # noqa: E402
 from quarterdeck.access import api as access  # noqa: E402
@@ -102,6 +105,23 @@ def ticket(told: Told) -> Told:
     return {"ticket": number}
 
 
+def cancel_meanwhile(told: Told) -> Told:
+    """Do the next run in the background's place until somebody asks to stop: `do` with a cancel from a thread."""
+    run = str(told["run"])
+
+    def stop() -> None:
+        while runs.progress(run).events < int(str(told["after"])):
+            time.sleep(0.1)
+        order_runs.cancel_run(actor("sam"), CLOCK, run, wiring.run_room())
+        connection.close()
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    do_runs.do_next_run(TICKER, CLOCK, wiring.run_stage)
+    thread.join()
+    return {}
+
+
 def order(told: Told) -> Told:
     wanted = order_runs.Wanted(
         str(told["runbook"]),
@@ -171,7 +191,9 @@ def told(asked: Told) -> Told:
     }  # fmt: skip
 
 
-VERBS = {one.__name__: one for one in (found, propose, watch, ticket, order, do, cancel, seen, end, told)}
+VERBS = {
+    one.__name__: one for one in (found, propose, watch, ticket, order, do, cancel, cancel_meanwhile, seen, end, told)
+}
 
 
 if __name__ == "__main__":

@@ -157,3 +157,95 @@ def test_a_queued_run_opens_its_ticket_runs_and_reports(yard):
     assert ["ticket.opened", told["sam"], "queued"] in told["entries"]
     assert told["state"] == "verifying"
     assert any("run passed" in subject for subject in told["notices"])
+
+
+HIDDEN = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Look around on the controller
+      ansible.builtin.shell: "ls -A {data} {signer}; cat {key} || true; ls /proc | grep -c '^[0-9]' ; touch {data}/x"
+      delegate_to: localhost
+      check_mode: false
+      ignore_errors: true
+      register: found
+    - ansible.builtin.debug: {{var: found.stdout}}
+"""
+
+
+@pytest.mark.slow
+def test_a_playbook_sees_nothing_of_ours_on_the_controller(yard, data_dir):
+    signer = data_dir.with_name(data_dir.name + "-signer")
+    assert (signer / "target_ca").exists()
+    book = yard.propose(HIDDEN.format(data=data_dir, signer=signer, key=signer / "target_ca"))
+    ticket = yard.ask("ticket", items=[book["item"]])["ticket"]
+    seen = yard.run(book["id"], ticket, "check")
+    everything = seen["events"] + seen["output"]
+    assert "Look around on the controller" in everything, seen["message"]
+    for secret in ("PRIVATE KEY", "db.sqlite3", "serial"):
+        assert secret not in everything
+    assert not (data_dir / "x").exists()
+
+
+@pytest.mark.slow
+def test_an_unreachable_host_and_a_connection_cut_in_the_middle_fail_clearly(yard):
+    cut = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.command: /bin/true
+      check_mode: false
+    - ansible.builtin.shell: "kill $(ps -o ppid= -p $PPID) $(pgrep -P 1 -f nothing-of-this-name) || kill $PPID"
+      check_mode: false
+    - ansible.builtin.command: /bin/true
+      check_mode: false
+"""
+    book = yard.propose(cut)
+    ticket = yard.ask("ticket", items=[book["item"]])["ticket"]
+    seen = yard.run(book["id"], ticket, "check")
+    assert seen["state"] == "failed"
+    assert "web01" in seen["message"]
+    assert seen["grants"] == ["ended"]
+    yard.whole.target.stop()
+    away = yard.run(book["id"], ticket, "check")
+    assert (away["state"], away["message"]) == ("failed", "Not reached: web01.")
+    assert [line["status"] for line in away["report"]["lines"]] == ["unreachable"]
+    assert yard.ask("order", runbook=book["id"], ticket=ticket, mode="real") == {"refused": ["run.check_not_passed"]}
+
+
+@pytest.mark.slow
+def test_cancel_cuts_a_run_that_goes_on(yard):
+    slow = (
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - {ansible.builtin.command: sleep 200, check_mode: false}\n"
+    )
+    book = yard.propose(slow)
+    ticket = yard.ask("ticket", items=[book["item"]])["ticket"]
+    [run] = yard.ask("order", runbook=book["id"], ticket=ticket)["runs"]
+    yard.ask("cancel_meanwhile", run=run, after=2)
+    seen = yard.ask("seen", run=run)
+    assert seen["state"] == "cancelled"
+    assert seen["report"]["ended_by"] == "cancel"
+    assert not seen["folder"]
+
+
+@pytest.mark.slow
+def test_signed_commits_are_recognised(yard, monkeypatch, tmp_path):
+    key = tmp_path / "signing"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    signers = tmp_path / "signers"
+    public = key.with_name("signing.pub").read_text()
+    signers.write_text(f"sam@example.com {public}")
+    monkeypatch.setenv("QD_RUNBOOK_SIGNERS_FILE", str(signers))
+    sign = ("-c", "gpg.format=ssh", "-c", f"user.signingkey={key}")
+    (yard.repository / "patch.yml").write_text(yard.play("signed"))
+    yard.git("add", ".")
+    yard.git(*sign, "commit", "-q", "-S", "-m", "signed")
+    told = {"repository": str(yard.repository), "playbook": "patch.yml", "commit": yard.git("rev-parse", "HEAD")}
+    assert yard.ask("propose", name="Signed", **told)["signature"] == "listed"
+    signers.write_text("")
+    yard.git(*sign, "commit", "-q", "-S", "--allow-empty", "-m", "again")
+    (yard.repository / "more.yml").write_text("- hosts: all\n")
+    yard.git("add", ".")
+    yard.git(*sign, "commit", "-q", "-S", "-m", "more")
+    told["commit"] = yard.git("rev-parse", "HEAD")
+    assert yard.ask("propose", name="Other", **told)["signature"] == "other"

@@ -146,8 +146,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then the environment, then the TOML file."""
-        named = os.environ.get("QD_CONFIG", "")
-        toml = (TomlConfigSettingsSource(settings_cls, toml_file=Path(named)),) if named else ()
+        file = settings_file()
+        toml = () if file is None else (TomlConfigSettingsSource(settings_cls, toml_file=file),)
         return (init_settings, env_settings, *toml)
 
     @field_validator("time_zone")

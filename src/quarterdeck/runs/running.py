@@ -78,7 +78,6 @@ def order_run(
     )
     row.save(force_insert=True)
     RunProgress.objects.create(run=row)
-    assets: list[JsonValue] = [one.asset for one in places]
     _record(
         act,
         "run.ordered",
@@ -88,7 +87,7 @@ def order_run(
         until=rfc3339(until),
         runbook=runbook.id,
         sha256=runbook.sha256,
-        assets=assets,
+        assets=list[JsonValue](one.asset for one in places),
         factor=act.actor.factor or "not_said",
         mfa_at=rfc3339(mfa_at),
         after=after,
