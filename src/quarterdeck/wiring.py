@@ -20,9 +20,9 @@ from quarterdeck.adapters.gate_readiness import GateReadiness
 from quarterdeck.adapters.git_source import GitSource
 from quarterdeck.adapters.measure_channel import SshMeasureChannel, SshMonitorChannel
 from quarterdeck.adapters.passkey_ceremony import PasskeyCeremony
+from quarterdeck.adapters.playbook_program import BoxedAnsible
 from quarterdeck.adapters.postgres_backups import PgBaseBackup, PgDump
 from quarterdeck.adapters.qcow2_snapshot import Qcow2
-from quarterdeck.adapters.playbook_program import BoxedAnsible
 from quarterdeck.adapters.recorder_room import room_for_recordings
 from quarterdeck.adapters.restic import Restic
 from quarterdeck.adapters.run_room import RunFolders
