@@ -65,7 +65,23 @@ class WrongSettings(ValueError):
     """The settings cannot be used; the text has a line for each that is wrong."""
 
 
-class Settings(BaseSettings):
+class _Sourced(BaseSettings):
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the TOML file."""
+        file = settings_file()
+        toml = () if file is None else (TomlConfigSettingsSource(settings_cls, toml_file=file),)
+        return (init_settings, env_settings, *toml)
+
+
+class Settings(_Sourced):
     """Every knob, with its default; unknown keys in the TOML file are refused."""
 
     model_config = SettingsConfigDict(env_prefix="QD_", extra="forbid")
@@ -135,20 +151,6 @@ class Settings(BaseSettings):
     checkpoints_keep_days: int = Field(default=2_192, ge=1, le=4_383)
     checkpoints_grade: Literal["independent", "same_administrator"] = "same_administrator"
     debug: bool = False
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first, then the environment, then the TOML file."""
-        file = settings_file()
-        toml = () if file is None else (TomlConfigSettingsSource(settings_cls, toml_file=file),)
-        return (init_settings, env_settings, *toml)
 
     @field_validator("time_zone")
     @classmethod
