@@ -145,6 +145,7 @@ def test_a_real_run_after_a_failed_or_old_check_is_refused(
     assert (seen.state, seen.message) == (RunState.FAILED, "Not reached: web01.")
     assert codes(lambda: order(shop, room, book, mode=Mode.REAL)) == ("run.check_not_passed",)
     program.events, program.status = [stats(ok={"web01": 1})], 0
+    clock.advance(minutes=1)
     order(shop, room, book)
     do(shop, signer, program)
     clock.advance(hours=5)
