@@ -86,14 +86,14 @@ class Installation:
         return process
 
     def enrol(self, code):
-        """Enrol with last half minute's code, so that this one's still counts for the login."""
+        """Enrol with this half minute's code, and return the next one's, which counts already, for the login."""
         url = self.environment["QD_URL"] + "/api/v1"
         secret = httpx.post(f"{url}/enrol", json={"code": code, "password": PASSWORD}).json()["secret"]
         step = int(time.time()) // 30
-        answer = httpx.post(f"{url}/enrol/confirm", json={"code": code, "totp": code_of(secret, step - 1)})
+        answer = httpx.post(f"{url}/enrol/confirm", json={"code": code, "totp": code_of(secret, step)})
         assert answer.status_code == 200, answer.text
         (self.folder / "password").write_text(PASSWORD + "\n")
-        return code_of(secret, step)
+        return code_of(secret, step + 1)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 STEP_SECONDS = 30
+TYPING_SECONDS = 15
 
 
 @dataclass(slots=True)
@@ -30,9 +31,10 @@ class Member:
 
     def one_time_code(self) -> str:
         """Return a code that was not used yet, waiting for the next step where needed (RFC 6238)."""
-        step = int(time.time()) // STEP_SECONDS
-        # The server accepts the step before and after its own, so three logins fit into half a minute.
-        candidate = max(step - 1, self.last_step + 1)
+        # The server accepts the step before and after its own, so three logins fit into half a minute; the one before
+        # only while its code lives long enough to be typed and sent.
+        oldest = int(time.time() + TYPING_SECONDS) // STEP_SECONDS - 1
+        candidate = max(oldest, self.last_step + 1)
         while candidate > int(time.time()) // STEP_SECONDS + 1:
             time.sleep(0.5)
         self.last_step = candidate
