@@ -89,7 +89,7 @@ def ended(yard: Yard, ticket: str):
         found.update(yard.ask("end", ticket=ticket))
         return "paths" in found
 
-    wait_for(is_verified, 90, lambda: f"the end of the sessions of {ticket}")
+    wait_for(is_verified, 90, lambda: f"the end of {yard.ask('told', ticket=ticket)['sessions']}")
     return found
 
 
