@@ -45,8 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
             house = Shop(stage)
             ok = _play(_steps(house, out), out)
             if not ok:
-                shutil.copy(folder / LOG, out / LOG)
-                print(f"What the processes said is in {out / LOG}.")
+                _leave_log(folder, out)
             elif not chosen.once:
                 _serve(house, out)
             return 0 if ok else 1
@@ -58,6 +57,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _leave_log(folder: Path, out: Path) -> None:
+    """Keep what the processes said; before they were started there is nothing."""
+    if (folder / LOG).exists():
+        shutil.copy(folder / LOG, out / LOG)
+        print(f"What the processes said is in {out / LOG}.")
 
 
 def _tell_code(who: str) -> int:
@@ -92,6 +98,8 @@ def _steps(house: Shop, out: Path) -> list[Step]:
         ("Inventory from a CSV", shop.import_inventory),
         ("Registers, agreement, authorisation, key", shop.fill_registers),
         ("Backup", shop.back_up),
+        ("Restore drill", shop.drill_a_restore),
+        ("Checks", shop.define_checks),
         ("Request", ticket.request),
         ("An early login is refused", ticket.early_login_refused),
         ("Submit", ticket.submit),

@@ -5,18 +5,20 @@ import hashlib
 import io
 import json
 import subprocess
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from quarterdeck.entrypoints.demo.client import Api
+from quarterdeck.entrypoints.demo.client import Api, Refusal
 from quarterdeck.entrypoints.demo.people import Member, cast
 from quarterdeck.entrypoints.demo.stage import ACCOUNT, LOOPBACK, DemoFailed, Stage
 
 ASSETS = Path(__file__).parent / "data" / "assets.csv"
 PROCEDURE = ASSETS.with_name("share-procedure.md")
 SERVER = "files01"
+DRILL_SECONDS = 60
 
 
 @dataclass(slots=True)
@@ -202,3 +204,37 @@ def back_up(shop: Shop) -> str:
         },
     )
     return "restic took an encrypted backup; Quarterdeck will ask restic itself for it and verify it"
+
+
+def define_checks(shop: Shop) -> str:
+    """What must be well on the server before and after work, asked from there; a command is no check."""
+    iris = shop.api("iris")
+    disk = {"path": str(shop.stage.tree), "least_mb": "10"}
+    port = {"host": LOOPBACK, "port": str(shop.stage.ports.target)}
+    for kind, name, values in (("disk", "Room beside the shares", disk), ("tcp", "SSH answers", port)):
+        body = {"kind": kind, "name": name, "values": values, "assets": [shop.server_id]}
+        iris.call("POST", "/checks", body)
+    command = {"kind": "integration", "name": "Anything", "values": {"path": "/bin/sh -c id"}, "assets": []}
+    refused = iris.attempt("POST", "/checks", command)
+    if not isinstance(refused, Refusal):
+        raise DemoFailed(f"a command was taken for a check: {refused}")
+    return f"two checks of {SERVER}; a command instead of a registered mechanism was refused"
+
+
+def drill_a_restore(shop: Shop) -> str:
+    """A backup that was never restored is a hope: restic restores to a scratch place, and every hash is compared."""
+    iris = shop.api("iris")
+    scratch = shop.stage.folder / "scratch"
+    scratch.mkdir(mode=0o700)
+    iris.call("POST", "/drill-plans", {"asset": shop.server_id, "scratch": str(scratch)})
+    deadline = time.monotonic() + DRILL_SECONDS
+    while not (tried := iris.call("GET", "/drills")):
+        if time.monotonic() > deadline:
+            raise DemoFailed(f"no restore drill within {DRILL_SECONDS} s")
+        time.sleep(0.2)
+    done = tried[0]
+    if not done["passed"]:
+        raise DemoFailed(f"the restore drill did not pass: {done['sentence']}")
+    if any(scratch.iterdir()):
+        raise DemoFailed("the restore drill left files behind")
+    return f"{done['same']} files restored, equal to the source, and cleaned up; next drill in a quarter"

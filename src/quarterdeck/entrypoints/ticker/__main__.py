@@ -15,7 +15,14 @@ django.setup()
 from django.db import close_old_connections  # noqa: E402  the models need Django first
 
 from quarterdeck.config.api import load  # noqa: E402
-from quarterdeck.entrypoints.ticker.duties import anchor_duties, capture_duties, duties, run_duties, store_duties  # noqa: E402
+from quarterdeck.entrypoints.ticker.duties import (  # noqa: E402
+    anchor_duties,
+    capture_duties,
+    drill_duties,
+    duties,
+    run_duties,
+    store_duties,
+)
 from quarterdeck.entrypoints.ticker.loop import Ticker  # noqa: E402
 from quarterdeck.kernel.clock import SystemClock  # noqa: E402
 
@@ -28,14 +35,18 @@ def main() -> int:
     # A connection that the database server dropped must not stay broken in a process that lives for months.
     beat = load().run_dir / "ticker.beat"
     ticker = Ticker(duties(clock), clock, between=lambda: _end_beat(beat))
-    captures = Ticker(capture_duties(clock), clock, between=close_old_connections)
-    anchors = Ticker(anchor_duties(clock), clock, between=close_old_connections)
-    runs = Ticker(run_duties(clock), clock, between=close_old_connections)
-    store = Ticker(store_duties(clock), clock, between=close_old_connections)
+    loops = {
+        "captures": capture_duties,
+        "anchors": anchor_duties,
+        "runs": run_duties,
+        "drills": drill_duties,
+        "store": store_duties,
+    }
+    others = {name: Ticker(made(clock), clock, between=close_old_connections) for name, made in loops.items()}
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: _stop(ticker, captures, anchors, runs, store))
+        signal.signal(number, lambda _number, _frame: _stop(ticker, *others.values()))
     logging.getLogger("quarterdeck.ticker").info("ready")
-    for name, other in (("captures", captures), ("anchors", anchors), ("runs", runs), ("store", store)):
+    for name, other in others.items():
         threading.Thread(target=other.run, name=name, daemon=True).start()
     ticker.run()
     return 0

@@ -74,9 +74,13 @@ def capture_duties(clock: Clock) -> list[Duty]:
         Duty("elevation", 5, lambda: keep_elevation.keep_rules(TICKER, clock, wiring.elevation_channel(TICKER))),
         Duty("leftovers", 15, partial(look_after_sessions.look_after_next, TICKER, clock, measuring)),
         Duty("packages", 0.5, partial(export_package.make_next_package, clock, wiring.press)),
-        Duty("drills", 60, lambda: _drill(clock)),
         Duty("monitoring", 15, partial(run_plans.run_next_plan, TICKER, clock, channel, wiring.target_authority)),
     ]
+
+
+def drill_duties(clock: Clock) -> list[Duty]:
+    """Return the duty of the drills' own loop: restoring a large backup takes hours and must hold up no capture."""
+    return [Duty("drills", 10, lambda: _drill(clock))]
 
 
 def _drill(clock: Clock) -> bool:
