@@ -127,6 +127,7 @@ def test_a_request_that_waits_when_the_session_is_ended_is_told_why(lab):
     fields = wire.Fields(memoryview(client.hear()))
     assert (fields.number(), fields.number()) == (5, Status.FAILURE)
     assert b"The gate can't follow this transfer" in fields.text()
+    os.close(os.open(fifo, os.O_RDWR))  # the target's server waits for a partner, whoever is gone meanwhile
 
 
 @sees_memory
