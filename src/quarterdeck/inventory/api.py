@@ -59,6 +59,7 @@ from quarterdeck.inventory.terms import (
     EntryPointView,
     Environment,
     Method,
+    Platform,
     SecondFactor,
 )
 
@@ -91,6 +92,7 @@ __all__ = [
     "Method",
     "OwnerDirectory",
     "PlannedRow",
+    "Platform",
     "Recurrence",
     "RowError",
     "RowKind",

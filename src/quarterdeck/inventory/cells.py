@@ -36,6 +36,8 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     "asset_kind": {"vm": "server", "pc": "workstation", "laptop": "workstation", "firewall": "network",
                    "switch": "network", "router": "network", "copier": "printer", "scanner": "printer"},
     "elevation": {"no": "none", "yes": "sudo"},
+    "platform": {"linux": "unix", "bsd": "unix", "ios": "cisco_ios", "ios_xe": "cisco_ios", "nx_os": "cisco_nxos",
+                 "nxos": "cisco_nxos", "juniper": "junos", "fortigate": "fortios", "fortinet": "fortios"},
 }  # fmt: skip
 # A reason of the rules speaks of a field; these fields have several columns or another name in the file.
 _COLUMN_OF_CODE = {
@@ -221,6 +223,7 @@ def _connection(reader: _Reader, old: AssetView | None) -> tuple[ConnectionField
         host_identity=reader.said("host_identity") or before.host_identity,
         elevation=reader.word("elevation", before.elevation if base else "root" if account == "root" else "none"),
         watched_roots=tuple(reader.said("watched_roots").replace("|", " ").split()) or before.watched_roots,
+        platform=reader.word("platform", before.platform),
     )
     reader.problems += [(_column_of(reason), reason) for reason in check_connection(fields).reasons]
     return fields, base.id if base else None

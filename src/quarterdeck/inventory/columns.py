@@ -27,7 +27,7 @@ ASSET_COLUMNS = (
     "window_zone",
     "window_starts_on",
 )
-CONNECTION_COLUMNS = ("address", "port", "target_account", "elevation", "host_identity", "watched_roots")
+CONNECTION_COLUMNS = ("address", "port", "target_account", "elevation", "host_identity", "watched_roots", "platform")
 COLUMNS = ASSET_COLUMNS + CONNECTION_COLUMNS
 FREE_TEXT = frozenset({"title", "category_reason", "location", "operating_system", "firmware", "patch_level"})
 
@@ -56,6 +56,7 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "elevation": ("sudo", "privilege"),
     "host_identity": ("host key", "hostkey", "ssh host key", "host identity"),
     "watched_roots": ("watched folders", "watched roots", "watched"),
+    "platform": ("answers as",),
 }
 _FIELD_OF = {name: name for name in COLUMNS} | {alias: name for name, some in _SYNONYMS.items() for alias in some}
 KNOWN_HEADERS = frozenset(_FIELD_OF)
@@ -171,4 +172,5 @@ def connection_cells(fields: ConnectionFields | None) -> dict[str, str]:
         "elevation": str(fields.elevation),
         "host_identity": fields.host_identity,
         "watched_roots": " ".join(fields.watched_roots),
+        "platform": str(fields.platform),
     }

@@ -20,6 +20,7 @@ from quarterdeck.inventory.terms import (
     EntryPointKind,
     Environment,
     Method,
+    Platform,
     SecondFactor,
 )
 
@@ -118,6 +119,7 @@ class Connection(InventoryRow):
     target_account = models.CharField(max_length=32, blank=True)
     elevation = models.CharField(max_length=8, choices=_choices(Elevation))
     watched_roots = models.JSONField(default=list)
+    platform = models.CharField(max_length=16, choices=_choices(Platform), default=str(Platform.UNIX))
 
     class Meta:
         ordering = ["asset_id", "added_at", "id"]
@@ -142,6 +144,7 @@ class Connection(InventoryRow):
             ),
             _one_of("method", Method, "connection_method_known"),
             _one_of("elevation", Elevation, "connection_elevation_known"),
+            _one_of("platform", Platform, "connection_platform_known"),
         ]
 
     def __str__(self) -> str:

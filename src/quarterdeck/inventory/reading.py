@@ -6,7 +6,7 @@ from quarterdeck.evidence.api import JsonValue, ObjectRef, last_entry
 from quarterdeck.inventory.checks import check_definitions_of, frozen_checks
 from quarterdeck.inventory.models import Asset, Connection
 from quarterdeck.inventory.rows import digest_of, view_of_asset, view_of_connection
-from quarterdeck.inventory.terms import AssetView, ConnectionView
+from quarterdeck.inventory.terms import AssetView, ConnectionView, Platform
 from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, all_of, refuse
 
 
@@ -93,6 +93,9 @@ def frozen_asset(asset_id: str, connection_id: str | None = None) -> dict[str, J
         "elevation": row.elevation,
         "watched_roots": list(row.watched_roots),
     }
+    # Left out for Unix, so that what was approved before platforms were told apart keeps its hash.
+    if row.platform != Platform.UNIX:
+        frozen["connection"]["platform"] = row.platform
     return frozen
 
 

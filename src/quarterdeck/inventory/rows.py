@@ -20,6 +20,7 @@ from quarterdeck.inventory.terms import (
     EntryPointView,
     Environment,
     Method,
+    Platform,
     SecondFactor,
 )
 
@@ -59,6 +60,7 @@ def connection_columns(fields: ConnectionFields) -> dict[str, Any]:
         "target_account": fields.target_account,
         "elevation": str(fields.elevation),
         "watched_roots": list(fields.watched_roots),
+        "platform": str(fields.platform),
     }
 
 
@@ -86,6 +88,9 @@ _SEALED = {
 def digest_of(row: Asset | Connection | EntryPoint) -> str:
     """Return the salted digest of all that the row says, as its newest entry carries it."""
     said: dict[str, JsonValue] = {name: _plain(getattr(row, name)) for name in _SEALED[type(row)]}
+    # Left out of what was sealed before platforms were told apart, so that those rows keep their digest.
+    if said.get("platform") == Platform.UNIX:
+        del said["platform"]
     return row_digest(said | {"id": row.id, "salt": row.salt, "version": row.version, "active": row.active})
 
 
@@ -137,6 +142,7 @@ def view_of_connection(row: Connection) -> ConnectionView:
         target_account=row.target_account,
         elevation=Elevation(row.elevation),
         watched_roots=tuple(row.watched_roots),
+        platform=Platform(row.platform),
     )
 
 

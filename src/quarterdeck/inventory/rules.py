@@ -24,11 +24,20 @@ from quarterdeck.inventory.terms import (
     EntryPointView,
     Environment,
     Method,
+    Platform,
     SecondFactor,
 )
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.decision import Decision, Reason, require_that
-from quarterdeck.kernel.names import is_account, is_address, is_host_identity, is_hostname, is_port, is_watched_root
+from quarterdeck.kernel.names import (
+    is_account,
+    is_address,
+    is_drive_root,
+    is_host_identity,
+    is_hostname,
+    is_port,
+    is_watched_root,
+)
 
 MAX_TEXT = {
     "title": 120,
@@ -42,6 +51,7 @@ MAX_TEXT = {
     "log_source": 200,
 }
 MAX_ROOTS = 40
+DEVICES = frozenset(one for one in Platform if one.is_device)
 MAX_DEPENDENCIES = 50
 MAX_ENTRY_POINT_ASSETS = 1000
 REVIEW_WITHIN = timedelta(days=365)
@@ -160,7 +170,38 @@ def _connection_reasons(fields: ConnectionFields) -> Iterator[Reason]:
             "The account root goes with elevation root, and no other account does.",
             "Choose root for the account root; none or sudo for any other.",
         )
+    yield from _choice_reasons("platform", fields.platform, Platform)
+    yield from _platform_reasons(fields)
     yield from _root_reasons(fields.watched_roots)
+
+
+def _platform_reasons(fields: ConnectionFields) -> Iterator[Reason]:
+    """What does not go with the platform; nothing for a platform that there is not, which is told already."""
+    if fields.elevation == Elevation.SUDO and fields.platform != Platform.UNIX:
+        yield Reason(
+            "elevation.platform",
+            "There is sudo on Unix only.",
+            "Choose none, and an account that may read what is measured.",
+        )
+    drives = [is_drive_root(root) for root in fields.watched_roots]
+    if fields.platform == Platform.WINDOWS and not all(drives):
+        yield Reason(
+            "watched_roots.drive",
+            "A watched folder on Windows begins with its drive.",
+            "Write it like /C:/Windows/System32/drivers, and a space in it as %20.",
+        )
+    if fields.platform == Platform.UNIX and any(drives):
+        yield Reason(
+            "watched_roots.no_drive",
+            "A watched folder with a drive is one of Windows.",
+            "Set the platform of the connection to Windows.",
+        )
+    if fields.platform in DEVICES and fields.watched_roots:
+        yield Reason(
+            "watched_roots.device",
+            "A device has no folders to watch: its configuration and its firmware are measured.",
+            "Leave the watched folders empty.",
+        )
 
 
 def _root_reasons(roots: tuple[str, ...]) -> Iterator[Reason]:

@@ -58,6 +58,25 @@ class Elevation(StrEnum):
     ROOT = "root"
 
 
+class Platform(StrEnum):
+    """What answers on a connection; it decides which registered collector or command set may be sent there."""
+
+    UNIX = "unix"
+    WINDOWS = "windows"
+    CISCO_IOS = "cisco_ios"
+    CISCO_NXOS = "cisco_nxos"
+    JUNOS = "junos"
+    FORTIOS = "fortios"
+    PFSENSE = "pfsense"
+    OPNSENSE = "opnsense"
+    OTHER_DEVICE = "other_device"
+
+    @property
+    def is_device(self) -> bool:
+        """True for network devices and appliances, which answer registered commands and take no program."""
+        return self not in (Platform.UNIX, Platform.WINDOWS)
+
+
 class EntryPointKind(StrEnum):
     """Ways in that let somebody maintain (3.7.2[d]); all but the gate are not ours."""
 
@@ -110,6 +129,7 @@ class ConnectionFields:
     elevation: str = Elevation.NONE
     watched_roots: tuple[str, ...] = ()
     method: str = Method.SSH
+    platform: str = Platform.UNIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +145,7 @@ class ConnectionView:
     target_account: str
     elevation: Elevation
     watched_roots: tuple[str, ...]
+    platform: Platform = Platform.UNIX
 
     @property
     def fields(self) -> ConnectionFields:
@@ -137,6 +158,7 @@ class ConnectionView:
             self.elevation,
             self.watched_roots,
             self.method,
+            self.platform,
         )
 
 

@@ -9,6 +9,7 @@ _HOST_KEY = re.compile(
     r"(?:ecdsa-sha2-nistp(?:256|384|521)|ssh-ed25519|rsa-sha2-512|ssh-rsa) [A-Za-z0-9+/]{40,1200}={0,2}", re.ASCII
 )
 _WATCHED_ROOT = re.compile(r"/[A-Za-z0-9._/@+-]{0,254}", re.ASCII)
+_DRIVE_ROOT = re.compile(r"/[A-Z]:/(?:[A-Za-z0-9._/@+~()-]|%20){0,254}", re.ASCII)
 
 
 def is_hostname(text: str) -> bool:
@@ -42,4 +43,9 @@ def is_host_identity(text: str) -> bool:
 
 def is_watched_root(text: str) -> bool:
     """True for an absolute path without spaces, `..` or shell characters."""
-    return _WATCHED_ROOT.fullmatch(text) is not None and ".." not in text.split("/")
+    return (_WATCHED_ROOT.fullmatch(text) is not None or is_drive_root(text)) and ".." not in text.split("/")
+
+
+def is_drive_root(text: str) -> bool:
+    """True for an absolute path of Windows as its ssh spells it: `/C:/Program%20Files`, a space as `%20` only."""
+    return _DRIVE_ROOT.fullmatch(text) is not None and ".." not in text.split("/")

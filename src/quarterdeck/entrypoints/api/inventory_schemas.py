@@ -17,6 +17,7 @@ from quarterdeck.inventory.api import (
     Elevation,
     Environment,
     Method,
+    Platform,
     Recurrence,
 )
 from quarterdeck.kernel.windows import Window
@@ -72,6 +73,7 @@ class ConnectionIn(Schema):
     elevation: Elevation = Elevation.NONE
     watched_roots: list[str] = []
     method: Method = Method.SSH
+    platform: Platform = Platform.UNIX
 
     def fields(self) -> ConnectionFields:
         """Return the body as the inventory's value."""
@@ -83,6 +85,7 @@ class ConnectionIn(Schema):
             elevation=self.elevation,
             watched_roots=tuple(self.watched_roots),
             method=self.method,
+            platform=self.platform,
         )
 
 
@@ -98,6 +101,7 @@ class ConnectionOut(Schema):
     target_account: str
     elevation: Elevation
     watched_roots: list[str]
+    platform: Platform
 
     @classmethod
     def of(cls, view: ConnectionView) -> "ConnectionOut":
@@ -112,6 +116,7 @@ class ConnectionOut(Schema):
             target_account=view.target_account,
             elevation=view.elevation,
             watched_roots=list(view.watched_roots),
+            platform=view.platform,
         )
 
 

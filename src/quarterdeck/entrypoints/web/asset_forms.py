@@ -14,6 +14,7 @@ from quarterdeck.inventory.api import (
     Criticality,
     Elevation,
     Environment,
+    Platform,
     Recurrence,
 )
 from quarterdeck.personnel import api as personnel
@@ -70,6 +71,11 @@ class ConnectionForm(forms.Form):
     port = forms.IntegerField(label="Port", min_value=1, max_value=65535, initial=22)
     target_account = forms.CharField(label="Account on the target", max_length=32)
     elevation = forms.ChoiceField(label="Elevation", choices=options(Elevation))
+    platform = forms.ChoiceField(
+        label="Platform", choices=options(Platform), initial=Platform.UNIX, required=False,
+        help_text="What answers there. It decides how the place is measured before and after the work. Windows is "
+        "tested on transcripts, devices on transcripts and a simulated device.",
+    )  # fmt: skip
     host_identity = forms.CharField(
         label="Host key", max_length=1400, required=False, widget=forms.Textarea(attrs={"rows": 2, "class": "mono"}),
         help_text="One line such as ecdsa-sha2-nistp256 AAAA… from the target's console. Without it nothing opens.",
@@ -83,4 +89,5 @@ class ConnectionForm(forms.Form):
         """Return what was typed."""
         said = dict(self.cleaned_data)
         roots = tuple(dict.fromkeys(line.strip() for line in said.pop("watched_roots").splitlines() if line.strip()))
+        said["platform"] = said["platform"] or Platform.UNIX
         return ConnectionFields(**said, watched_roots=roots)

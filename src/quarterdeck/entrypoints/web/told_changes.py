@@ -164,7 +164,8 @@ def _agreement(agreement_id: str) -> str:
 
 _LOOKED_UP = {"it": _item, "po": _pool, "pl": _pool, "va": _agreement}
 _CODES = frozenset({"risk", "action", "method", "maintenance_type", "work_class"})
-_CODE_PARTS = (".category", ".criticality", ".environment", ".state", ".kind", ".elevation", ".asset_kind", ".method")
+_CODE_PARTS = (".category", ".criticality", ".environment", ".state", ".kind", ".elevation", ".asset_kind", ".method",
+               ".platform")  # fmt: skip
 
 
 def _read(text: str) -> Any:  # noqa: ANN401  a value of a JSON document

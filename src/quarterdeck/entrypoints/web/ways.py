@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from django import forms
 
 from quarterdeck.entrypoints.web.words import called
-from quarterdeck.inventory.api import AssetView, ConnectionView
+from quarterdeck.inventory.api import AssetView, ConnectionView, Platform
 from quarterdeck.inventory.api import Method as Way
 from quarterdeck.tickets.api import Method, TicketAsset
 
@@ -13,8 +13,9 @@ PREFIX = "way_"
 
 
 def way_words(link: ConnectionView) -> str:
-    """Return a connection in one line: account, address, port, elevation."""
-    return f"{link.target_account}@{link.address}, port {link.port}, elevation {called(link.elevation.value)}"
+    """Return a connection in one line: account, address, port, elevation and, unless it is Unix, platform."""
+    words = f"{link.target_account}@{link.address}, port {link.port}, elevation {called(link.elevation.value)}"
+    return words if link.platform is Platform.UNIX else f"{words}, {called(link.platform.value)}"
 
 
 def usable(asset: AssetView, method: Method) -> tuple[ConnectionView, ...]:

@@ -150,6 +150,8 @@ ACT_ICONS = {
 _NAMES = {
     "cui_owner": "CUI owner", "it_lead": "IT lead", "ssh": "SSH", "on_site": "on site", "cui_asset": "CUI asset",
     "rmm": "RMM", "bmc": "BMC", "firewall_gui": "firewall GUI",
+    "unix": "Unix", "windows": "Windows", "cisco_ios": "Cisco IOS", "cisco_nxos": "Cisco NX-OS", "junos": "Junos",
+    "fortios": "FortiOS", "pfsense": "pfSense", "opnsense": "OPNsense", "other_device": "other network device",
 }  # fmt: skip
 
 
