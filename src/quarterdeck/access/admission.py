@@ -30,6 +30,7 @@ class Admissible:
     destination: Destination
     elevation: str
     watched_roots: tuple[str, ...]
+    platform: inventory.Platform = inventory.Platform.UNIX
     questions: frozenset[str] = frozenset()
     texts: bool = False
 
@@ -42,6 +43,7 @@ class Admissible:
             self.questions,
             texts=self.texts,
             carry=self.grant.purpose is Purpose.MONITOR,
+            device=self.platform.is_device,
         )
 
 
@@ -89,7 +91,15 @@ def admit(grant_id: str, at: datetime) -> Admissible:
     defined = inventory.checks(asset_id=given.asset) if given.purpose is Purpose.MEASURE else ()
     questions = frozenset(question for one in defined for question in one.questions())
     texts = given.purpose is Purpose.MEASURE and not inventory.asset(given.asset).handles_cui
-    return Admissible(given, destination, connection.elevation.value, connection.watched_roots, questions, texts)
+    return Admissible(
+        given,
+        destination,
+        connection.elevation.value,
+        connection.watched_roots,
+        connection.platform,
+        questions,
+        texts,
+    )
 
 
 def destination_of(asset_id: str, connection_id: str) -> Destination:

@@ -12,8 +12,10 @@ from quarterdeck.kernel.decision import Decision, refuse, require_that
 from quarterdeck.kernel.names import is_account, is_hostname
 
 MODES = ("manifest", "posture", "checks", "logs", "texts")
+DEVICE = "device"
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]{0,63}", re.ASCII)
 _MOST_ARGUMENTS = 200
+_MOST_OF_A_DEVICE = 3
 _CARRY = re.compile(r"carry=[0-9]{1,11}:(?:[1-9]|[1-9][0-9]):[0-9a-f]{16}", re.ASCII)
 
 
@@ -29,12 +31,21 @@ def may_measure_with(
     *,
     texts: bool = False,
     carry: bool = False,
+    device: bool = False,
 ) -> Decision:
     """Return whether the collector may run with these arguments on this destination.
 
     `questions` are those of the checks that were approved with the asset. `texts` may be kept of assets without CUI.
-    Digests are carried (`carry`) only between tickets: what a ticket measures is measured whole.
+    Digests are carried (`carry`) only between tickets: what a ticket measures is measured whole. A `device` takes no
+    collector: it is asked by its family's registered commands, whose own grammar the signer applies.
     """
+    if device:
+        return require_that(
+            arguments[:1] == [DEVICE] and len(arguments) <= _MOST_OF_A_DEVICE,
+            "measure.device",
+            "A network device is asked by its family's registered commands only.",
+            "Measure it from the ticket, or attach its exported configuration.",
+        )
     if not arguments or arguments[0] not in MODES or len(arguments) > _MOST_ARGUMENTS:
         return refuse(
             "measure.unknown_mode",

@@ -18,7 +18,7 @@ from quarterdeck.access import api as access
 from quarterdeck.adapters.bounded_process import spawn
 from quarterdeck.adapters.openssh_ca import new_private_key
 from quarterdeck.adapters.openssh_client import Credential, credential_files, upstream_argv
-from quarterdeck.baselines.api import MeasureFailed
+from quarterdeck.baselines.api import DeviceCall, MeasureFailed
 from quarterdeck.evidence.api import Act, act
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
@@ -57,8 +57,12 @@ class CollectorOverSsh:
         sign: Callable[[str, str, list[str]], str],
         arguments: Sequence[str],
         stdin: bytes,
+        command: str = "collector",
     ) -> Iterator[BinaryIO]:
-        """Give standard output of the collector under the grant that `give` makes for a public key."""
+        """Give standard output of the collector under the grant that `give` makes for a public key.
+
+        Where the certificate's own command is not followed, as on devices, `command` is what is asked for.
+        """
         private, public = new_private_key()
         grant = self._granted(give, public)
         reason = "measure.failed"
@@ -66,7 +70,7 @@ class CollectorOverSsh:
             destination, certificate = self._certified(grant, sign(grant, public, list(arguments)))
             with (
                 credential_files(destination, Credential(private, certificate)) as files,
-                self._running(upstream_argv(destination, files, command="collector"), stdin) as output,
+                self._running(upstream_argv(destination, files, command=command), stdin) as output,
             ):
                 yield output
             reason = "measure.done"
@@ -153,24 +157,37 @@ class SshMeasureChannel(_MeasuringOverSsh):
     _falls_back = True
 
     def run(
-        self, *, ticket: str, asset_id: str, connection_id: str, arguments: Sequence[str], stdin: bytes
+        self,
+        *,
+        ticket: str,
+        asset_id: str,
+        connection_id: str,
+        arguments: Sequence[str],
+        stdin: bytes,
+        asked: DeviceCall | None = None,
     ) -> AbstractContextManager[BinaryIO]:
         """Open the connection, send `stdin`, give standard output; MeasureFailed with a sentence when it fails."""
-
-        give = measuring_grant(ticket, asset_id, connection_id, hashlib.sha256(stdin).hexdigest())
-        return self._collecting(give, self._signer.measure, arguments, stdin)
+        program = hashlib.sha256(stdin).hexdigest() if asked is None else asked.program
+        give = measuring_grant(ticket, asset_id, connection_id, program)
+        return self._collecting(give, self._signer.measure, arguments, stdin, _command(asked))
 
 
 class SshMonitorChannel(_MeasuringOverSsh):
     """Fulfils the port `MonitorChannel` of baselines over OpenSSH: measurements under a monitoring plan."""
 
-    def run(self, *, plan: str, arguments: Sequence[str], stdin: bytes) -> AbstractContextManager[BinaryIO]:
+    def run(
+        self, *, plan: str, arguments: Sequence[str], stdin: bytes, asked: DeviceCall | None = None
+    ) -> AbstractContextManager[BinaryIO]:
         """Do the same where the plan says; asset, connection and collector are the plan's."""
 
         def give(giving: Act, public: str) -> access.GrantView:
             return access.create_monitor_grant(giving, plan, public_key=public, lasting=GRANT_TIME)
 
-        return self._collecting(give, self._signer.monitor, arguments, stdin)
+        return self._collecting(give, self._signer.monitor, arguments, stdin, _command(asked))
+
+
+def _command(asked: DeviceCall | None) -> str:
+    return "collector" if asked is None else asked.command
 
 
 def _status_soon(process: subprocess.Popen[bytes]) -> int:

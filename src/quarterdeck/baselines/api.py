@@ -3,6 +3,22 @@
 from quarterdeck.baselines.bootstrap import bootstrap_command, check_call, collector_bytes, collector_sha256
 from quarterdeck.baselines.carrying import FULL_EVERY, CannotCarry, Known, carried
 from quarterdeck.baselines.comparing import compare_baselines as compare
+from quarterdeck.baselines.device_words import CONFIGURATION, FAMILIES, VERSION
+from quarterdeck.baselines.devices import (
+    CONFIGURATION_PATH,
+    DeviceFacts,
+    device_command,
+    device_lines,
+    family_sha256,
+    image_arguments,
+    read_device,
+)
+from quarterdeck.baselines.devices import (
+    MODE as DEVICE_MODE,
+)
+from quarterdeck.baselines.devices import (
+    ROOT as DEVICE_ROOT,
+)
 from quarterdeck.baselines.diff import ChangeKind, NotComparable
 from quarterdeck.baselines.digests import newest_digests
 from quarterdeck.baselines.drift_rules import rule_book as check_rules
@@ -20,7 +36,8 @@ from quarterdeck.baselines.monitoring import (
     reference,
     runs,
 )
-from quarterdeck.baselines.ports import MeasureChannel, MeasureFailed, MonitorChannel
+from quarterdeck.baselines.ports import DeviceCall, MeasureChannel, MeasureFailed, MonitorChannel
+from quarterdeck.baselines.programs import command_for, is_installed, program_at, program_for
 from quarterdeck.baselines.receiver import BadOutput, Header, Received, receive
 from quarterdeck.baselines.recording import baselines, newest, record_baseline, record_failure
 from quarterdeck.baselines.rule_versions import RulesView, adopt_rules, adopted_rules, rules_history
@@ -36,14 +53,23 @@ from quarterdeck.baselines.terms import (
     RunView,
 )
 from quarterdeck.baselines.watch_rules import RunOutcome
+from quarterdeck.baselines.windows import receive_windows, windows_bytes, windows_command, windows_sha256
 
 __all__ = [
+    "CONFIGURATION",
+    "CONFIGURATION_PATH",
+    "DEVICE_MODE",
+    "DEVICE_ROOT",
+    "FAMILIES",
     "FULL_EVERY",
+    "VERSION",
     "BadOutput",
     "BaselineView",
     "CannotCarry",
     "ChangeKind",
     "Comparison",
+    "DeviceCall",
+    "DeviceFacts",
     "Disposition",
     "DriftClass",
     "DriftItemView",
@@ -77,8 +103,11 @@ __all__ = [
     "check_scope",
     "collector_bytes",
     "collector_sha256",
+    "command_for",
     "compare",
     "compare_monitored",
+    "device_command",
+    "device_lines",
     "display_path",
     "dispose",
     "drift",
@@ -88,15 +117,22 @@ __all__ = [
     "fallback_bytes",
     "fallback_command",
     "fallback_sha256",
+    "family_sha256",
     "finding",
     "findings",
+    "image_arguments",
+    "is_installed",
     "is_monitoring_late",
     "measured_after",
     "monitoring_due_at",
     "newest",
     "newest_digests",
+    "program_at",
+    "program_for",
+    "read_device",
     "receive",
     "receive_fallback",
+    "receive_windows",
     "record_baseline",
     "record_comparison",
     "record_failure",
@@ -108,5 +144,8 @@ __all__ = [
     "settle_finding",
     "spelled",
     "tickets_in_between",
+    "windows_bytes",
+    "windows_command",
+    "windows_sha256",
     "write",
 ]  # fmt: skip

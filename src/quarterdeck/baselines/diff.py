@@ -9,7 +9,7 @@ from quarterdeck.baselines.manifest import Entry, Reader, parse_line
 
 TOUCH = frozenset({"ctime", "inode"})
 # Attribution, not a fact; and what waits on the loopback address alone comes and goes and is closed to the network.
-_NOT_COMPARED = frozenset({"package_files", "listening.local"})
+_NOT_COMPARED = frozenset({"package_files", "update_files", "listening.local"})
 _OF_A_FOLDER = frozenset({"time", "ctime", "inode"})
 
 

@@ -26,16 +26,26 @@ _BASE64 = rb"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
 _LINE = re.compile(
     rb"(?P<path>" + _PATH + rb")"
     rb"(?: type=(?P<type>file|dir|link|char|block|fifo|socket)"
-    rb" uid=" + _NUMBER + rb" gid=" + _NUMBER + rb" mode=[0-7]{4}"
+    # What a Unix tells of an object.
+    rb"(?:(?P<unix> uid)=" + _NUMBER + rb" gid=" + _NUMBER + rb" mode=[0-7]{4}"
     rb"(?P<special> nlink=" + _NUMBER + rb" size=" + _NUMBER + rb"| link=" + _SPELLED + rb"*+"
     rb"| device=native," + _NUMBER + rb"," + _NUMBER + rb")?"
     rb" time=" + _TIME + rb"(?P<digest> sha256digest=[0-9a-f]{64})?"
     rb"(?: xattr\." + _SPELLED + rb"++=(?:sha256:[0-9a-f]{64}|" + _BASE64 + rb"))*"
     rb" ctime=" + _TIME + rb" inode=" + _NUMBER + rb"(?: lflags=[a-z]+(?:,[a-z]+)*)?"
+    # What Windows tells: attributes, access list as SDDL, names and sizes of alternate data streams.
+    rb"|(?P<windows> attributes)=[0-9a-f]{8}(?P<of_windows> size=" + _NUMBER + rb"| link=" + _SPELLED + rb"*+)?"
+    rb" time=" + _TIME + rb"(?P<windows_digest> sha256digest=[0-9a-f]{64})?"
+    rb"(?P<sddl> sddl=" + _SPELLED + rb"++)?(?: streams=" + _SPELLED + rb"++)?"
+    # What we know of a text that a device printed.
+    rb"|(?P<printed> size=" + _NUMBER + rb" sha256digest=[0-9a-f]{64})?)"
     rb"(?P<method> method=carried)?"
     rb")?(?P<error> error=(?:E[A-Z0-9]{1,19}|unstable|carried))?\n",
 )
-_SPECIAL = {b"file": b" nlink", b"link": b" link", b"char": b" device", b"block": b" device"}
+_SPECIAL = {b"file": b" nlink", b"link": b" link", b"char": b" device", b"block": b" device",
+            b"dir": b"", b"fifo": b"", b"socket": b""}  # fmt: skip
+_SPECIAL_ON_WINDOWS = {b"file": b" size", b"link": b" link", b"dir": b""}
+_SPECIAL_PRINTED = {b"file": b" size", b"dir": b""}
 _ESCAPE = re.compile(rb"\\([0-3][0-7]{2})")
 _UNSAFE = re.compile(rb"[^" + _SAFE + rb"/]")
 _STRICT_KEYWORDS = ("type", "uid", "gid", "mode", "nlink", "size", "link", "time", "sha256digest")
@@ -118,14 +128,34 @@ def check_line(line: bytes) -> re.Match[bytes]:
     kind, failed = found["type"], found["error"] is not None
     if kind is None and not failed:
         raise ManifestError("a line without facts and without an error")
-    special = (found["special"] or b"").partition(b"=")[0]
-    if special != _SPECIAL.get(kind, b"") and (special or not failed):
-        raise ManifestError("the facts do not fit the type")
-    if (found["digest"] is not None) != (kind == b"file" and not failed):
+    _check_special(found, kind, failed=failed)
+    if is_digested(found) != (kind == b"file" and not failed):
         raise ManifestError("a file must be either hashed or marked, and nothing else has a digest")
     if found["method"] is not None and found["digest"] is None:
         raise ManifestError("only a digest is carried")
     return found
+
+
+def is_digested(found: re.Match[bytes]) -> bool:
+    """Return whether the line of this match carries a digest, whatever kind of system it is of."""
+    return any(found[name] is not None for name in ("digest", "windows_digest", "printed"))
+
+
+def _check_special(found: re.Match[bytes], kind: bytes | None, *, failed: bool) -> None:
+    """The facts that belong to the type are there and no others; of what failed, some may lack."""
+    if found["windows"] is not None:
+        special, wanted = found["of_windows"], _SPECIAL_ON_WINDOWS
+        if found["sddl"] is None and not failed:
+            raise ManifestError("an object of Windows without its access list")
+    elif found["unix"] is not None:
+        special, wanted = found["special"], _SPECIAL
+    else:
+        special, wanted = found["printed"], _SPECIAL_PRINTED
+    if kind is not None and kind not in wanted:
+        raise ManifestError("there is no such type on this kind of system")
+    name = (special or b"").partition(b"=")[0]
+    if name != wanted.get(kind or b"", b"") and (name or not failed):
+        raise ManifestError("the facts do not fit the type")
 
 
 def parse_line(line: bytes) -> Entry:
@@ -204,7 +234,7 @@ def write(roots: Collection[bytes], lines: Iterable[bytes], target: Sink) -> Tot
             found.blind_roots += match["error"] not in (None, b" error=ENOENT")
         found.entries += 1
         found.unreadable += match["error"] is not None
-        found.hashed += match["digest"] is not None and match["method"] is None
+        found.hashed += is_digested(match) and match["method"] is None
         found.carried += match["method"] is not None
         found.size += len(line)
         digest.update(line)

@@ -6,7 +6,7 @@ Matching takes time proportional to path times pattern: a hostile target chooses
 import re
 from functools import lru_cache
 
-PATTERN = re.compile(r"/[A-Za-z0-9._@+-][A-Za-z0-9._/@+*?-]{0,253}", re.ASCII)
+PATTERN = re.compile(r"/[A-Za-z0-9._@+-][A-Za-z0-9._/@+:*?-]{0,253}", re.ASCII)
 _TOKEN = re.compile(r"\*\*|.", re.DOTALL)
 
 

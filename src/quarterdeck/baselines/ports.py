@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 
@@ -16,16 +17,32 @@ class MeasureFailed(Exception):
         self.no_python = no_python
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceCall:
+    """One registered command of a device's family: the hash of the family's set, and the command's own words."""
+
+    program: str
+    command: str
+
+
 class MeasureChannel(Protocol):
     """Runs the collector under a certificate of the `measure` purpose (never a person's)."""
 
     def run(
-        self, *, ticket: str, asset_id: str, connection_id: str, arguments: Sequence[str], stdin: bytes
+        self,
+        *,
+        ticket: str,
+        asset_id: str,
+        connection_id: str,
+        arguments: Sequence[str],
+        stdin: bytes,
+        asked: DeviceCall | None = None,
     ) -> AbstractContextManager[BinaryIO]:
         """Open the connection, send `stdin` (the collector's bytes) and give its standard output to read.
 
-        The command on the target is `bootstrap_command(collector_sha256(), len(collector_bytes()), arguments)`, fixed
-        by the certificate. Raises MeasureFailed when it can't connect, and at the end of the block when the
+        The command on the target is `command_for` the hash of `stdin`, the connection's platform and `arguments`, fixed
+        by the certificate; a device gets nothing on its input and is `asked` in words as well. Raises
+        MeasureFailed when it can't connect, and at the end of the block when the
         exit status isn't 0 (with the last lines of standard error). Owns and ends the process.
         """
 
@@ -33,5 +50,7 @@ class MeasureChannel(Protocol):
 class MonitorChannel(Protocol):
     """Runs the collector under a certificate of the `monitor` purpose: only where an approved plan says."""
 
-    def run(self, *, plan: str, arguments: Sequence[str], stdin: bytes) -> AbstractContextManager[BinaryIO]:
+    def run(
+        self, *, plan: str, arguments: Sequence[str], stdin: bytes, asked: DeviceCall | None = None
+    ) -> AbstractContextManager[BinaryIO]:
         """Do as `MeasureChannel.run` does, on the asset and connection of the plan, with the plan's collector."""

@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import IO, BinaryIO
 
 from quarterdeck.baselines.manifest import Sink, Totals, write
+from quarterdeck.kernel.names import is_drive_root
 
 FORMAT = "quarterdeck-collector-1"
 _LONGEST_FRAME = 8 << 20
@@ -214,5 +215,9 @@ def sorted_manifest(arguments: Sequence[str], batches: Iterable[bytes], target: 
 
 def watched(arguments: Sequence[str]) -> list[bytes]:
     """Return the watched roots among a collector's arguments, as the collector itself normalises them."""
-    roots = (argument for argument in arguments if argument.startswith("/"))
+    roots = (
+        argument.replace("%20", " ") if is_drive_root(argument) else argument
+        for argument in arguments
+        if argument.startswith("/")
+    )
     return [b"/" + b"/".join(part for part in root.encode().split(b"/") if part not in (b"", b".")) for root in roots]

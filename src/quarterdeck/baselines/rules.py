@@ -9,9 +9,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from quarterdeck.baselines import sddl
 from quarterdeck.baselines.acl import is_widened
 from quarterdeck.baselines.diff import Change, ChangeKind
 from quarterdeck.baselines.drift_rules import Meaning, Rule
+from quarterdeck.baselines.manifest import unescape
 from quarterdeck.baselines.patterns import PATTERN, is_below, matches, plain_start
 from quarterdeck.kernel.decision import ALLOWED, Decision, all_of, refuse, require_that
 
@@ -28,6 +30,18 @@ _SENSITIVE = (
     *("/etc/" + name for name in _SENSITIVE_IN_ETC),
     *("/var/spool/cron", "/lib/systemd", "/usr/lib/systemd", "/boot"),
 )
+# Compared in small letters: Windows tells no two spellings of a path apart.
+_SENSITIVE_ON_WINDOWS = tuple(
+    "/c:/" + place
+    for place in (
+        "windows/system32/drivers", "windows/system32/tasks", "windows/tasks", "windows/system32/config",
+        "windows/system32/grouppolicy", "windows/system32/windowspowershell/v1.0", "windows/system32/inetsrv/config",
+        "windows/system32/wbem/repository", "windows/sysvol", "programdata/ssh",
+        "programdata/microsoft/windows/start menu/programs/startup",
+    )
+)  # fmt: skip
+_DRIVE = re.compile(r"/[A-Za-z]:/")
+_ATTRIBUTE_ENCRYPTED = 0x4000
 _LOGIN_KEYS = re.compile(r".*/\.ssh(?:/.*)?", re.DOTALL)
 ACCESS_POSTURE = frozenset({
     "etc.passwd", "etc.group", "etc.shadow", "etc.sudoers", "etc.sudoers.d", "etc.ssh", "sshd", "accounts", "groups",
@@ -80,6 +94,11 @@ class Scope:
     patterns: tuple[str, ...] = ()
     packages: frozenset[str] = frozenset()
 
+    def covers_package(self, package: str) -> bool:
+        """True when the package is named; of files that came with several updates, when each of those is."""
+        updates = package.split("+") if package.startswith("KB") else [package]
+        return self.packages.issuperset(updates)
+
     def covers(self, path: str) -> bool:
         """True when a pattern names the path, or a folder above it without wildcards."""
         return any(matches(pattern, path) for pattern in self.patterns)
@@ -129,6 +148,9 @@ def sensitive_place(path: str) -> str:
     """Return the sensitive place that a path belongs to, empty for none."""
     if _LOGIN_KEYS.fullmatch(path):
         return path.partition("/.ssh")[0] + "/.ssh"
+    if _DRIVE.match(path):
+        found = next((place for place in _SENSITIVE_ON_WINDOWS if is_below(path.lower(), place)), "")
+        return path[: len(found)]
     return next((place for place in _SENSITIVE if is_below(path, place)), "")
 
 
@@ -138,6 +160,14 @@ def _mode(facts: Mapping[str, bytes] | None) -> int:
 
 def _flags(facts: Mapping[str, bytes] | None) -> set[bytes]:
     return set((facts or {}).get("lflags", b"").split(b","))
+
+
+def _sddl(facts: Mapping[str, bytes] | None) -> str:
+    return unescape((facts or {}).get("sddl", b"")).decode("utf-8", "replace")
+
+
+def _is_encrypted(facts: Mapping[str, bytes] | None) -> bool:
+    return bool(int((facts or {}).get("attributes", b"0"), 16) & _ATTRIBUTE_ENCRYPTED)
 
 
 def gains(change: Change) -> tuple[str, ...]:
@@ -153,8 +183,11 @@ def gains(change: Change) -> tuple[str, ...]:
         ("world_writable", kind in (b"file", b"dir") and new & 0o002 and not old & 0o002 and not new & 0o1000),
         ("capability_gained", capability in after and after.get(capability) != before.get(capability)),
         ("device_added", kind in (b"char", b"block") and before.get("type") != kind),
-        ("encryption_lost", b"encrypt" in _flags(before) - _flags(after)),
-        ("acl_widened", is_widened(change.before, after)),
+        (
+            "encryption_lost",
+            b"encrypt" in _flags(before) - _flags(after) or (_is_encrypted(before) and not _is_encrypted(after)),
+        ),
+        ("acl_widened", is_widened(change.before, after) or sddl.is_widened(_sddl(before), _sddl(after))),
         ("protection_lost", _flags(before) & {b"immutable", b"append", b"verity"} - _flags(after)),
     )
     return tuple(code for code, holds in tests if holds)
@@ -165,8 +198,13 @@ def remarks(change: Change) -> tuple[str, ...]:
     names = set(change.facts)
     tests = (
         ("setuid_replaced", _mode(change.after) & 0o6000 and "sha256digest" in names),
-        ("owner_changed", names & {"uid", "gid"}),
-        ("acl_changed", any(name.startswith("xattr.system.posix_acl") for name in names)),
+        (
+            "owner_changed",
+            names & {"uid", "gid"}
+            or ("sddl" in names and sddl.owner(_sddl(change.before)) != sddl.owner(_sddl(change.after))),
+        ),
+        ("acl_changed", any(name == "sddl" or name.startswith("xattr.system.posix_acl") for name in names)),
+        ("streams_changed", "streams" in names),
         ("label_changed", "xattr.security.selinux" in names),
         ("type_changed", "type" in names),
     )
@@ -193,7 +231,7 @@ def judge(change: Change, declared: Scope, package: str = "", rule: Rule | None 
         return Judgement(DriftClass.UNREADABLE, severity, codes)
     named = declared.names_place(path, place) if place else declared.covers(path)
     covered = (
-        (named and not forbids) or package in declared.packages or (rule is not None and not forbids and not place)
+        (named and not forbids) or declared.covers_package(package) or (rule is not None and not forbids and not place)
     )
     if severity is not Severity.FORBIDDEN and covered:
         return Judgement(DriftClass.EXPECTED, severity, codes)
@@ -213,7 +251,7 @@ def judge_posture(
         return Judgement(DriftClass.UNEXPLAINED, Severity.SENSITIVE, codes)
     if name in ACCESS_POSTURE | ENCRYPTION_POSTURE:
         return Judgement(DriftClass.UNEXPLAINED, Severity.SENSITIVE, ("posture_changed",))
-    if name == "packages" and changed_packages and declared.packages.issuperset(changed_packages):
+    if name in ("packages", "hotfixes") and changed_packages and declared.packages.issuperset(changed_packages):
         return Judgement(DriftClass.EXPECTED, Severity.ORDINARY, ("packages_changed",))
     return Judgement(DriftClass.UNEXPLAINED, Severity.ORDINARY, ("posture_changed",))
 

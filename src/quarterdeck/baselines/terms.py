@@ -27,12 +27,13 @@ class Measurement:
     finished_at: datetime
     texts: ArtifactRef | None = None
     carried: int = 0
+    exports: tuple[ArtifactRef, ...] = ()
 
     @property
     def artifacts(self) -> tuple[ArtifactRef, ...]:
         """All that was stored of it, in the order in which its entry names them."""
         texts = () if self.texts is None else (self.texts,)
-        return (self.manifest, self.posture, self.account, *texts)
+        return (self.manifest, self.posture, self.account, *texts, *self.exports)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ from quarterdeck.inventory.reading import (
     dependants,
     find_by_hostname,
     frozen_asset,
+    secret_marks,
 )
 from quarterdeck.inventory.recurrence import Recurrence, check_recurrence
 from quarterdeck.inventory.rules import check_asset, check_connection, check_entry_point, may_connect
@@ -130,6 +131,7 @@ __all__ = [
     "plan_import",
     "remove_connection",
     "retire_asset",
+    "secret_marks",
     "set_connection",
     "withdraw_check",
     "withdraw_entry_point",

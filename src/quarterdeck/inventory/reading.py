@@ -1,5 +1,9 @@
 """Reads of assets and connections: views, what an approval freezes, whether a row is what the ledger says."""
 
+import hashlib
+import hmac
+from collections.abc import Callable
+
 from django.db.models import Prefetch, QuerySet
 
 from quarterdeck.evidence.api import JsonValue, ObjectRef, last_entry
@@ -43,6 +47,19 @@ def connection(connection_id: str) -> ConnectionView:
     if row is None:
         raise Refused(refuse("connection.unknown", "There is no such connection.", "Choose one on the asset's page."))
     return view_of_connection(row)
+
+
+def secret_marks(connection_id: str) -> Callable[[str], str]:
+    """Return what makes a short mark of a secret that a device's configuration holds.
+
+    Equal secrets of one connection have equal marks, so a changed one shows; the key is derived from the row's salt,
+    which leaves no database, so that nobody tries out passwords on an exported configuration.
+    """
+    row = Connection.objects.filter(id=connection_id).first()
+    if row is None:
+        raise Refused(refuse("connection.unknown", "There is no such connection.", "Choose one on the asset's page."))
+    key = hashlib.sha256(b"quarterdeck-secret-mark\0" + row.salt.encode()).digest()
+    return lambda secret: hmac.new(key, secret.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:12]
 
 
 def frozen_asset(asset_id: str, connection_id: str | None = None) -> dict[str, JsonValue]:

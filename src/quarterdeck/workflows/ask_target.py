@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from quarterdeck.baselines import api as baselines
+from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.clock import Clock
+
+_NOT_ASKED = (
+    "Checks over SSH are asked of Unix only. Look yourself and attach what you saw; the approver decides on a waiver."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,9 @@ def ask(
     """Ask `questions` (`/FOLDER`, `sshd=SPEC`, `account=NAME`, `service=NAME`) of one target; never raises for it."""
     arguments = ["checks", *questions]
     asked_at = clock.now()
+    platform = inventory.connection(connection_id).platform
+    if platform is not inventory.Platform.UNIX:
+        return Answers(asked_at, asked_at, {}, -1, _NOT_ASKED)
     try:
         with channel.run(
             ticket=ticket,

@@ -32,7 +32,7 @@ def propose(
     with refusals_recorded(actor, clock, "monitoring_plan.propose"):
         tickets.has_role(actor, [Role.IT_LEAD], clock.now()).require()
         tickets.require_reason(reason)
-        said = PlanFields(asset, connection, baselines.collector_sha256(), cadence_hours, valid_until, reason)
+        said = PlanFields(asset, connection, baselines.program_at(connection), cadence_hours, valid_until, reason)
         frozen = store_artifact(
             tickets.snapshot_bytes(access.plan_content(said, actor.id)),
             media_type="application/json",
@@ -90,7 +90,7 @@ def _look_after(actor: Actor, clock: Clock, plan: PlanView) -> int:
         with act(actor, clock) as current:
             access.expire_plan(current, plan.id)
         return 1
-    differences = access.changes_since_plan_was_frozen(plan.id, baselines.collector_sha256())
+    differences = access.changes_since_plan_was_frozen(plan.id, baselines.program_at(plan.connection))
     if not differences:
         return 0
     with act(actor, clock) as current:

@@ -14,7 +14,9 @@ from quarterdeck.baselines.api import Comparison, Known, Measurement, Received
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import ArtifactRef
 from quarterdeck.inventory import api as inventory
+from quarterdeck.inventory.api import ConnectionView, Platform
 from quarterdeck.kernel.clock import Clock
+from quarterdeck.workflows.measure_device import measure_device
 from quarterdeck.workflows.scan_files import Collecting, account_of, run, scan
 
 CANNOT_MEASURE = (baselines.MeasureFailed, baselines.BadOutput, baselines.ManifestError)
@@ -39,18 +41,25 @@ def measure_place(
     With `known`, digests of what did not move are carried from it: between tickets only.
     Raises one of CANNOT_MEASURE with a sentence when it does not come about; nothing is half a measurement.
     """
-    roots = _roots(connection_id)
+    connection = inventory.connection(connection_id)
+    if connection.platform.is_device:
+        return measure_device(
+            collecting, connection, asset_id=asset_id, label=label, with_texts=with_texts, clock=clock
+        )
+    platform, roots = connection.platform, _roots(connection)
+    # Windows has no arguments that carry digests: it is measured whole, also between tickets.
+    known = known if platform is Platform.UNIX else None
     cui = inventory.asset(asset_id).handles_cui
     started = clock.now()
     name = f"{asset_id}-{label}"
     with tempfile.TemporaryFile() as text:
-        facts = scan(collecting, roots, text, known)
+        facts = scan(collecting, roots, text, known, platform)
         text.seek(0)
         manifest = evidence.store_artifact(
             text, media_type="text/plain", role="manifest", name=f"baseline-{name}.mtree", may_contain_cui=cui
         )
-    texts = _texts(collecting, roots, name) if with_texts and not cui else None
-    posture = _posture(collecting, since)
+    texts = _texts(collecting, roots, name) if with_texts and not cui and platform is Platform.UNIX else None
+    posture = _posture(collecting, since, platform)
     account = {"manifest": asdict(facts.header), "posture": asdict(posture.header), "totals": asdict(facts.totals),
                "scan": account_of(facts, started, known)}  # fmt: skip
     return Measurement(
@@ -73,8 +82,8 @@ def measure_place(
     )
 
 
-def _roots(connection_id: str) -> tuple[str, ...]:
-    roots = inventory.connection(connection_id).watched_roots
+def _roots(connection: ConnectionView) -> tuple[str, ...]:
+    roots = connection.watched_roots
     if not roots:
         raise baselines.MeasureFailed("The connection names no watched folders: add them and have that approved.")
     return roots
@@ -92,10 +101,10 @@ def store_comparison(comparison: Comparison) -> ArtifactRef:
     )
 
 
-def _posture(collecting: Collecting, since: datetime | None) -> Received:
+def _posture(collecting: Collecting, since: datetime | None, platform: Platform) -> Received:
     arguments = ["posture"] if since is None else ["posture", f"since={_seconds(since - _CLOCKS_MAY_DIFFER)}"]
     with tempfile.TemporaryFile() as nothing:
-        return run(collecting, arguments, nothing)
+        return run(collecting, arguments, nothing, platform)
 
 
 def _texts(collecting: Collecting, roots: Sequence[str], name: str) -> ArtifactRef | None:

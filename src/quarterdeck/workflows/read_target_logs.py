@@ -123,6 +123,8 @@ def _read(actor: Actor, clock: Clock, reader: Reader, since: datetime) -> list[s
 
 
 def _asked(clock: Clock, reader: Reader, since: datetime, account: str) -> tuple[ArtifactRef, TargetLog]:
+    if inventory.connection(reader.connection).platform is not inventory.Platform.UNIX:
+        raise baselines.MeasureFailed("Logs are read over SSH from Unix only; attach those of this system.")
     arguments = ["logs", f"account={account}", f"since={max(int(since.timestamp()), 0)}"]
     with reader.collecting(arguments=arguments, stdin=baselines.collector_bytes()) as output:
         received = baselines.receive(output, io.BytesIO(), arguments=arguments, sha256=baselines.collector_sha256())

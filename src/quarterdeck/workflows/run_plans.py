@@ -81,6 +81,6 @@ def _may_run(plan: PlanView, clock: Clock) -> Decision:
         plan.id,
         asset=plan.asset,
         connection=plan.connection,
-        collector_sha256=baselines.collector_sha256(),
+        collector_sha256=baselines.program_at(plan.connection),
         at=clock.now(),
     )

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from quarterdeck.baselines import api as baselines
 from quarterdeck.baselines.api import BaselineView, Known, Received
 from quarterdeck.evidence import api as evidence
+from quarterdeck.inventory.api import Platform
 from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.kernel.decision import Refused
 
@@ -19,7 +20,13 @@ from quarterdeck.kernel.decision import Refused
 Collecting = Callable[..., AbstractContextManager[BinaryIO]]
 
 
-def scan(collecting: Collecting, roots: Sequence[str], target: BinaryIO, known: Known | None = None) -> Received:
+def scan(
+    collecting: Collecting,
+    roots: Sequence[str],
+    target: BinaryIO,
+    known: Known | None = None,
+    platform: Platform = Platform.UNIX,
+) -> Received:
     """Write the manifest of these folders into `target`; with `known`, carry from it what did not move.
 
     Where carrying does not come out, everything is measured. Raises one of CANNOT_MEASURE.
@@ -30,7 +37,7 @@ def scan(collecting: Collecting, roots: Sequence[str], target: BinaryIO, known: 
         except (baselines.CannotCarry, Refused):
             target.seek(0)
             target.truncate()
-    return run(collecting, ["manifest", *roots], target)
+    return run(collecting, ["manifest", *roots], target, platform)
 
 
 def _carrying(collecting: Collecting, roots: Sequence[str], target: BinaryIO, known: Known) -> Received:
@@ -43,18 +50,23 @@ def _carrying(collecting: Collecting, roots: Sequence[str], target: BinaryIO, kn
     return replace(received, totals=totals)
 
 
-def run(collecting: Collecting, arguments: Sequence[str], target: BinaryIO) -> Received:
+def run(
+    collecting: Collecting, arguments: Sequence[str], target: BinaryIO, platform: Platform = Platform.UNIX
+) -> Received:
     """Run the collector with these arguments and receive what it says; a target may not say what was carried.
 
     A target without Python is measured by the shell collector, which knows no arguments with values.
     """
-    found = _run(collecting, arguments, target)
+    found = _run(collecting, arguments, target, platform)
     if found.totals.carried:
         raise baselines.BadOutput("the target marked digests as carried: nothing of its output is used")
     return found
 
 
-def _run(collecting: Collecting, arguments: Sequence[str], target: BinaryIO) -> Received:
+def _run(collecting: Collecting, arguments: Sequence[str], target: BinaryIO, platform: Platform) -> Received:
+    if platform is Platform.WINDOWS:
+        with collecting(arguments=arguments, stdin=baselines.windows_bytes()) as stream:
+            return baselines.receive_windows(stream, target, arguments=arguments)
     try:
         with collecting(arguments=arguments, stdin=baselines.collector_bytes()) as stream:
             return baselines.receive(stream, target, arguments=arguments, sha256=baselines.collector_sha256())

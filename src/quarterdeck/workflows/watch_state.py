@@ -34,7 +34,8 @@ def watch_state(plan: PlanView, at: datetime) -> WatchState:
     """Return how a plan stands at `at`."""
     in_force = plan.state is PlanState.APPROVED
     newest = baselines.runs(plan.id, 1)
-    live_changes = access.changes_since_plan_was_frozen(plan.id, baselines.collector_sha256()) if plan.is_live else []
+    program = baselines.program_at(plan.connection)
+    live_changes = access.changes_since_plan_was_frozen(plan.id, program) if plan.is_live else []
     return WatchState(
         plan=plan,
         genuine=access.check_plan(plan.id),

@@ -149,7 +149,7 @@ class Signer:
         arguments = _texts(request, "arguments")
         given, destination = admitted.grant, admitted.destination
         require_that(
-            _is_installed(given.collector_sha256, admitted.elevation),
+            baselines.is_installed(given.collector_sha256, admitted.platform, admitted.elevation),
             "signer.other_collector",
             "The grant names another collector than the installed one.",
             "Start the measurement again; a monitoring plan of another collector is approved anew.",
@@ -183,7 +183,7 @@ class Signer:
         """The collector itself or, where it needs sudo, an order to the target's helper to run it as root."""
         sha256, size = admitted.grant.collector_sha256, len(baselines.collector_bytes())
         if admitted.elevation != "sudo":
-            return _plain_command(sha256, arguments)
+            return _plain_command(sha256, admitted.platform, arguments)
         baselines.check_call(sha256, size, arguments)
         return self._ordered(admitted, "collect", now, {"collector": sha256, "size": size, "arguments": arguments})
 
@@ -336,12 +336,10 @@ def _texts(request: dict[str, object], name: str) -> list[str]:
     return [str(item) for item in value]
 
 
-def _is_installed(sha256: str, elevation: str) -> bool:
-    """The helper that sudo runs is itself of Python, so a system without it is measured with the account's rights."""
-    return sha256 == baselines.collector_sha256() or (sha256 == baselines.fallback_sha256() and elevation != "sudo")
-
-
-def _plain_command(sha256: str, arguments: list[str]) -> str:
-    if sha256 == baselines.fallback_sha256():
-        return baselines.fallback_command(sha256, len(baselines.fallback_bytes()), arguments)
-    return baselines.bootstrap_command(sha256, len(baselines.collector_bytes()), arguments)
+def _plain_command(sha256: str, platform: inventory.Platform, arguments: list[str]) -> str:
+    try:
+        return baselines.command_for(sha256, platform, arguments)
+    except ValueError as error:
+        raise Refused(
+            refuse("signer.not_called_so", f"No measurement is called so: {error}.", "Look at the connection.")
+        ) from error
