@@ -62,7 +62,8 @@ def test_the_command_is_encoded_and_names_hash_and_arguments() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [["manifest", "/etc"], ["manifest", "/C:/a';calc;'"], ["checks", "/C:/"], ["manifest", "/C:/../x"],
-     ["texts", "/C:/x"], ["posture", "since=1;calc"], ["manifest", "/C:/a\nb"], ["manifest", *(f"/C:/{'a' * 240}{n}" for n in range(20))]],
+     ["texts", "/C:/x"],
+     ["posture", "since=1;calc"], ["manifest", "/C:/a\nb"], ["manifest", *(f"/C:/{'a' * 240}{n}" for n in range(20))]],
 )  # fmt: skip
 def test_a_call_outside_the_grammar_is_not_made(arguments: list[str]) -> None:
     with pytest.raises(ValueError, match=r"not allowed|too many"):

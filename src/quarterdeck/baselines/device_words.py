@@ -19,7 +19,8 @@ class Family:
     `firmware` finds facts in the answer to VERSION; `image_name` finds there which image is asked about in IMAGE, whose
     command has `{image}` in that place (empty: the command is fixed); `image_hash` finds the hash. `ends` is what a
     whole configuration ends with. `moving` are lines that change by themselves, `secrets` have the secret as their last
-    group; where `cycling`, the device enciphers them anew each time, so that no change of them can be seen.
+    group; where `cycling`, the device enciphers them anew each time, so that no change of them can be seen;
+    `inside` pairs a block with what is a secret there only.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Family:
     moving: tuple[re.Pattern[str], ...] = ()
     secrets: tuple[re.Pattern[str], ...] = ()
     cycling: tuple[re.Pattern[str], ...] = ()
+    inside: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = ()
 
 
 def _lines(*patterns: str) -> tuple[re.Pattern[str], ...]:
@@ -62,7 +64,8 @@ _CISCO_SECRETS = _lines(
 )
 _GENERIC_SECRETS = _lines(
     r"^(.*\b(?:password|passwd|secret|community|passphrase|psk|pre-shared-key|key-string|shared-secret)\s+"
-    r"(?:(?:\d{1,2}|encrypted|plaintext|ciphertext|cipher|simple|hash(?:ed)?|sha\d*) )?)(\S+)"
+    r"(?:(?:\d{1,2}|encrypted|plaintext|ciphertext|cipher|simple|hash(?:ed)?|sha\d*) )?)(\S+)",
+    r"^(.*\b(?:sha1|sha256|sha512|md5|bcrypt|encrypted|hash)\s+)(\"?[0-9A-Za-z$./+=]{16,})",
 )
 _KERNEL = "sha256 -q /boot/kernel/kernel"
 _XML_NAMES = (
@@ -138,6 +141,12 @@ FAMILIES: Mapping[str, Family] = MappingProxyType({
                 *_lines(r"^(\s*set \S+ ENC )(\S+)"),
                 re.compile(
                     r"(-----BEGIN (?:ENCRYPTED |RSA |EC |OPENSSH )?PRIVATE KEY-----)(.*?)(?=-----END)", re.DOTALL
+                ),
+            ),
+            inside=(
+                (
+                    re.compile(r"^config system snmp community$.*?^end$", re.DOTALL | re.MULTILINE),
+                    _one(r'^(\s*set name ")([^"]+)'),
                 ),
             ),
         ),

@@ -108,15 +108,17 @@ def configuration_of(family: Family, raw: bytes, mark: Marking) -> str:
     for one in family.moving:
         text = one.sub("", text)
     for one in family.cycling:
-        text = one.sub(lambda found: f"{found.group(1)}<secret>", text)
+        text = one.sub(lambda found: f"{found.group(1)}<withheld>", text)
     for one in family.secrets:
         text = one.sub(lambda found: _marked(found, mark), text)
+    for block, secret in family.inside:
+        text = block.sub(lambda found, secret=secret: secret.sub(lambda one: _marked(one, mark), found.group(0)), text)
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
 
 
 def _marked(found: re.Match[str], mark: Marking) -> str:
     before, secret = found.group(1), found.group(2)
-    return found.group(0) if secret.startswith("<secret") else f"{before}<secret {mark(secret)}>"
+    return found.group(0) if secret.startswith("<withheld") else f"{before}<withheld {mark(secret)}>"
 
 
 def _image(family: Family, raw: bytes | None) -> dict[str, str]:
