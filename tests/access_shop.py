@@ -34,6 +34,7 @@ class Place:
     host_identity: str = HOST_KEY
     watched_roots: tuple[str, ...] = ("/etc",)
     elevation: str = ""
+    platform: str = "unix"
 
 
 @dataclass
@@ -129,6 +130,7 @@ def add_asset(shop: Shop, hostname: str, place: Place) -> None:
             host_identity=place.host_identity,
             elevation=place.elevation or ("root" if place.account == "root" else "none"),
             watched_roots=place.watched_roots,
+            platform=place.platform,
         ),
         actor=iris,
         clock=shop.clock,
