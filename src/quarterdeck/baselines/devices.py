@@ -112,7 +112,8 @@ def configuration_of(family: Family, raw: bytes, mark: Marking) -> str:
     for one in family.secrets:
         text = one.sub(lambda found: _marked(found, mark), text)
     for block, secret in family.inside:
-        text = block.sub(lambda found, secret=secret: secret.sub(lambda one: _marked(one, mark), found.group(0)), text)
+        for inside in dict.fromkeys(block.findall(text)):
+            text = text.replace(inside, secret.sub(lambda found: _marked(found, mark), inside))
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
 
 

@@ -1,6 +1,7 @@
 """What a difference consists of, from the comparison's document: old and new facts of a path, what came and went."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,8 +20,9 @@ MOST_LINES = 40
 _NAMES = {
     "sha256digest": "content", "size": "size", "mode": "permissions", "uid": "owner", "gid": "group",
     "time": "written", "type": "type", "link": "points to", "nlink": "names", "caps": "capabilities",
-    "acl": "access list",
+    "acl": "access list", "attributes": "attributes", "sddl": "access list", "streams": "data streams beside it",
 }  # fmt: skip
+_OCTAL = re.compile(r"\\([0-3][0-7]{2})")
 _QUIET = frozenset({"ctime", "inode"})
 _ORDER = tuple(_NAMES)
 _POSTURE = {
@@ -32,7 +34,8 @@ _POSTURE = {
     "services": "Enabled services", "mounts": "Mounts", "accounts": "Accounts", "groups": "Groups with power",
     "sudo": "Rules of sudo", "luks": "Encrypted disk", "crypt": "Open encrypted disk", "bitlocker": "BitLocker",
     "firmware": "Firmware", "protections": "Protection", "firewall": "Firewall", "kernel.command": "Kernel's arguments",
-    "etc.hosts": "Host names", "configuration": "Configuration",
+    "etc.hosts": "Host names", "configuration": "Configuration", "hotfixes": "Updates", "image": "Hash of the image",
+    "reboot": "Restart pending",
 }  # fmt: skip
 
 
@@ -95,11 +98,19 @@ def _facts(one: Mapping[str, Any], zone: ZoneInfo) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
+def _plain_sign(found: re.Match[str]) -> str:
+    """Spell an escaped sign of an access list as itself; what no screen should get stays escaped."""
+    sign = chr(int(found.group(1), 8))
+    return sign if sign.isprintable() and sign.isascii() else found.group(0)
+
+
 def _value(name: str, text: str, zone: ZoneInfo) -> str:
     if name == "sha256digest":
         return f"{text[:12]}…" if text else "none"
     if name == "size" and text.isdecimal():
         return bytes_words(int(text))
+    if name in ("sddl", "streams"):
+        return _OCTAL.sub(_plain_sign, text) or "none"
     if name == "time":
         try:
             return shown(datetime.fromtimestamp(int(Decimal(text)), UTC), zone, "full")

@@ -163,6 +163,7 @@ def called(code: str) -> str:
 _FILES = {
     "recording": "Recording of a session", "manifest": "Watched files as measured",
     "posture": "How the machine is set up",
+    "configuration": "Configuration of a device, secrets withheld", "texts": "Texts of small files",
     "measurement": "Account of the measuring", "drift": "List of every difference", "snapshot": "Frozen content",
     "backup_log": "Output of the backup check", "sole_path": "Ways in as they were found", "summary": "Closing summary",
     "reason": "Reason", "reimage_plan": "Plan to rebuild the machine", "inspection": "Record of an inspection",
