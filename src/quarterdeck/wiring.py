@@ -10,6 +10,7 @@ from quarterdeck.adapters.borg import Borg
 from quarterdeck.adapters.btrfs_snapshot import Btrfs
 from quarterdeck.adapters.bucket_lock import BucketLockReader
 from quarterdeck.adapters.certificate_signature import signed_by
+from quarterdeck.adapters.dsc_program import DscOverSsh
 from quarterdeck.adapters.ec2_backups import Ec2
 from quarterdeck.adapters.elevation_channel import SshElevationChannel
 from quarterdeck.adapters.encrypted_store import EncryptedStore
@@ -25,6 +26,7 @@ from quarterdeck.adapters.postgres_backups import PgBaseBackup, PgDump
 from quarterdeck.adapters.qcow2_snapshot import Qcow2
 from quarterdeck.adapters.recorder_room import room_for_recordings
 from quarterdeck.adapters.restic import Restic
+from quarterdeck.adapters.run_programs import RunPrograms
 from quarterdeck.adapters.run_room import RunFolders
 from quarterdeck.adapters.s3_anchor import S3Anchor
 from quarterdeck.adapters.s3_client import connect
@@ -154,7 +156,8 @@ def run_stage() -> Stage:
     hidden = [config.data_dir, config.sealer_folder, config.signer_folder, config.run_dir, config.objects_dir]
     hidden += [home / ".ssh", home / ".gnupg", home / ".config" / "quarterdeck", home / ".aws", Path("/run/postgresql")]
     hidden += [path for path in (*secrets, settings_file()) if path is not None]
-    return Stage(signer(), gate_door, room, BoxedAnsible(room.folder, [path.resolve() for path in hidden]))
+    playbooks = BoxedAnsible(room.folder, [path.resolve() for path in hidden])
+    return Stage(signer(), gate_door, room, RunPrograms(playbooks, DscOverSsh(room.folder)))
 
 
 def press() -> Press:

@@ -99,7 +99,7 @@ def frozen_asset(asset_id: str, connection_id: str | None = None) -> dict[str, J
                 "Choose one of its connections, or add one on its page.",
             )
         )
-    frozen["connection"] = {
+    link: dict[str, JsonValue] = {
         "id": row.id,
         "active": row.active,
         "method": row.method,
@@ -112,7 +112,8 @@ def frozen_asset(asset_id: str, connection_id: str | None = None) -> dict[str, J
     }
     # Left out for Unix, so that what was approved before platforms were told apart keeps its hash.
     if row.platform != Platform.UNIX:
-        frozen["connection"]["platform"] = row.platform
+        link["platform"] = row.platform
+    frozen["connection"] = link
     return frozen
 
 

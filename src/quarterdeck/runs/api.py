@@ -2,7 +2,16 @@
 
 from quarterdeck.runs.books import check_runbook, decide_runbook, propose_runbook, runbook, runbooks
 from quarterdeck.runs.ports import Order, PlaybookProgram, Played, RunbookSource, RunFailed, RunRoom
-from quarterdeck.runs.rules import CHECK_COUNTS, may_approve, may_be_real, may_decide, may_propose, may_use, outcome
+from quarterdeck.runs.rules import (
+    CHECK_COUNTS,
+    fits_platforms,
+    may_approve,
+    may_be_real,
+    may_decide,
+    may_propose,
+    may_use,
+    outcome,
+)
 from quarterdeck.runs.running import (
     ask_cancel,
     begin_run,
@@ -19,6 +28,7 @@ from quarterdeck.runs.running import (
 )
 from quarterdeck.runs.telling import harmless, line_of, tallies_of, tally_document
 from quarterdeck.runs.terms import (
+    DSC_SUFFIX,
     EVENTS_ROLE,
     OUTPUT_ROLE,
     REPORT_FORMAT,
@@ -40,6 +50,7 @@ from quarterdeck.runs.terms import (
 
 __all__ = [
     "CHECK_COUNTS",
+    "DSC_SUFFIX",
     "EVENTS_ROLE",
     "OUTPUT_ROLE",
     "REPORT_FORMAT",
@@ -70,6 +81,7 @@ __all__ = [
     "decide_runbook",
     "due_runs",
     "end_run",
+    "fits_platforms",
     "harmless",
     "line_of",
     "lost_runs",

@@ -1,12 +1,21 @@
 """Pure decisions of runs: what may be a runbook, who approves it, when a run may be for real (3.7.2[c], 3.4.3)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
 from quarterdeck.kernel.decision import Decision, all_of, refuse, require_that
-from quarterdeck.runs.terms import CommitSignature, Mode, RunbookState, RunbookView, RunState, RunView, Tally
+from quarterdeck.runs.terms import (
+    DSC_SUFFIX,
+    CommitSignature,
+    Mode,
+    RunbookState,
+    RunbookView,
+    RunState,
+    RunView,
+    Tally,
+)
 
 CHECK_COUNTS = timedelta(hours=4)
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
@@ -41,10 +50,10 @@ def may_propose(name: str, repository: str, commit: str, playbook: str) -> Decis
                 "Give the whole hash: git rev-parse HEAD.",
             ),
             require_that(
-                inside and parts.suffix in (".yml", ".yaml"),
+                inside and parts.suffix in (".yml", ".yaml", DSC_SUFFIX),
                 "runbook.playbook",
-                "That is no path of a playbook inside the repository.",
-                "Write it as Git does, for example patch/web.yml.",
+                "That is no path of a playbook or of a compiled DSC configuration inside the repository.",
+                "Write it as Git does, for example patch/web.yml or dsc/localhost.mof.",
             ),
         )
     )
@@ -97,6 +106,16 @@ def may_use(seen: RunbookView) -> Decision:
         "runbook.not_approved",
         f"{seen.name} is {seen.state}, not approved.",
         "Have it approved, then name it in the ticket.",
+    )
+
+
+def fits_platforms(playbook: str, platforms: Collection[str]) -> Decision:
+    """Decide whether a runbook is of the kind that these platforms take: DSC is of Windows alone."""
+    return require_that(
+        not playbook.endswith(DSC_SUFFIX) or set(platforms) == {"windows"},
+        "run.other_platform",
+        "A DSC configuration runs on Windows, and one of these connections leads to something else.",
+        "Choose the Windows assets, or set the platform of the connection.",
     )
 
 

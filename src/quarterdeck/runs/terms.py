@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+DSC_SUFFIX = ".mof"  # a compiled configuration of PowerShell DSC; all others are playbooks of Ansible
 REPORT_FORMAT = "quarterdeck-run-1"
 REPORT_ROLE, EVENTS_ROLE, OUTPUT_ROLE, RUNBOOK_ROLE = "run_report", "run_events", "run_output", "runbook"
 RUN_ROLES = frozenset({REPORT_ROLE, EVENTS_ROLE, OUTPUT_ROLE})

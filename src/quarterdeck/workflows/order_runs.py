@@ -38,6 +38,8 @@ def order_runs(actor: Actor, clock: Clock, ticket: str, wanted: Wanted, room: Ru
     with refusals_recorded(actor, clock, "run.order", ticket):
         runbook = _usable(wanted.runbook)
         places = _places(tickets.ticket(ticket), wanted.assets)
+        platforms = [inventory.connection(place.connection_id).platform.value for place in places]
+        runs.fits_platforms(runbook.playbook, platforms).require()
         keys = {run: room.make_key(run) for run in ids}
         try:
             with act(actor, clock) as current:

@@ -24,7 +24,7 @@ def add(verbs: Group) -> None:
     made.add_argument("name", help="what people call it")
     made.add_argument("--repository", required=True, help="https://, ssh:// or a path on the server")
     made.add_argument("--commit", required=True, help="the whole hash of the commit: git rev-parse HEAD")
-    made.add_argument("--playbook", required=True, help="path of the playbook in the repository")
+    made.add_argument("--playbook", required=True, help="path in it, of a playbook or of a compiled DSC configuration")
     made = nouns.verb("show", "show a runbook", show_book)
     made.add_argument("id", help="id of the runbook, see `qd runbooks`")
     flag(made, "--json", "print JSON")

@@ -40,7 +40,10 @@ class RunbookForm(forms.Form):
         label="Git repository", max_length=600, help_text="https://, ssh:// or an absolute path on the server."
     )
     commit = forms.CharField(label="Commit", max_length=64, help_text="The whole hash: git rev-parse HEAD.")
-    playbook = forms.CharField(label="Playbook", max_length=200, help_text="Its path in the repository: patch/web.yml.")
+    playbook = forms.CharField(
+        label="Playbook", max_length=200,
+        help_text="Its path in the repository: patch/web.yml, or dsc/localhost.mof of PowerShell DSC.",
+    )  # fmt: skip
 
 
 def _listing(names: Names) -> lists.Listing[RunbookView]:
