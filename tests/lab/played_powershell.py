@@ -19,7 +19,7 @@ def main(folder: Path, encoded: str) -> int:
     program = base64.b64decode(encoded).decode("utf-16-le")
     source = sys.stdin.buffer.read()
     lines = source.decode("ascii").splitlines()
-    wanted = re.search(r"-cne'([0-9a-f]{64})'", program)
+    wanted = re.search(r"-cne '([0-9a-f]{64})'", program)
     joined = "".join(f"{line}\n" for line in lines).encode()
     if wanted is None or hashlib.sha256(joined).hexdigest() != wanted.group(1):
         sys.stderr.write("collector refused: these are not the approved bytes\n")

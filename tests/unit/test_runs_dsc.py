@@ -192,7 +192,7 @@ def test_the_command_fits_into_what_windows_takes() -> None:
     assert len(command) < 8000
     script = base64.b64decode(command.split()[-1]).decode("utf-16-le")
     assert "{{" not in script
-    assert re.search(r"-cne'[0-9a-f]{64}'", script)
+    assert re.search(r"-cne '[0-9a-f]{64}'", script)
 
 
 def test_hosts_are_those_of_the_tickets_inventory() -> None:

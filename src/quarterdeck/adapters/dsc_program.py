@@ -28,9 +28,9 @@ _SCRIPT = """
 $ErrorActionPreference='Stop';$ProgressPreference='SilentlyContinue'
 function Say($what){{$t=ConvertTo-Json $what -Compress -Depth 4;[Console]::Out.WriteLine('QD '+\
 [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes($t)))}}
-$b=[Convert]::FromBase64String((@($input)-join''))
+$b=[Convert]::FromBase64String((@($input) -join ''))
 $h=[BitConverter]::ToString((New-Object Security.Cryptography.SHA256CryptoServiceProvider).ComputeHash($b))
-if($h.Replace('-','').ToLowerInvariant()-cne'{sha256}'){{
+if($h.Replace('-','').ToLowerInvariant() -cne '{sha256}'){{
 [Console]::Error.WriteLine('other bytes than the approved');exit 1}}
 $d=Join-Path $env:TEMP 'quarterdeck-{run}'
 [void](New-Item -ItemType Directory -Path $d);$m=Join-Path $d 'localhost.mof'

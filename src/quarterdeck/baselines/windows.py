@@ -27,11 +27,11 @@ LONGEST_COMMAND = 8000
 _MOMENT = re.compile(r"since=[0-9]{1,11}", re.ASCII)
 _PROGRAM = (
     "$ErrorActionPreference='Stop';$ProgressPreference='SilentlyContinue';$WarningPreference='SilentlyContinue';"
-    '$s=(@($input)-join"`n")+"`n";'
+    '$s=(@($input) -join "`n")+"`n";'
     "$h=[BitConverter]::ToString((New-Object Security.Cryptography.SHA256CryptoServiceProvider).ComputeHash("
     "[Text.Encoding]::UTF8.GetBytes($s))).Replace('-','').ToLowerInvariant();"
-    "if($h-cne'{sha256}'){{[Console]::Error.WriteLine('collector refused: these are not the approved bytes');exit 1}};"
-    "&([scriptblock]::Create($s))$h {arguments}"
+    "if($h -cne '{sha256}'){{[Console]::Error.WriteLine('collector refused: these are not the approved bytes');exit 1}};"
+    "& ([scriptblock]::Create($s)) $h {arguments}"
 )
 _LONGEST_LINE = 12 << 20
 _LONGEST_CONTENT = 64 << 20
