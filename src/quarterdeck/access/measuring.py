@@ -40,12 +40,7 @@ def may_measure_with(
     collector: it is asked by its family's registered commands, whose own grammar the signer applies.
     """
     if device:
-        return require_that(
-            arguments[:1] == [DEVICE] and len(arguments) <= _MOST_OF_A_DEVICE,
-            "measure.device",
-            "A network device is asked by its family's registered commands only.",
-            "Measure it from the ticket, or attach its exported configuration.",
-        )
+        return _is_device_call(arguments)
     if not arguments or arguments[0] not in MODES or len(arguments) > _MOST_ARGUMENTS:
         return refuse(
             "measure.unknown_mode",
@@ -78,6 +73,15 @@ def may_measure_with(
         "measure.not_approved",
         f"The measurement asks for something that was not approved with the connection: {odd[0] if odd else ''}.",
         "Watch the folder in the connection and have the ticket approved with it.",
+    )
+
+
+def _is_device_call(arguments: Sequence[str]) -> Decision:
+    return require_that(
+        list(arguments[:1]) == [DEVICE] and len(arguments) <= _MOST_OF_A_DEVICE,
+        "measure.device",
+        "A network device is asked by its family's registered commands only.",
+        "Measure it from the ticket, or attach its exported configuration.",
     )
 
 

@@ -30,7 +30,8 @@ _PROGRAM = (
     '$s=(@($input) -join "`n")+"`n";'
     "$h=[BitConverter]::ToString((New-Object Security.Cryptography.SHA256CryptoServiceProvider).ComputeHash("
     "[Text.Encoding]::UTF8.GetBytes($s))).Replace('-','').ToLowerInvariant();"
-    "if($h -cne '{sha256}'){{[Console]::Error.WriteLine('collector refused: these are not the approved bytes');exit 1}};"
+    "if($h -cne '{sha256}')"
+    "{{[Console]::Error.WriteLine('collector refused: these are not the approved bytes');exit 1}};"
     "& ([scriptblock]::Create($s)) $h {arguments}"
 )
 _LONGEST_LINE = 12 << 20

@@ -99,6 +99,11 @@ def frozen_asset(asset_id: str, connection_id: str | None = None) -> dict[str, J
                 "Choose one of its connections, or add one on its page.",
             )
         )
+    frozen["connection"] = _frozen_connection(row)
+    return frozen
+
+
+def _frozen_connection(row: Connection) -> dict[str, JsonValue]:
     link: dict[str, JsonValue] = {
         "id": row.id,
         "active": row.active,
@@ -113,8 +118,7 @@ def frozen_asset(asset_id: str, connection_id: str | None = None) -> dict[str, J
     # Left out for Unix, so that what was approved before platforms were told apart keeps its hash.
     if row.platform != Platform.UNIX:
         link["platform"] = row.platform
-    frozen["connection"] = link
-    return frozen
+    return link
 
 
 def check_row(asset_id: str, connection_id: str | None = None) -> Decision:

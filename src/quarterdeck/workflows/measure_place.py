@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import BinaryIO
 
 from quarterdeck.baselines import api as baselines
 from quarterdeck.baselines.api import Comparison, Known, Measurement, Received
@@ -38,7 +39,8 @@ def measure_place(
     """Measure an asset's watched folders and posture, store both, and return what they are.
 
     `label` names the artifacts; packages that came since `since` are listed, so that differences can be attributed.
-    With `known`, digests of what did not move are carried from it: between tickets only.
+    With `known`, digests of what did not move are carried from it: between tickets only, and from Unix; Windows is
+    measured whole, and no texts are read there.
     Raises one of CANNOT_MEASURE with a sentence when it does not come about; nothing is half a measurement.
     """
     connection = inventory.connection(connection_id)
@@ -47,29 +49,23 @@ def measure_place(
             collecting, connection, asset_id=asset_id, label=label, with_texts=with_texts, clock=clock
         )
     platform, roots = connection.platform, _roots(connection)
-    # Windows has no arguments that carry digests: it is measured whole, also between tickets.
-    known = known if platform is Platform.UNIX else None
+    if platform is not Platform.UNIX:
+        known, with_texts = None, False
     cui = inventory.asset(asset_id).handles_cui
     started = clock.now()
     name = f"{asset_id}-{label}"
     with tempfile.TemporaryFile() as text:
         facts = scan(collecting, roots, text, known, platform)
         text.seek(0)
-        manifest = evidence.store_artifact(
-            text, media_type="text/plain", role="manifest", name=f"baseline-{name}.mtree", may_contain_cui=cui
-        )
-    texts = _texts(collecting, roots, name) if with_texts and not cui and platform is Platform.UNIX else None
+        manifest = _stored(text, "text/plain", "manifest", f"baseline-{name}.mtree", cui=cui)
+    texts = _texts(collecting, roots, name) if with_texts and not cui else None
     posture = _posture(collecting, since, platform)
     account = {"manifest": asdict(facts.header), "posture": asdict(posture.header), "totals": asdict(facts.totals),
                "scan": account_of(facts, started, known)}  # fmt: skip
     return Measurement(
         manifest=manifest,
-        posture=evidence.store_artifact(
-            _json(posture.document), media_type=_JSON, role="posture", name=f"posture-{name}.json", may_contain_cui=cui
-        ),
-        account=evidence.store_artifact(
-            _json(account), media_type=_JSON, role="measurement", name=f"measurement-{name}.json", may_contain_cui=cui
-        ),
+        posture=_stored(_json(posture.document), _JSON, "posture", f"posture-{name}.json", cui=cui),
+        account=_stored(_json(account), _JSON, "measurement", f"measurement-{name}.json", cui=cui),
         header=facts.header,
         entries=facts.totals.entries,
         unreadable=facts.totals.unreadable,
@@ -80,6 +76,10 @@ def measure_place(
         texts=texts,
         carried=facts.totals.carried,
     )
+
+
+def _stored(source: bytes | BinaryIO, media: str, role: str, name: str, *, cui: bool) -> ArtifactRef:
+    return evidence.store_artifact(source, media_type=media, role=role, name=name, may_contain_cui=cui)
 
 
 def _roots(connection: ConnectionView) -> tuple[str, ...]:
