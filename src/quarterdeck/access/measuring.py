@@ -36,8 +36,8 @@ def may_measure_with(
     """Return whether the collector may run with these arguments on this destination.
 
     `questions` are those of the checks that were approved with the asset. `texts` may be kept of assets without CUI.
-    Digests are carried (`carry`) only between tickets: what a ticket measures is measured whole. A `device` takes no
-    collector: it is asked by its family's registered commands, whose own grammar the signer applies.
+    Digests are carried (`carry`) only between tickets: what a ticket measures is measured whole. A `device` is asked
+    by its family's registered commands, whose own grammar the signer applies.
     """
     if device:
         return _is_device_call(arguments)
@@ -60,11 +60,10 @@ def may_measure_with(
         "logs": _is_log_question,
         "texts": _is_root,
     }
-    allowed = kinds[arguments[0]]
     odd = [
         argument
         for argument in arguments[1:]
-        if not allowed(argument, destination, watched_roots)
+        if not kinds[arguments[0]](argument, destination, watched_roots)
         and not (carry and arguments[0] == "manifest" and _CARRY.fullmatch(argument))
         and not (arguments[0] == "checks" and argument.startswith(_DEFINED) and argument in questions)
     ]

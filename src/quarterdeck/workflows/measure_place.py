@@ -39,8 +39,7 @@ def measure_place(
     """Measure an asset's watched folders and posture, store both, and return what they are.
 
     `label` names the artifacts; packages that came since `since` are listed, so that differences can be attributed.
-    With `known`, digests of what did not move are carried from it: between tickets only, and from Unix; Windows is
-    measured whole, and no texts are read there.
+    With `known`, digests of what did not move are carried from it: between tickets only, and never from Windows.
     Raises one of CANNOT_MEASURE with a sentence when it does not come about; nothing is half a measurement.
     """
     connection = inventory.connection(connection_id)
