@@ -24,7 +24,7 @@ def main(folder: Path, encoded: str) -> int:
     if wanted is None or hashlib.sha256(joined).hexdigest() != wanted.group(1):
         sys.stderr.write("collector refused: these are not the approved bytes\n")
         return 1
-    arguments = re.findall(r"'([^']*)'", program.partition("$h ")[2])
+    arguments = re.findall(r"'([^']*)'", program.rpartition("$h ")[2])
     if arguments[0] == "posture":
         answer = made.posture(arguments, json.loads((folder / "posture.json").read_text()))
     else:
