@@ -1,4 +1,4 @@
-"""An uploaded log of a backup job as a backup product: Veeam and Windows Server Backup, as text or JSON.
+"""An uploaded log of a backup job as a backup product: Veeam, Windows Server Backup, VSS and others, text or JSON.
 
 The log's own words decide: a job that failed or only warned is refused, and a log that tells of no check of the stored
 data proves existence only. What is read here was handed in by a person, so its grade is *attached*.
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
-from quarterdeck.backups.api import ProductFailed, Snapshot, Source, Verification
+from quarterdeck.backups.api import LogRead, Maker, ProductFailed, Snapshot, Source, Verification
 
 _LONGEST = 8 << 20
 _VEEAM_END = re.compile(
@@ -30,6 +30,14 @@ _WBADMIN_DONE = re.compile(
 _WBADMIN_CHECK = re.compile(
     r"(?:consistency check|validation|verification)[^\n]{0,200}?(?P<word>success|fail)", re.IGNORECASE
 )
+_SHADOW = re.compile(
+    r"creation time:\s*(\d{1,2})/(\d{1,2})/(\d{4}) (\d{1,2}):(\d{2}):(\d{2}) ([AP]M)\s+"
+    r"Shadow Copy ID:\s*\{([0-9a-fA-F-]{36})\}(?P<rest>(?:(?!creation time:).){0,2000})",
+    re.DOTALL,
+)
+_MACHINE = re.compile(r"Originating Machine:\s*([A-Za-z0-9.-]{1,253})")
+_OFFSET = re.compile(r"(?:Z|[+-]\d{2}:\d{2})$")
+_HOST_KEYS = ("VMName", "MachineName", "ComputerName", "PSComputerName", "host")
 _NET_DATE = re.compile(r"/Date\((\d{10,14})(?:[+-]\d{4})?\)/")
 _GOOD = frozenset({"success", "succeeded", "completed", "0"})
 
@@ -45,6 +53,8 @@ class JobResult:
     checked: bool | None
     encrypted: bool | None
     size: int
+    maker: Maker = Maker.VEEAM
+    host: str = ""
 
 
 class JobLog:
@@ -54,6 +64,10 @@ class JobLog:
         """Read the log; ProductFailed when it is none that we know."""
         self._log = log
         self._result = read_log(log, zone)
+
+    def said(self) -> LogRead:
+        """Return what the log says of its product, the end of its job and its machine."""
+        return LogRead(self._result.maker, self._result.ended_at, self._result.host)
 
     def latest_snapshot(self, source: Source) -> Snapshot | None:
         """Return the backup that the log tells of; ProductFailed when its job failed or only warned."""
@@ -85,8 +99,8 @@ def read_log(log: bytes, zone: tzinfo) -> JobResult:
         found = _from_json(document, zone)
     if found is None:
         raise ProductFailed(
-            "This is no job log of Veeam or Windows Server Backup that can be read. Attach the job's own log, or the "
-            "output of Get-VBRBackupSession, Get-WBSummary or wbadmin as text or JSON."
+            "This is no job log of Veeam, Windows Server Backup or VSS that can be read. Attach the job's own log, the "
+            "output of Get-VBRBackupSession, Get-WBSummary, wbadmin or vssadmin, or JSON as the manual shows it."
         )
     return found
 
@@ -102,6 +116,9 @@ def _from_text(text: str, zone: tzinfo) -> JobResult | None:
     ends = list(_VEEAM_END.finditer(text))
     if ends:
         return _veeam_text(ends[-1], text, zone)
+    shadows = list(_SHADOW.finditer(text))
+    if shadows:
+        return max((_shadow(one, zone) for one in shadows), key=lambda one: one.ended_at)
     version = _WBADMIN_VERSION.findall(text)
     done = _WBADMIN_DONE.findall(text)
     if not version or not done:
@@ -117,7 +134,15 @@ def _from_text(text: str, zone: tzinfo) -> JobResult | None:
         _check(_WBADMIN_CHECK, text),
         None,
         0,
+        Maker.WINDOWS_SERVER_BACKUP,
     )
+
+
+def _shadow(found: re.Match[str], zone: tzinfo) -> JobResult:
+    month, day, year, hour, minute, second = (int(part) for part in found.groups()[:6])
+    ended = _moment(year, month, day, hour % 12 + (12 if found[7] == "PM" else 0), minute, second, zone)
+    machine = _MACHINE.search(found["rest"])
+    return JobResult(True, "taken", ended, found[8], None, None, 0, Maker.VSS, machine[1] if machine else "")
 
 
 def _veeam_text(end: re.Match[str], text: str, zone: tzinfo) -> JobResult:
@@ -155,6 +180,10 @@ def _from_json(document: object, zone: tzinfo) -> JobResult | None:
 
 
 def _json_row(row: Mapping[str, object], zone: tzinfo) -> JobResult | None:
+    if "OriginatingMachine" in row:
+        return _shadow_row(row, zone)
+    if "product" in row:
+        return _other_row(row)
     if "LastSuccessfulBackupTime" in row:
         ended, status = row.get("LastSuccessfulBackupTime"), row.get("LastBackupResultHR")
     else:
@@ -174,7 +203,40 @@ def _json_row(row: Mapping[str, object], zone: tzinfo) -> JobResult | None:
         _json_check(checked),
         encrypted if isinstance(encrypted, bool) else None,
         size if isinstance(size, int) and size >= 0 else 0,
+        Maker.WINDOWS_SERVER_BACKUP if {"LastBackupResultHR", "HResult"} & set(row) else Maker.VEEAM,
+        _host(row),
     )
+
+
+def _shadow_row(row: Mapping[str, object], zone: tzinfo) -> JobResult | None:
+    moment, name = _json_moment(row.get("InstallDate"), zone), row.get("ID")
+    if moment is None or not isinstance(name, str) or not name:
+        return None
+    return JobResult(True, "taken", moment, name, None, None, 0, Maker.VSS, str(row["OriginatingMachine"] or ""))
+
+
+def _other_row(row: Mapping[str, object]) -> JobResult | None:
+    """Read the form for every other product: product, result, ended_at with its offset, verified, encrypted, host."""
+    moment, result = row.get("ended_at"), row.get("result")
+    ended = _json_moment(moment, UTC) if isinstance(moment, str) and _OFFSET.search(moment) else None
+    if ended is None or not isinstance(result, str):
+        return None
+    verified, encrypted, size, name = (row.get(key) for key in ("verified", "encrypted", "size", "id"))
+    return JobResult(
+        result == "success",
+        result.lower()[:40],
+        ended,
+        name if isinstance(name, str) and name else f"job-{ended:%Y%m%dT%H%M%SZ}",
+        verified if isinstance(verified, bool) else None,
+        encrypted if isinstance(encrypted, bool) else None,
+        size if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else 0,
+        Maker.OTHER,
+        _host(row),
+    )
+
+
+def _host(row: Mapping[str, object]) -> str:
+    return next((str(row[key]) for key in _HOST_KEYS if isinstance(row.get(key), str) and row[key]), "")
 
 
 def _json_check(told: object) -> bool | None:
