@@ -32,7 +32,7 @@ class Names:
     path: bool | None = None
 
 
-_ACCOUNT = re.compile(r"[a-z_][a-z0-9_.-]{0,31}@[A-Za-z0-9][A-Za-z0-9.-]{0,200}", re.ASCII)
+_ACCOUNT = re.compile(r"[a-z_][a-z0-9_.-]{0,31}@[A-Za-z0-9][A-Za-z0-9.-]{0,200}(?::[0-9]{1,5})?", re.ASCII)
 _DATABASE = re.compile(
     r"postgresql://[A-Za-z0-9_.-]{1,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,200}(?::[0-9]{1,5})?/[A-Za-z0-9_-]{1,63}", re.ASCII
 )
