@@ -121,7 +121,12 @@ def backup_list(request: HttpRequest, seen: Visitor) -> HttpResponse:
 
 
 def _kept(kind: str, label: str) -> lists.Column[Row]:
-    return lists.Column(kind.replace(".", "_"), label, lambda row: lists.state(*row.kept[kind]))
+    return lists.Column(kind.replace(".", "_"), label, lambda row: _kept_cell(row, kind))
+
+
+def _kept_cell(row: Row, kind: str) -> lists.Cell:
+    """Return how the newest proof says that it is kept; nothing where nothing was proven."""
+    return lists.state(*row.kept[kind]) if row.proof else lists.text("")
 
 
 def _kept_filter(kind: str, label: str) -> lists.Filter[Row]:

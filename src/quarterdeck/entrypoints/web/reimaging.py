@@ -23,6 +23,8 @@ from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
 from quarterdeck.workflows import keep_reimage_plans
 
+_CRUMBS = [("Backups & drills", "backups"), ("Reimage plans", "reimage_plans")]
+
 
 class PlanForm(TimedForm):
     """Image and version, owner, the workstations that get it, when it was tried, the steps."""
@@ -103,7 +105,7 @@ def reimage_set(request: HttpRequest, seen: Visitor) -> HttpResponse:
         label="Workstations", choices=machines, widget=forms.CheckboxSelectMultiple
     )
     form.order_fields(["image", "version", "owner", "tested_at", "review_by", "assets", "steps"])
-    context: dict[str, object] = {"form": form, "heading": "Reimage plan", "button": "Set"}
+    context: dict[str, object] = {"form": form, "heading": "Reimage plan", "button": "Set", "crumbs": _CRUMBS}
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data
         plan = ReimagePlan(
