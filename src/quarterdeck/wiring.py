@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from quarterdeck.access.api import GateDoor, KeyPolicy, Stranger
 from quarterdeck.adapters import target_sshd
+from quarterdeck.adapters.backup_job_log import JobLog
 from quarterdeck.adapters.borg import Borg
 from quarterdeck.adapters.btrfs_snapshot import Btrfs
 from quarterdeck.adapters.bucket_lock import BucketLockReader
@@ -225,6 +227,11 @@ def snapshot_makers() -> dict[Product, SnapshotMaker]:
 def restorers() -> dict[Product, Restorer]:
     """Return the products whose backups a drill restores."""
     return {Product.RESTIC: Restic(), Product.PG_DUMP: PgDump(), Product.FILES: FileCopies()}
+
+
+def job_log(log: bytes) -> JobLog:
+    """Return what reads an uploaded job log; local times in it are the organisation's."""
+    return JobLog(log, ZoneInfo(load().time_zone))
 
 
 def readiness() -> GateReadiness:

@@ -1,9 +1,11 @@
 """Backups, drills and snapshots in the browser, over the wire and at the terminal, with the real FileCopies product."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from tests.api_caller import Caller, codes
 from tests.shop import FAST_HASHER
 from tests.ticket_yard import Yard, build_yard
@@ -12,6 +14,7 @@ from tests.web_visitor import sign_in, text_of
 from quarterdeck import wiring
 from quarterdeck.backups import api as backups
 from quarterdeck.backups.api import Product
+from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import system
 from quarterdeck.kernel.clock import SystemClock
 from quarterdeck.workflows import drill_restore
@@ -134,3 +137,26 @@ def test_the_same_over_the_wire(yard: Yard):
     assert codes(max_.call("post", path, {"asset": yard.server})) == ["snapshot.no_source"]
     assert codes(max_.call("post", f"{path}/sn_x/revert")) == ["snapshot.unknown"]
     assert codes(max_.call("post", f"{path}/sn_x/look")) == ["snapshot.unknown"]
+
+
+def test_a_job_log_over_the_wire_and_in_the_browser(yard: Yard):
+    number, now = yard.scheduled().number, yard.clock.now()
+    host = inventory.asset(yard.server).hostname
+    row = {"product": "Other", "result": "success", "ended_at": now.isoformat(), "verified": True, "host": host}
+    max_ = Caller(yard.shop, "max")
+
+    def hand_in(**changes: object):
+        file = SimpleUploadedFile("job.json", json.dumps(row | changes).encode(), "application/json")
+        form = {"asset": yard.server, "product": "other", "ended_at": now.isoformat(), "file": file}
+        return max_.client.post(f"/api/v1/tickets/{number}/backup-logs", form, headers=max_.headers)
+
+    assert codes(hand_in(result="failed")) == ["backup.log_refused"]
+    assert codes(hand_in(host="elsewhere")) == ["backup.log_host"]
+    assert hand_in().json()["proof"]["verified"] is True
+    browser = sign_in(yard.shop, "iris")
+    file = SimpleUploadedFile("job.json", json.dumps(row | {"verified": False}).encode(), "application/json")
+    form = {"asset": yard.server, "maker": "other", "ended_at": "now", "file": file}
+    told = text_of(browser.post(f"/tickets/{number}/backups/log/", form, follow=True))
+    assert "it does not count" in told
+    assert "Fresh and verified" in told
+    assert "handed in" in told

@@ -1,16 +1,19 @@
 """Backup proofs of a ticket through api and workflows: good, old, damaged, unreachable, attached, for workstations."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
 from tests.access_shop import Place, Shop, add_asset, approved_ticket, authorise, make_shop
+from tests.append_only import database_in_hand
 from tests.backup_products import FolderProduct, FolderSetup
 from tests.clock import StillClock
 
 from quarterdeck.adapters.backup_job_log import JobLog
 from quarterdeck.backups import api as backups
-from quarterdeck.backups.api import Product, Source
+from quarterdeck.backups.api import LogTold, Maker, Product, ReimagePlan, Source
 from quarterdeck.backups.models import BackupProof
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Grade, Outcome, UnrecordedWrite
@@ -18,7 +21,8 @@ from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import OPERATOR, system
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.tickets import api as tickets
-from quarterdeck.workflows.prove_backup import attach_reimage_plan, prove_backup, prove_by_log
+from quarterdeck.workflows import keep_reimage_plans
+from quarterdeck.workflows.prove_backup import prove_backup, prove_by_log
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TICKER = system("ticker")
@@ -50,11 +54,12 @@ class Bench:
             self.number, self.shop.asset, products={Product.RESTIC: FolderProduct()}, actor=TICKER, clock=self.clock
         )
 
-    def by_log(self, log: str):
+    def by_log(self, log: str, who: str = "sam", maker: Maker = Maker.VEEAM, **said: float):
         self.clock.advance(seconds=1)
+        ended = self.clock.now() - timedelta(**(said or {"hours": 3}))
         return prove_by_log(
-            self.number, self.shop.asset, job_log=JobLog(log.encode(), UTC), actor=self.shop.actor("sam"),
-            clock=self.clock,
+            self.number, self.shop.asset, log=log.encode(), read=lambda log: JobLog(log, UTC),
+            told=LogTold(maker, ended), actor=self.shop.actor(who), clock=self.clock,
         )  # fmt: skip
 
     def facts(self, kind: str = "backup.verified") -> list[evidence.Fact]:
@@ -176,36 +181,145 @@ def test_a_log_of_a_failed_job_is_refused_and_nothing_is_kept(bench: Bench):
     assert bench.facts() == backups.proofs(ticket=bench.number) == []
 
 
-def test_a_reimage_plan_is_not_for_servers(bench: Bench):
-    with pytest.raises(Refused, match="Only a workstation"):
-        attach_reimage_plan(
-            bench.number, bench.shop.asset, plan=PLAN, valid_until=bench.clock.now() + timedelta(days=60),
-            actor=bench.shop.actor("sam"), clock=bench.clock,
-        )  # fmt: skip
+@pytest.mark.parametrize("who", ["avery", "casey"])
+def test_only_who_works_on_the_ticket_hands_in_a_log(bench: Bench, who: str):
+    with pytest.raises(Refused):
+        bench.by_log(log_of(bench, check="Backup files health check: success", hours=3), who)
+    assert bench.facts() == backups.proofs(ticket=bench.number) == []
+
+
+def test_a_log_must_be_what_the_person_says(bench: Bench):
+    good = log_of(bench, check="Backup files health check: success", hours=3)
+    with pytest.raises(Refused, match="written by Veeam, not by Windows Server Backup"):
+        bench.by_log(good, maker=Maker.WINDOWS_SERVER_BACKUP)
+    with pytest.raises(Refused, match="the job ended"):
+        bench.by_log(good, hours=1)
+    ended = (bench.clock.now() - timedelta(hours=3)).isoformat()
+    row = {"Result": "Success", "EndTime": ended, "HealthCheck": True, "VMName": "elsewhere"}
+    with pytest.raises(Refused, match="another machine"):
+        bench.by_log(json.dumps(row))
+    assert bench.facts() == []
+    assert bench.by_log(json.dumps(row | {"VMName": "WEB01.example.test"})).verified
+
+
+def test_a_good_log_of_an_old_job_is_kept_as_failed(bench: Bench):
+    proof = bench.by_log(log_of(bench, check="Backup files health check: success", hours=30), hours=30)
+    assert not proof.verified
+    assert "limit" in proof.sentence
+    assert [fact.outcome for fact in bench.facts()] == [Outcome.FAILED]
+
+
+SHADOWS = """Contents of shadow copy set ID: {0a1b2c3d-0000-4000-8000-000000000000}
+   Contained 1 shadow copies at creation time: %s
+      Shadow Copy ID: {3e8d3b6a-1111-4222-8333-444455556666}
+         Original Volume: (C:)
+         Originating Machine: web01
+"""
+
+
+def test_shadow_copies_are_a_point_to_go_back_to_and_prove_no_backup(bench: Bench):
+    moment = (bench.clock.now() - timedelta(hours=3)).strftime("%m/%d/%Y %I:%M:%S %p")
+    assert bench.by_log(SHADOWS % moment, maker=Maker.VSS) is None
+    assert bench.facts() == []
+    (fact,) = bench.facts("snapshot.taken")
+    assert (fact.outcome, fact.grade) == (Outcome.PASSED, Grade.ATTACHED)
+    with pytest.raises(Refused, match="another machine"):
+        bench.by_log((SHADOWS % moment).replace("web01", "web02"), maker=Maker.VSS)
+    old = (bench.clock.now() - timedelta(hours=40)).strftime("%m/%d/%Y %I:%M:%S %p")
+    with pytest.raises(Refused, match="limit"):
+        bench.by_log(SHADOWS % old, maker=Maker.VSS, hours=40)
+
+
+def plan_of(bench: Bench, *assets: str, **changes: object) -> ReimagePlan:
+    now = bench.clock.now()
+    plain = ReimagePlan(
+        "", "Windows 11", "24H2", bench.shop.people["casey"], now - timedelta(days=20), now + timedelta(days=60), "",
+        assets,
+    )  # fmt: skip
+    return replace(plain, **changes)
+
+
+def workstation(bench: Bench) -> str:
+    return inventory.add_asset(
+        inventory.AssetFields(
+            hostname="ws07", category="contractor_risk_managed", owner=bench.shop.people["casey"],
+            asset_kind="workstation",
+        ),
+        actor=bench.shop.actor("iris"), clock=bench.clock,
+    ).id  # fmt: skip
+
+
+@pytest.mark.parametrize("who", ["max", "sam", "avery", "casey"])
+def test_only_the_it_lead_keeps_the_register_of_reimage_plans(bench: Bench, who: str):
+    ws = workstation(bench)
+    with pytest.raises(Refused):
+        keep_reimage_plans.set_plan(bench.shop.actor(who), bench.clock, plan_of(bench, ws), PLAN)
+    made = keep_reimage_plans.set_plan(bench.shop.actor("iris"), bench.clock, plan_of(bench, ws), PLAN)
+    with pytest.raises(Refused):
+        keep_reimage_plans.end_plan(bench.shop.actor(who), bench.clock, made.id)
+    assert [one.id for one in backups.reimage_plans()] == [made.id]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"tested_days": 400}, "tried on a machine"),
+        ({"tested_days": -1}, "tried on a machine"),
+        ({"review_days": -1}, "date in the future"),
+        ({"review_days": 400}, "date in the future"),
+        ({"version": ""}, "image and the version"),
+        ({"steps": "We will see."}, "who does what"),
+        ({"server": True}, "Only a workstation"),
+    ],
+)
+def test_a_plan_that_shows_nothing_is_refused(bench: Bench, changes: dict, says: str):
+    ws, now = workstation(bench), bench.clock.now()
+    plan = plan_of(
+        bench, *((ws, bench.shop.asset) if changes.get("server") else (ws,)),
+        version=changes.get("version", "24H2"),
+        tested_at=now - timedelta(days=changes.get("tested_days", 20)),
+        review_by=now + timedelta(days=changes.get("review_days", 60)),
+    )  # fmt: skip
+    with pytest.raises(Refused, match=says):
+        keep_reimage_plans.set_plan(bench.shop.actor("iris"), bench.clock, plan, changes.get("steps", PLAN))
 
 
 def test_a_workstation_is_brought_back_by_its_reimage_plan(bench: Bench):
-    workstation = inventory.add_asset(
-        inventory.AssetFields(
-            hostname="ws07",
-            category="contractor_risk_managed",
-            owner=bench.shop.people["casey"],
-            asset_kind="workstation",
-        ),
-        actor=bench.shop.actor("iris"),
-        clock=bench.clock,
-    ).id
-    number = approved_ticket(bench.shop, method=tickets.Method.ON_SITE, assets=(tickets.TicketAsset(workstation, ""),))
+    ws = workstation(bench)
+    number = approved_ticket(bench.shop, method=tickets.Method.ON_SITE, assets=(tickets.TicketAsset(ws, ""),))
     bench.clock.advance(seconds=1)
-    until = bench.clock.now() + timedelta(days=60)
-    attach_reimage_plan(
-        number, workstation, plan=PLAN, valid_until=until, actor=bench.shop.actor("sam"), clock=bench.clock
-    )
-    (fact,) = evidence.facts(ticket=number, asset=workstation, kinds=["backup.verified"])
-    assert (fact.outcome, fact.grade, fact.valid_until) == (Outcome.PASSED, Grade.ATTACHED, until)
-    entry = evidence.entry(fact.entry)
-    assert entry is not None
-    assert evidence.read_artifact(str(entry.artifacts[0]["sha256"])).decode() == PLAN
+    with pytest.raises(Refused, match="No reimage plan"):
+        keep_reimage_plans.lean_on_plan(TICKER, bench.clock, ticket=number, asset=ws)
+    made = keep_reimage_plans.set_plan(bench.shop.actor("iris"), bench.clock, plan_of(bench, ws), PLAN)
+    assert evidence.read_artifact(made.steps_sha256).decode() == PLAN
+    keep_reimage_plans.lean_on_plan(TICKER, bench.clock, ticket=number, asset=ws)
+    (fact,) = evidence.facts(ticket=number, asset=ws, kinds=["backup.verified"])
+    assert (fact.outcome, fact.grade, fact.valid_until) == (Outcome.PASSED, Grade.ATTACHED, made.review_by)
+    with pytest.raises(Refused, match="No reimage plan"):
+        keep_reimage_plans.lean_on_plan(TICKER, bench.clock, ticket=bench.number, asset=bench.shop.asset)
+    keep_reimage_plans.end_plan(bench.shop.actor("iris"), bench.clock, made.id)
+    assert backups.reimage_plan_of(ws) is None
+
+
+def test_a_machine_that_became_a_server_is_not_brought_back_by_an_image(bench: Bench):
+    ws = workstation(bench)
+    number = approved_ticket(bench.shop, method=tickets.Method.ON_SITE, assets=(tickets.TicketAsset(ws, ""),))
+    keep_reimage_plans.set_plan(bench.shop.actor("iris"), bench.clock, plan_of(bench, ws), PLAN)
+    inventory.change_asset(ws, {"asset_kind": "server"}, actor=bench.shop.actor("iris"), clock=bench.clock)
+    bench.clock.advance(seconds=1)
+    with pytest.raises(Refused, match="Only a workstation"):
+        keep_reimage_plans.lean_on_plan(TICKER, bench.clock, ticket=number, asset=ws)
+
+
+def test_a_reimage_plan_written_by_hand_is_found_out(bench: Bench):
+    ws = workstation(bench)
+    made = keep_reimage_plans.set_plan(bench.shop.actor("iris"), bench.clock, plan_of(bench, ws), PLAN)
+    with database_in_hand() as cursor:
+        cursor.execute("UPDATE backups_reimageplanrow SET version = '99H9'")
+    with pytest.raises(Refused, match="not what the ledger says"):
+        backups.reimage_plan(made.id)
+    with pytest.raises(Refused, match="not what the ledger says"):
+        backups.reimage_plan_of(ws)
 
 
 def test_a_proof_is_only_written_by_an_act(bench: Bench):

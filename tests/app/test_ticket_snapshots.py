@@ -105,7 +105,9 @@ class Bench:
 
     def look(self, snapshot: str):
         self.clock.advance(seconds=1)
-        return look_at_snapshot(self.number, snapshot, makers=self.makers, actor=TICKER, clock=self.clock)
+        return look_at_snapshot(
+            self.number, snapshot, makers=self.makers, actor=self.shop.actor("sam"), clock=self.clock
+        )
 
     def revert(self, snapshot: str, who: str = "sam"):
         self.clock.advance(seconds=1)

@@ -157,9 +157,9 @@ def _wait(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
         if server.poll() is not None:
             raise RuntimeError(log.read_text())
         try:
-            with urllib.request.urlopen(f"{address}/accounts/login/", timeout=5) as answer:  # noqa: S310  loopback
+            with urllib.request.urlopen(f"{address}/accounts/login/", timeout=30) as answer:  # noqa: S310  loopback
                 return bool(answer.status == 200)
         except OSError:
             return False
 
-    wait_for(answers, 120, lambda: f"an answer of the server ({log.read_text()})", pause=0.2)
+    wait_for(answers, 300, lambda: f"an answer of the server ({log.read_text()})", pause=0.2)

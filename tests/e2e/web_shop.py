@@ -81,6 +81,7 @@ def seeded() -> dict[str, Any]:
         ("web01", "Supplier portal", "server", "cui_asset", True),
         ("fw01", "Border firewall", "network", "security_protection", False),
         ("cnc-3", "Mill controller", "appliance", "specialized", True),
+        ("ws07", "Desk in the design office", "workstation", "contractor_risk_managed", False),
         ("mail-relay", "Mail relay", "server", "contractor_risk_managed", False),
     ):
         owner = yard.shop.ids["casey" if cui else "iris"]

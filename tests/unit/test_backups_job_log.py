@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.backup_products import FolderSetup
 
 from quarterdeck.adapters.backup_job_log import JobLog, read_log
-from quarterdeck.backups.api import ProductFailed
+from quarterdeck.backups.api import Maker, ProductFailed
 
 ZONE = ZoneInfo("America/New_York")
 SESSION = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -71,6 +71,40 @@ def test_powershell_json_gives_the_same_moment(row):
 
 def test_powershell_output_in_utf_16_is_read():
     assert read(json.dumps({"Result": "Success", "EndTime": "2026-11-22T21:12:44"}).encode("utf-16")).good
+
+
+OTHER = {"product": "Acronis", "result": "success", "ended_at": "2026-11-23T02:12:44-05:00", "verified": True}
+
+
+def test_any_other_product_as_json_with_an_offset():
+    found = read(json.dumps([OTHER | {"host": "fs01", "encrypted": False, "size": 12}]))
+    assert (found.maker, found.good, found.checked, found.encrypted, found.size) == (Maker.OTHER, True, True, False, 12)
+    assert (found.host, found.ended_at) == ("fs01", datetime(2026, 11, 23, 7, 12, 44, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("bad", [{"ended_at": "2026-11-23T02:12:44"}, {"ended_at": 1}, {"result": True}])
+def test_another_product_without_an_offset_or_a_result_is_no_log(bad):
+    with pytest.raises(ProductFailed, match="no job log"):
+        read(json.dumps(OTHER | bad))
+
+
+@pytest.mark.parametrize("said", ["yes", 1, "true", None, [True]])
+def test_only_true_is_a_verification(said):
+    assert read(json.dumps(OTHER | {"verified": said})).checked is None
+
+
+def test_shadow_copies_as_text_and_as_json():
+    text = (
+        "   Contained 1 shadow copies at creation time: 11/22/2026 12:05:00 AM\n"
+        "      Shadow Copy ID: {3e8d3b6a-1111-4222-8333-444455556666}\n         Originating Machine: fs01.corp.test\n"
+        "   Contained 1 shadow copies at creation time: 11/22/2026 9:05:00 PM\n"
+        "      Shadow Copy ID: {4e8d3b6a-1111-4222-8333-444455556666}\n         Originating Machine: fs01.corp.test\n"
+    )
+    found = read(text)
+    assert (found.maker, found.host, found.id[0]) == (Maker.VSS, "fs01.corp.test", "4")
+    assert found.ended_at == datetime(2026, 11, 23, 2, 5, tzinfo=UTC)
+    row = {"ID": "{4e8d}", "InstallDate": "/Date(1795399964000)/", "OriginatingMachine": "fs01"}
+    assert (read(json.dumps(row)).maker, read(json.dumps(row)).host) == (Maker.VSS, "fs01")
 
 
 @pytest.mark.parametrize("status", ["Failed", "Warning", "None"])

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from quarterdeck.backups import rules
-from quarterdeck.backups.terms import Product, Snapshot, Source, Verification
+from quarterdeck.backups.reimage_rules import check_reimage, counts_until, may_use
+from quarterdeck.backups.terms import Product, ReimagePlan, Snapshot, Source, Verification
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 DAY = timedelta(hours=24)
@@ -113,4 +114,14 @@ def test_names_that_could_mean_something_else_are_refused(change, code):
     ],
 )
 def test_a_reimage_plan_is_for_workstations_and_for_a_year(plan, kind, days, codes):
-    assert rules.check_reimage(plan, kind, NOW + timedelta(days=days), NOW).codes == codes
+    made = ReimagePlan("", "Windows 11", "24H2", "pe_x", NOW - DAY, NOW + timedelta(days=days), "", ("as_x",))
+    assert check_reimage(made, plan, [kind], NOW).codes == codes
+
+
+def test_a_reimage_plan_counts_a_year_after_it_was_tried_at_most():
+    made = ReimagePlan("", "Windows 11", "24H2", "pe_x", NOW - 300 * DAY, NOW + 200 * DAY, "", ("as_x",))
+    assert counts_until(made) == NOW + 66 * DAY
+    assert may_use(made, "workstation", NOW).allowed
+    assert may_use(made, "workstation", NOW + 67 * DAY).codes == ("backup.reimage_old",)
+    assert may_use(made, "server", NOW).codes == ("backup.reimage_kind",)
+    assert "backup.no_reimage_plan" in may_use(None, "workstation", NOW).codes

@@ -1,4 +1,4 @@
-"""An uploaded log of a backup job as a backup product: Veeam and Windows Server Backup, as text or JSON.
+"""An uploaded log of a backup job as a backup product: Veeam, Windows Server Backup, VSS and others, text or JSON.
 
 The log's own words decide: a job that failed or only warned is refused, and a log that tells of no check of the stored
 data proves existence only. What is read here was handed in by a person, so its grade is *attached*.
@@ -6,11 +6,10 @@ data proves existence only. What is read here was handed in by a person, so its 
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
-from quarterdeck.backups.api import ProductFailed, Snapshot, Source, Verification
+from quarterdeck.adapters.backup_job_json import GOOD, JobResult, job_from_json
+from quarterdeck.backups.api import LogRead, Maker, ProductFailed, Snapshot, Source, Verification
 
 _LONGEST = 8 << 20
 _VEEAM_END = re.compile(
@@ -30,21 +29,12 @@ _WBADMIN_DONE = re.compile(
 _WBADMIN_CHECK = re.compile(
     r"(?:consistency check|validation|verification)[^\n]{0,200}?(?P<word>success|fail)", re.IGNORECASE
 )
-_NET_DATE = re.compile(r"/Date\((\d{10,14})(?:[+-]\d{4})?\)/")
-_GOOD = frozenset({"success", "succeeded", "completed", "0"})
-
-
-@dataclass(frozen=True, slots=True)
-class JobResult:
-    """What a log says: status word, end of the job in UTC, id, whether the stored data was checked, and its size."""
-
-    good: bool
-    status: str
-    ended_at: datetime
-    id: str
-    checked: bool | None
-    encrypted: bool | None
-    size: int
+_SHADOW = re.compile(
+    r"creation time:\s*(\d{1,2})/(\d{1,2})/(\d{4}) (\d{1,2}):(\d{2}):(\d{2}) ([AP]M)\s+"
+    r"Shadow Copy ID:\s*\{([0-9a-fA-F-]{36})\}(?P<rest>(?:(?!creation time:).){0,2000})",
+    re.DOTALL,
+)
+_MACHINE = re.compile(r"Originating Machine:\s*([A-Za-z0-9.-]{1,253})")
 
 
 class JobLog:
@@ -54,6 +44,10 @@ class JobLog:
         """Read the log; ProductFailed when it is none that we know."""
         self._log = log
         self._result = read_log(log, zone)
+
+    def said(self) -> LogRead:
+        """Return what the log says of its product, the end of its job and its machine."""
+        return LogRead(self._result.maker, self._result.ended_at, self._result.host)
 
     def latest_snapshot(self, source: Source) -> Snapshot | None:
         """Return the backup that the log tells of; ProductFailed when its job failed or only warned."""
@@ -82,11 +76,11 @@ def read_log(log: bytes, zone: tzinfo) -> JobResult:
     except (ValueError, RecursionError):
         found = _from_text(text, zone)
     else:
-        found = _from_json(document, zone)
+        found = job_from_json(document, zone)
     if found is None:
         raise ProductFailed(
-            "This is no job log of Veeam or Windows Server Backup that can be read. Attach the job's own log, or the "
-            "output of Get-VBRBackupSession, Get-WBSummary or wbadmin as text or JSON."
+            "This is no job log of Veeam, Windows Server Backup or VSS that can be read. Attach the job's own log, the "
+            "output of Get-VBRBackupSession, Get-WBSummary, wbadmin or vssadmin, or JSON as the manual shows it."
         )
     return found
 
@@ -102,6 +96,9 @@ def _from_text(text: str, zone: tzinfo) -> JobResult | None:
     ends = list(_VEEAM_END.finditer(text))
     if ends:
         return _veeam_text(ends[-1], text, zone)
+    shadows = list(_SHADOW.finditer(text))
+    if shadows:
+        return max((_shadow(one, zone) for one in shadows), key=lambda one: one.ended_at)
     version = _WBADMIN_VERSION.findall(text)
     done = _WBADMIN_DONE.findall(text)
     if not version or not done:
@@ -117,7 +114,15 @@ def _from_text(text: str, zone: tzinfo) -> JobResult | None:
         _check(_WBADMIN_CHECK, text),
         None,
         0,
+        Maker.WINDOWS_SERVER_BACKUP,
     )
+
+
+def _shadow(found: re.Match[str], zone: tzinfo) -> JobResult:
+    month, day, year, hour, minute, second = (int(part) for part in found.groups()[:6])
+    ended = _moment(year, month, day, hour % 12 + (12 if found[7] == "PM" else 0), minute, second, zone)
+    machine = _MACHINE.search(found["rest"])
+    return JobResult(True, "taken", ended, found[8], None, None, 0, Maker.VSS, machine[1] if machine else "")
 
 
 def _veeam_text(end: re.Match[str], text: str, zone: tzinfo) -> JobResult:
@@ -126,7 +131,7 @@ def _veeam_text(end: re.Match[str], text: str, zone: tzinfo) -> JobResult:
     status = (end["status"] or end["word"] or "").lower()
     size = int(re.sub(r"\D", "", end["size"] or "") or 0)
     return JobResult(
-        status in _GOOD,
+        status in GOOD,
         status,
         ended,
         end["id"] or f"veeam-{ended:%Y%m%dT%H%M%SZ}",
@@ -146,51 +151,3 @@ def _moment(year: int, month: int, day: int, hour: int, minute: int, second: int
         return datetime(year, month, day, hour, minute, second, tzinfo=zone).astimezone(UTC)
     except ValueError:
         raise ProductFailed("The log holds a date that does not exist.") from None
-
-
-def _from_json(document: object, zone: tzinfo) -> JobResult | None:
-    rows = document if isinstance(document, list) else [document]
-    found = [one for row in rows if isinstance(row, dict) and (one := _json_row(row, zone)) is not None]
-    return max(found, key=lambda one: one.ended_at, default=None)
-
-
-def _json_row(row: Mapping[str, object], zone: tzinfo) -> JobResult | None:
-    if "LastSuccessfulBackupTime" in row:
-        ended, status = row.get("LastSuccessfulBackupTime"), row.get("LastBackupResultHR")
-    else:
-        ended = row.get("EndTimeUTC") or row.get("EndTime")
-        status = row.get("Result", row.get("HResult"))
-    moment = _json_moment(ended, UTC if "EndTimeUTC" in row else zone)
-    if moment is None or not isinstance(status, str | int):
-        return None
-    checked, encrypted = row.get("HealthCheck", row.get("Verified")), row.get("Encrypted", row.get("IsEncrypted"))
-    name, size = row.get("Id", row.get("VersionId")), row.get("BackupSize", 0)
-    word = str(status).lower()
-    return JobResult(
-        word in _GOOD,
-        word,
-        moment,
-        name if isinstance(name, str) and name else f"job-{moment:%Y%m%dT%H%M%SZ}",
-        _json_check(checked),
-        encrypted if isinstance(encrypted, bool) else None,
-        size if isinstance(size, int) and size >= 0 else 0,
-    )
-
-
-def _json_check(told: object) -> bool | None:
-    if isinstance(told, bool):
-        return told
-    return told.lower() in _GOOD if isinstance(told, str) else None
-
-
-def _json_moment(told: object, zone: tzinfo) -> datetime | None:
-    if not isinstance(told, str):
-        return None
-    found = _NET_DATE.fullmatch(told)
-    try:
-        if found:
-            return datetime.fromtimestamp(int(found.group(1)) / 1000, UTC)
-        moment = datetime.fromisoformat(told)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)

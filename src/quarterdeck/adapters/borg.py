@@ -1,11 +1,12 @@
 """BorgBackup as a backup product: its own command line, the passphrase through the environment from a file."""
 
 import json
+import shlex
 from datetime import UTC, datetime
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from quarterdeck.adapters.command_place import Here, Ran, succeeded
+from quarterdeck.adapters.command_place import Here, Ran, ssh_options, succeeded
 from quarterdeck.adapters.credential_file import read_credential
 from quarterdeck.backups.api import Depth, ProductFailed, Snapshot, Source, Verification
 
@@ -67,7 +68,7 @@ class Borg:
                 "BORG_BASE_DIR": home,
                 "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes",
                 "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
-                "BORG_RSH": "ssh -o BatchMode=yes -o StrictHostKeyChecking=yes",
+                "BORG_RSH": _shell(source),
                 "TZ": "UTC",
             }
             return Here(environment, self._timeout).run(["borg", *words])
@@ -76,3 +77,12 @@ class Borg:
 def _moment(told: str) -> datetime:
     moment = datetime.fromisoformat(told)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _shell(source: Source) -> str:
+    """Return the ssh of a repository on another host: key and pinned host key lie beside the passphrase's file."""
+    if not source.repository.startswith("ssh://"):
+        return "ssh"
+    key = f"{source.credential_file}.key"
+    read_credential(key)
+    return shlex.join(["ssh", *ssh_options(key, f"{source.credential_file}.known_hosts")])

@@ -77,7 +77,7 @@ class Here:
 
 @dataclass(frozen=True, slots=True)
 class OverSsh:
-    """The asset, by the account and key that its source names; the host key stands in `<key>.known_hosts`."""
+    """The asset, by the account@host, perhaps :port, and key of its source; its host key is in `<key>.known_hosts`."""
 
     account: str
     key_file: str
@@ -86,19 +86,25 @@ class OverSsh:
     def run(self, words: Sequence[str], *, stdin: bytes = b"") -> Ran:
         """Run a program on the asset."""
         read_credential(self.key_file)
-        options = (
-            "BatchMode=yes", "IdentitiesOnly=yes", "StrictHostKeyChecking=yes", "ClearAllForwardings=yes",
-            "PermitLocalCommand=no", f"UserKnownHostsFile={self.key_file}.known_hosts", "GlobalKnownHostsFile=none",
-            "ConnectTimeout=20",
-        )  # fmt: skip
-        told = [word for option in options for word in ("-o", option)]
+        account, _, port = self.account.partition(":")
         line = shlex.join(words)
+        told = ssh_options(self.key_file, f"{self.key_file}.known_hosts")
         done = Here(timeout=self.timeout).run(
-            ["ssh", "-F", "none", "-T", "-i", self.key_file, *told, "--", self.account, line], stdin=stdin
+            ["ssh", *told, "-T", "-p", port or "22", "--", account, line], stdin=stdin
         )
         if done.status == 255:
             raise ProductFailed(f"{self.account} could not be reached over SSH: {done.last_line}")
         return Ran(tuple(words), done.status, done.out, done.err)
+
+
+def ssh_options(key_file: str, known_hosts: str) -> list[str]:
+    """Return the options of an ssh that offers this key alone, believes this file of host keys alone, asks nobody."""
+    options = (
+        "BatchMode=yes", "IdentitiesOnly=yes", "IdentityAgent=none", "StrictHostKeyChecking=yes",
+        "ClearAllForwardings=yes", "PermitLocalCommand=no", f"UserKnownHostsFile={known_hosts}",
+        "GlobalKnownHostsFile=none", "ConnectTimeout=20",
+    )  # fmt: skip
+    return ["-F", "none", "-i", key_file, *(word for option in options for word in ("-o", option))]
 
 
 def place_of(source: Source) -> Place:

@@ -41,9 +41,7 @@ class SealerClient:
 
     def seal(self, start: int, bodies: Sequence[bytes], root: str, reason: str) -> SignedHead:
         """Return the signed head after these entries; Refused when they do not continue what was signed."""
-        told = self._ask(
-            {"op": "seal", "from": start, "entries": _encoded(bodies), "root": root, "reason": reason}
-        )
+        told = self._ask({"op": "seal", "from": start, "entries": _encoded(bodies), "root": root, "reason": reason})
         return SignedHead(
             size=int(str(told["size"])),
             root=bytes.fromhex(str(told["root"])),
@@ -60,9 +58,7 @@ class SealerClient:
         told = self._ask({"op": "states"})["states"]
         return [(int(size), str(root)) for size, root in told] if isinstance(told, list) else []
 
-    def restore(
-        self, base: tuple[int, str], size: int, bodies: Sequence[bytes], root: str
-    ) -> tuple[KeyChange, ...]:
+    def restore(self, base: tuple[int, str], size: int, bodies: Sequence[bytes], root: str) -> tuple[KeyChange, ...]:
         """Have a restored ledger accepted that continues the signed `base`; returns the changes to record anew."""
         told = self._ask(
             {"op": "restore", "from": base[0], "base_root": base[1], "size": size, "entries": _encoded(bodies),

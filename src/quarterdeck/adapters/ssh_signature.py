@@ -53,9 +53,7 @@ class SshKeygenSigner:
     def sign(self, message: bytes, namespace: str) -> bytes:
         """Return the armored SSHSIG of `message`, already verified against this key; SigningFailed otherwise."""
         self._look()
-        armored = _run(
-            "-Y", "sign", "-q", "-f", str(self.key), "-n", namespace, message=message, agent=self.agent
-        )
+        armored = _run("-Y", "sign", "-q", "-f", str(self.key), "-n", namespace, message=message, agent=self.agent)
         signature = sshsig.parse(armored)
         if not sshsig.verify(signature, message, namespace):
             raise SigningFailed("the signature that was made does not verify (a security key that was not touched?)")

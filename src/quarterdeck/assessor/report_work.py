@@ -205,8 +205,16 @@ def _difference(item: baselines.DriftItemView, names: Names, reasons: Mapping[st
     }
 
 
+_KEPT = {
+    "backup.encrypted": "encrypted where it is stored",
+    "backup.offline": "offline copy kept as the contract asks",
+    "backup.locked": "bucket locked against deletion",
+}
+
+
 def backup_rows(number: str, names: Names) -> list[dict[str, Any]]:
-    """Return the backup proofs of the ticket, newest first."""
+    """Return the backup proofs of the ticket, newest first, with how each asset's backups are kept."""
+    kept = {(one.asset, one.kind): one for one in evidence.facts(ticket=number, kinds=list(_KEPT))}
     return [
         {
             "asset": names.asset(one.asset),
@@ -219,6 +227,11 @@ def backup_rows(number: str, names: Names) -> list[dict[str, Any]]:
             "status": status("passed" if one.verified else "failed"),
             "grade": status("attached" if one.attached else "captured"),
             "sentence": one.sentence,
+            "kept": [
+                {"label": label, "status": status(kept[one.asset, kind].outcome.value)}
+                for kind, label in _KEPT.items()
+                if (one.asset, kind) in kept
+            ],
         }
         for one in backups.proofs(ticket=number)
     ]

@@ -31,6 +31,7 @@ OBJECT_EVENTS = (
     "drill_plan.ended", "drill_plan.set",
     "item.inspected", "item.listed", "item.reviewed", "item.withdrawn", "recording.consent_asked",
     "recording.consent_refused", "recording.consent_withdrawn", "recording.consented",
+    "reimage_plan.ended", "reimage_plan.set",
     "template.added", "template.approved", "template.withdrawn",
 )  # fmt: skip
 LOGIN_EVENTS = ("login.accepted", "login.stepped_up", "token.issued", "token.stepped_up")
@@ -128,6 +129,7 @@ def _organisation(views: Sequence[TicketView], mine: Sequence[Entry], scope: Sco
     named |= {item for view in views for item in view.content.items}
     named |= {view.number for view in views} | {view.template_id for view in views}
     named |= {str(item["sha256"]) for entry in mine for item in entry.artifacts}
+    named |= {entry.object.id for entry in mine if entry.event == "backup.plan_attached"}
     for entry in evidence.entries(events=(*ORGANISATION_EVENTS, *OBJECT_EVENTS)):
         bears = entry.event in ORGANISATION_EVENTS or entry.object.id in named or scope.kind is ScopeKind.ASSESSMENT
         if entry.ticket is None and bears:

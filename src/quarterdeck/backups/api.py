@@ -2,11 +2,12 @@
 
 from quarterdeck.backups.drill_rules import QUARTERLY, came_back, check_plan, compare
 from quarterdeck.backups.drilling import ask_drill, drills, end_plan, plan, record_drill, register, set_plan
-from quarterdeck.backups.ports import BackupProduct, LockReader, ProductFailed, Restorer, SnapshotMaker
+from quarterdeck.backups.ports import BackupProduct, JobLogProduct, LockReader, ProductFailed, Restorer, SnapshotMaker
 from quarterdeck.backups.proving import (
+    may_attach,
     proofs,
     record_proof,
-    record_reimage_plan,
+    record_shadow,
     record_unknown,
     set_source,
     snapshot_sources,
@@ -14,7 +15,23 @@ from quarterdeck.backups.proving import (
     source_of,
     sources,
 )
-from quarterdeck.backups.rules import check_reimage, check_source, is_fresh_enough, may_rely_on, offline_enough
+from quarterdeck.backups.reimage_rules import check_reimage, counts_until, may_use
+from quarterdeck.backups.reimaging import (
+    end_reimage_plan,
+    record_reimage_plan,
+    reimage_plan,
+    reimage_plan_of,
+    reimage_plans,
+    set_reimage_plan,
+)
+from quarterdeck.backups.rules import (
+    check_source,
+    is_fresh_enough,
+    log_agrees,
+    may_rely_on,
+    offline_enough,
+    spoken_maker,
+)
 from quarterdeck.backups.snapshots import (
     Told,
     may_look,
@@ -37,9 +54,13 @@ from quarterdeck.backups.terms import (
     Drill,
     DrillPlan,
     Found,
+    LogRead,
+    LogTold,
+    Maker,
     Product,
     Proof,
     Register,
+    ReimagePlan,
     Restored,
     Snapshot,
     SnapshotState,
@@ -63,11 +84,16 @@ __all__ = [
     "Drill",
     "DrillPlan",
     "Found",
+    "JobLogProduct",
     "LockReader",
+    "LogRead",
+    "LogTold",
+    "Maker",
     "Product",
     "ProductFailed",
     "Proof",
     "Register",
+    "ReimagePlan",
     "Restored",
     "Restorer",
     "Snapshot",
@@ -84,13 +110,18 @@ __all__ = [
     "check_reimage",
     "check_source",
     "compare",
+    "counts_until",
     "drills",
     "end_plan",
+    "end_reimage_plan",
     "is_fresh_enough",
+    "log_agrees",
+    "may_attach",
     "may_look",
     "may_rely_on",
     "may_revert",
     "may_take",
+    "may_use",
     "offline_enough",
     "plan",
     "proofs",
@@ -99,10 +130,15 @@ __all__ = [
     "record_proof",
     "record_reimage_plan",
     "record_reverted",
+    "record_shadow",
     "record_taken",
     "record_unknown",
     "register",
+    "reimage_plan",
+    "reimage_plan_of",
+    "reimage_plans",
     "set_plan",
+    "set_reimage_plan",
     "set_source",
     "snapshot",
     "snapshot_sources",
@@ -110,5 +146,6 @@ __all__ = [
     "source",
     "source_of",
     "sources",
+    "spoken_maker",
     "use_of",
 ]  # fmt: skip

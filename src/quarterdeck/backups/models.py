@@ -122,3 +122,31 @@ class RestoreDrill(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["asset", "-finished_at"], name="drill_by_asset")]
+
+
+class ReimagePlanRow(models.Model):
+    """How workstations are imaged anew; a changed plan is a new row."""
+
+    id = models.CharField(primary_key=True, max_length=32)
+    image = models.CharField(max_length=80)
+    version = models.CharField(max_length=40)
+    owner = models.ForeignKey("personnel.Person", on_delete=models.PROTECT, related_name="+")
+    tested_at = models.DateTimeField()
+    review_by = models.DateTimeField()
+    steps_sha256 = models.CharField(max_length=64)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["image"], condition=Q(active=True), name="reimage_one_plan_of_image"),
+        ]
+
+
+class ReimageCover(models.Model):
+    """An asset that a reimage plan brings back."""
+
+    plan = models.ForeignKey(ReimagePlanRow, on_delete=models.PROTECT, related_name="covers")
+    asset = models.ForeignKey("inventory.Asset", on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["plan", "asset"], name="reimage_asset_once")]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
-from quarterdeck.backups.terms import BucketLock, Digest, Restored, Snapshot, Source, Verification
+from quarterdeck.backups.terms import BucketLock, Digest, LogRead, Restored, Snapshot, Source, Verification
 
 
 class ProductFailed(Exception):
@@ -19,6 +19,13 @@ class BackupProduct(Protocol):
 
     def verify(self, source: Source, snapshot: Snapshot) -> Verification:
         """Read back and check as deep as the source says; a found error is a Verification, not an exception."""
+
+
+class JobLogProduct(BackupProduct, Protocol):
+    """An uploaded job log, read strictly."""
+
+    def said(self) -> LogRead:
+        """Return which product wrote the log, when its job ended and of which machine it is."""
 
 
 class SnapshotMaker(Protocol):

@@ -1,17 +1,18 @@
 """Sources and proofs: rows and entries in one act; asking the product happens before, outside the act."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
 from quarterdeck.backups import rules
 from quarterdeck.backups.models import BackupProof, BackupSource
-from quarterdeck.backups.terms import SNAPSHOTS_ONLY, Depth, Found, Product, Proof, Source, Use, use_of
+from quarterdeck.backups.terms import SNAPSHOTS_ONLY, Depth, Found, Product, Proof, Snapshot, Source, Use, use_of
 from quarterdeck.evidence.api import Act, ArtifactRef, Grade, JsonValue, ObjectRef, Outcome, last_entry, row_digest
 from quarterdeck.inventory import api as inventory
+from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import rfc3339
-from quarterdeck.kernel.decision import Decision, Refused, refuse
+from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse
 from quarterdeck.kernel.ids import new_id
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
@@ -144,6 +145,8 @@ def record_proof(act: Act, found: Found, log: ArtifactRef) -> Proof | None:
     """
     tickets.lock(act, found.ticket)
     fits_ticket(found.ticket, found.asset)
+    if found.attached:
+        may_attach(act.actor, found.ticket, act.at).require()
     snapshot = found.snapshot
     decision = rules.may_rely_on(snapshot, found.verification, act.at, found.max_age)
     proof_id = new_id("bp")
@@ -240,34 +243,41 @@ def record_unknown(act: Act, *, ticket: str, asset: str, product: Product) -> No
     act.fact("backup.verified", entry=entry, outcome=Outcome.UNKNOWN, grade=Grade.CAPTURED, ticket=ticket, asset=asset)
 
 
-def record_reimage_plan(
-    act: Act, *, ticket: str, asset: str, kind: str, plan: str, valid_until: datetime, document: ArtifactRef
-) -> None:
-    """Attach the plan by which a workstation is imaged anew instead of restored; counts until `valid_until`.
+def may_attach(actor: Actor, ticket: str, now: datetime) -> Decision:
+    """Refuse whoever hands in evidence of a backup without working on the ticket; people do that, no machine."""
+    return all_of(
+        (
+            tickets.has_role(actor, tickets.WORKING_ROLES, now),
+            tickets.takes_part(tickets.ticket(ticket), actor, now),
+        )
+    )
 
-    `document` is the plan's text, stored before. Raises Refused for servers, empty plans and dates beyond a year.
-    """
+
+def record_shadow(
+    act: Act, *, ticket: str, asset: str, snapshot: Snapshot, max_age: timedelta, log: ArtifactRef
+) -> None:
+    """Record an attached list of shadow copies: a point to go back to beside its disk, which proves no backup."""
     tickets.lock(act, ticket)
     fits_ticket(ticket, asset)
-    tickets.has_role(act.actor, [Role.TECHNICIAN, Role.IT_LEAD, Role.REQUESTER], act.at).require()
-    tickets.takes_part(tickets.ticket(ticket), act.actor, act.at).require()
-    rules.check_reimage(plan, kind, valid_until, act.at).require()
+    may_attach(act.actor, ticket, act.at).require()
+    rules.is_fresh_enough(snapshot.taken_at, act.at, max_age).require()
     entry = act.record(
-        "backup.plan_attached",
+        "snapshot.attached",
         ObjectRef("asset", asset),
         ticket=ticket,
-        data={"asset": asset, "product": Product.REIMAGE.value, "until": rfc3339(valid_until)},
-        artifacts=(document,),
-    )
+        data={"asset": asset, "product": Product.VSS.value, "taken": rfc3339(snapshot.taken_at),
+              "snapshot": plain_name(snapshot.id)},
+        artifacts=(log,),
+    )  # fmt: skip
     act.fact(
-        "backup.verified",
+        "snapshot.taken",
         entry=entry,
         outcome=Outcome.PASSED,
         grade=Grade.ATTACHED,
         ticket=ticket,
         asset=asset,
-        valid_until=valid_until,
-        detail={"product": Product.REIMAGE.value},
+        valid_until=snapshot.taken_at + max_age,
+        detail={"product": Product.VSS.value},
     )
 
 

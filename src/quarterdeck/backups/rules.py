@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from quarterdeck.backups.terms import Product, Snapshot, Source, Verification
+from quarterdeck.backups.terms import LogRead, LogTold, Maker, Product, Snapshot, Source, Verification
 from quarterdeck.kernel.decision import Decision, all_of, require_that
 from quarterdeck.kernel.names import is_hostname
 
 SHORTEST_AGE, LONGEST_AGE = timedelta(hours=1), timedelta(days=31)
-LONGEST_REIMAGE = timedelta(days=366)
 MOST_DAYS = 36_525
 CLOCKS_MAY_DIFFER = timedelta(minutes=5)
+LOG_MAY_DIFFER = timedelta(minutes=15)
 _FILE = re.compile(r"/[A-Za-z0-9._/@+-]{1,250}", re.ASCII)
 _REPOSITORY = re.compile(
     r"/[A-Za-z0-9._/@+-]{1,250}|(?:s3|rest):https?://[A-Za-z0-9][A-Za-z0-9.-]{0,200}(?::[0-9]{1,5})?/[A-Za-z0-9._/+-]{0,250}",
@@ -32,7 +32,7 @@ class Names:
     path: bool | None = None
 
 
-_ACCOUNT = re.compile(r"[a-z_][a-z0-9_.-]{0,31}@[A-Za-z0-9][A-Za-z0-9.-]{0,200}", re.ASCII)
+_ACCOUNT = re.compile(r"[a-z_][a-z0-9_.-]{0,31}@[A-Za-z0-9][A-Za-z0-9.-]{0,200}(?::[0-9]{1,5})?", re.ASCII)
 _DATABASE = re.compile(
     r"postgresql://[A-Za-z0-9_.-]{1,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,200}(?::[0-9]{1,5})?/[A-Za-z0-9_-]{1,63}", re.ASCII
 )
@@ -192,30 +192,44 @@ def _said(verification: Verification | None) -> str:
     return f" {verification.sentence}" if verification and verification.sentence else ""
 
 
-def check_reimage(plan: str, kind: str, valid_until: datetime, now: datetime) -> Decision:
-    """Refuse a reimage plan that says nothing, is for a server, or counts for longer than a year."""
+def log_agrees(told: LogTold, read: LogRead, hostname: str) -> Decision:
+    """Refuse a log of another product, another end of the job, or another machine than the person says."""
+    named, wanted = read.host.lower(), hostname.lower()
+    short = "." not in named or "." not in wanted
+    same = named == wanted or (short and named.partition(".")[0] == wanted.partition(".")[0])
     return all_of(
         (
             require_that(
-                kind == "workstation",
-                "backup.reimage_kind",
-                "Only a workstation is brought back by imaging it anew.",
-                "Prove a backup of this asset instead.",
+                told.maker is read.maker,
+                "backup.log_product",
+                f"The log was written by {spoken_maker(read.maker)}, not by {spoken_maker(told.maker)}.",
+                "Choose the product that wrote it, or attach the other log.",
             ),
             require_that(
-                len(plan.strip()) >= 40,
-                "backup.reimage_plan",
-                "The plan does not say which image is used, who does it and where the user's data is kept.",
-                "Write image and version, the steps, and where data lives meanwhile.",
+                abs(told.ended_at - read.ended_at) <= LOG_MAY_DIFFER,
+                "backup.log_when",
+                f"The log says that the job ended {read.ended_at:%Y-%m-%d %H:%M} UTC, "
+                f"you say {told.ended_at:%Y-%m-%d %H:%M}.",
+                "Attach the log of the job that you mean.",
             ),
             require_that(
-                now < valid_until <= now + LONGEST_REIMAGE,
-                "backup.reimage_date",
-                "A plan counts until a date in the future, at most a year ahead.",
-                "Give the date of its next review.",
+                not read.host or same,
+                "backup.log_host",
+                "The log is of another machine than this asset.",
+                "Attach the log of this asset's own job.",
             ),
         )
     )
+
+
+def spoken_maker(maker: Maker) -> str:
+    """Return a product's name as people say it."""
+    return {
+        Maker.VEEAM: "Veeam",
+        Maker.WINDOWS_SERVER_BACKUP: "Windows Server Backup",
+        Maker.VSS: "the Volume Shadow Copy Service",
+        Maker.OTHER: "another product",
+    }[maker]
 
 
 def source_is_sealed(agrees: bool) -> Decision:

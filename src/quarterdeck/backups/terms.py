@@ -147,6 +147,47 @@ class Proof:
     entry: str
 
 
+class Maker(StrEnum):
+    """What wrote a job log that a person hands in."""
+
+    VEEAM = "veeam"
+    WINDOWS_SERVER_BACKUP = "windows_server_backup"
+    VSS = "vss"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class LogTold:
+    """What a person says of a job log: which product wrote it and when the job ended, aware UTC."""
+
+    maker: Maker
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LogRead:
+    """What the log itself says of that; `host` is empty where it names no machine."""
+
+    maker: Maker
+    ended_at: datetime
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReimagePlan:
+    """How workstations are imaged anew: image and version, owner, when it was tried last, which assets it covers."""
+
+    id: str
+    image: str
+    version: str
+    owner: str
+    tested_at: datetime
+    review_by: datetime
+    steps_sha256: str
+    assets: tuple[str, ...]
+    active: bool = True
+
+
 class SnapshotState(StrEnum):
     """Where a snapshot that a ticket took stands."""
 

@@ -19,6 +19,7 @@ from quarterdeck.kernel.decision import Decision, Refused
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Method, State, TicketAsset, TicketView
 from quarterdeck.tickets.ports import Reverter
+from quarterdeck.workflows.keep_reimage_plans import lean_on_plan
 from quarterdeck.workflows.prove_backup import prove_backup
 from quarterdeck.workflows.prove_sole_path import GateView, prove_sole_path
 from quarterdeck.workflows.run_checks import check_before
@@ -111,6 +112,9 @@ def _steps(
 def _backup(actor: Actor, clock: Clock, number: str, named: TicketAsset, tools: Instruments) -> Callable[[], list[str]]:
     def step() -> list[str]:
         source = backups.source(named.asset_id)
+        if source is None and backups.reimage_plan_of(named.asset_id) is not None:
+            lean_on_plan(actor, clock, ticket=number, asset=named.asset_id)
+            return []
         if source is None or source.product not in tools.backups:
             return []
         proof = prove_backup(

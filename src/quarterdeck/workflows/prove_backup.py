@@ -1,16 +1,31 @@
 """Prove that an asset of a ticket can be brought back: ask the product, store its words, then one act."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 from quarterdeck.backups import api as backups
-from quarterdeck.backups.api import BackupProduct, Found, LockReader, Product, ProductFailed, Proof, Source
+from quarterdeck.backups.api import (
+    BackupProduct,
+    Found,
+    JobLogProduct,
+    LockReader,
+    LogTold,
+    Maker,
+    Product,
+    ProductFailed,
+    Proof,
+    Source,
+)
 from quarterdeck.evidence import api as evidence
+from quarterdeck.evidence.api import ArtifactRef
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Refused, refuse
+from quarterdeck.workflows.refusals import refusals_recorded
 
+ReadLog = Callable[[bytes], JobLogProduct]
+MOST_LOG_BYTES = 8 << 20
 _LOG_AGE = timedelta(hours=24)
 _NO_BACKUP = b"The product lists no backup for this host, path and tag.\n"
 
@@ -57,12 +72,28 @@ def prove_backup(
 
 
 def prove_by_log(
-    ticket: str, asset: str, *, job_log: BackupProduct, actor: Actor, clock: Clock, max_age: timedelta = _LOG_AGE
+    ticket: str, asset: str, *, log: bytes, read: ReadLog, told: LogTold, actor: Actor, clock: Clock
 ) -> Proof | None:
-    """Record what an uploaded job log says (grade attached); a log of a failed job is refused and nothing is kept."""
-    source = backups.source(asset)
-    if source is None or source.product is not Product.JOB_LOG:
-        source = Source("", asset, Product.JOB_LOG, "", "", source.max_age if source else max_age)
+    """Record what an uploaded job log says (grade attached); a log of a failed job is refused and nothing is kept.
+
+    A list of shadow copies becomes a point to go back to and no proof: then None.
+    """
+    with refusals_recorded(actor, clock, "backup_log.attach", ticket):
+        backups.may_attach(actor, ticket, clock.now()).require()
+        try:
+            job_log = read(log)
+        except ProductFailed as failed:
+            raise Refused(refuse("backup.log_refused", str(failed), "Attach the job's own log.")) from failed
+        return _prove_by_log(ticket, asset, job_log, told, actor, clock)
+
+
+def _prove_by_log(
+    ticket: str, asset: str, job_log: JobLogProduct, told: LogTold, actor: Actor, clock: Clock
+) -> Proof | None:
+    backups.log_agrees(told, job_log.said(), inventory.asset(asset).hostname).require()
+    known = backups.source(asset)
+    age = known.max_age if known else _LOG_AGE
+    source = known if known and known.product is Product.JOB_LOG else Source("", asset, Product.JOB_LOG, "", "", age)
     try:
         snapshot = job_log.latest_snapshot(source)
         verification = job_log.verify(source, snapshot) if snapshot else None
@@ -70,44 +101,29 @@ def prove_by_log(
         raise Refused(
             refuse("backup.log_refused", str(failed), "Run the job again and attach the log of one that succeeded.")
         ) from failed
+    if told.maker is Maker.VSS and snapshot is not None and verification is not None:
+        kept = _kept(asset, verification.log)
+        with evidence.act(actor, clock) as act:
+            backups.record_shadow(act, ticket=ticket, asset=asset, snapshot=snapshot, max_age=age, log=kept)
+        return None
     found = Found(
-        ticket, asset, Product.JOB_LOG, source.id or None, snapshot, verification, source.max_age, attached=True
-    )
+        ticket, asset, Product.JOB_LOG, source.id or None, snapshot, verification, source.max_age, attached=True,
+        offline_enough=backups.offline_enough(source),
+    )  # fmt: skip
     return _record(found, actor, clock)
 
 
-def attach_reimage_plan(
-    ticket: str, asset: str, *, plan: str, valid_until: datetime, actor: Actor, clock: Clock
-) -> None:
-    """Attach the plan by which a workstation is imaged anew; its text becomes an artifact (grade attached)."""
-    seen = inventory.asset(asset)
-    backups.check_reimage(plan, seen.asset_kind.value, valid_until, clock.now()).require()
-    document = evidence.store_artifact(
-        plan.strip().encode(),
-        media_type="text/plain",
-        role="reimage_plan",
-        name=f"reimage-{asset}.txt",
-        may_contain_cui=seen.handles_cui,
-    )
-    with evidence.act(actor, clock) as act:
-        backups.record_reimage_plan(
-            act,
-            ticket=ticket,
-            asset=asset,
-            kind=seen.asset_kind.value,
-            plan=plan,
-            valid_until=valid_until,
-            document=document,
-        )
-
-
 def _record(found: Found, actor: Actor, clock: Clock) -> Proof | None:
-    log = evidence.store_artifact(
-        found.verification.log if found.verification else _NO_BACKUP,
-        media_type="text/plain",
-        role="backup_log",
-        name=f"backup-{found.asset}.log",
-        may_contain_cui=inventory.asset(found.asset).handles_cui,
-    )
+    log = _kept(found.asset, found.verification.log if found.verification else _NO_BACKUP)
     with evidence.act(actor, clock) as act:
         return backups.record_proof(act, found, log)
+
+
+def _kept(asset: str, log: bytes) -> ArtifactRef:
+    return evidence.store_artifact(
+        log,
+        media_type="text/plain",
+        role="backup_log",
+        name=f"backup-{asset}.log",
+        may_contain_cui=inventory.asset(asset).handles_cui,
+    )

@@ -38,13 +38,19 @@ def snapshot_for_ticket(ticket: str, asset: str, *, makers: Makers, actor: Actor
     """Return the asset's snapshot of this ticket: the one that there is, looked at anew, else a new one."""
     for one in backups.snapshots(ticket):
         if one.asset == asset and one.state in (SnapshotState.PENDING, SnapshotState.COMPLETE):
-            return look_at_snapshot(ticket, one.id, makers=makers, actor=actor, clock=clock)
+            return _look(ticket, one.id, makers, actor, clock)
     backups.may_take(ticket, asset).require()
     return _take(ticket, asset, makers, actor, clock)
 
 
 def look_at_snapshot(ticket: str, snapshot_id: str, *, makers: Makers, actor: Actor, clock: Clock) -> TakenSnapshot:
-    """Read a ticket's snapshot back; a state that moved on is recorded, one that did not is returned as it was."""
+    """Read a ticket's snapshot back, for somebody who works on it; a state that moved on is recorded."""
+    with refusals_recorded(actor, clock, "snapshot.look", ticket=ticket):
+        _may_work(ticket, actor, clock)
+        return _look(ticket, snapshot_id, makers, actor, clock)
+
+
+def _look(ticket: str, snapshot_id: str, makers: Makers, actor: Actor, clock: Clock) -> TakenSnapshot:
     taken = backups.snapshot(snapshot_id)
     backups.may_look(ticket, taken).require()
     source = backups.source_of(taken.source)
@@ -61,6 +67,8 @@ def revert_snapshot(ticket: str, snapshot_id: str, *, makers: Makers, actor: Act
     """Put the asset back to a whole snapshot of this ticket while its work is under way; recorded, good or bad."""
     with refusals_recorded(actor, clock, "snapshot.revert", ticket=ticket):
         _may_work(ticket, actor, clock)
+        # It throws away what was written since: no token alone does that (3.7.5[a], 3.5.3).
+        tickets.stepped_up(actor, clock.now()).require()
         taken = backups.snapshot(snapshot_id)
         backups.may_revert(ticket, taken).require()
         source = backups.source_of(taken.source)

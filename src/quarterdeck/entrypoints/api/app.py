@@ -14,6 +14,7 @@ from quarterdeck.entrypoints.api import (
     anchors,
     assessing,
     attaching,
+    backup_logs,
     backups,
     captures,
     checks,
@@ -76,6 +77,7 @@ api.add_router("", captures.router)
 api.add_router("", checks.router)
 api.add_router("/drift-rules", drift_rules.router)
 api.add_router("", backups.router)
+api.add_router("", backup_logs.router)
 api.add_router("", runs.router)
 api.add_router("", attaching.router)
 api.add_router("/monitoring-plans", monitoring.router)

@@ -22,6 +22,7 @@ from quarterdeck.entrypoints.cli import (
     package_verbs,
     policy_verbs,
     register_verbs,
+    reimage_verbs,
     revoke_verbs,
     rollback_verbs,
     run_verbs,
@@ -63,6 +64,7 @@ _MODULES = (
     gap_verbs,
     sealing_verbs,
     policy_verbs,
+    reimage_verbs,
     keeping_verbs,
     server_verbs,
 )

@@ -21,7 +21,8 @@ from quarterdeck.kernel.clock import SystemClock  # noqa: E402
 def parser() -> argparse.ArgumentParser:
     """Return the verb's arguments."""
     made = argparse.ArgumentParser(
-        prog="qd doctor", description="Check permissions, users, sshd, clock, disk, database, sealer and anchors."
+        prog="qd doctor",
+        description="Check permissions, users, sshd, clock, disk, database, sealer, anchors, runbooks and backups.",
     )
     made.add_argument("--targets", action="store_true", help="also what each target's ssh said when it was last asked")
     made.add_argument("--json", action="store_true", help="print the findings as JSON")

@@ -10,6 +10,7 @@ from quarterdeck.config.api import Settings
 from quarterdeck.entrypoints.supervisor.anchor_checks import anchors
 from quarterdeck.entrypoints.supervisor.findings import Finding, fine, note, wrong
 from quarterdeck.entrypoints.supervisor.store_checks import store_findings
+from quarterdeck.entrypoints.supervisor.work_checks import work_findings
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Refused
@@ -35,6 +36,7 @@ def running_findings(config: Settings, clock: Clock) -> list[Finding]:
             *sealer(),
             *anchors(config, clock),
             *store_findings(config, clock),
+            *work_findings(clock),
         ]
     except Refused as refused:
         return [wrong("ledger", one.sentence, one.next_step) for one in refused.decision.reasons]

@@ -11,6 +11,7 @@ from quarterdeck.backups import api as backups
 from quarterdeck.backups.api import Source
 from quarterdeck.baselines import api as baselines
 from quarterdeck.controls.api import fact_kind, is_fact_kind
+from quarterdeck.entrypoints.web.backup_logs import KEPT, kept_words
 from quarterdeck.entrypoints.web.words import called
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import Fact
@@ -114,6 +115,8 @@ def _backup(asset_id: str, facts: Sequence[Fact], now: datetime) -> dict[str, An
     return {
         "source": None if source is None else {"product": called(source.product.value), "max_age": source.max_age},
         "proof": newest,
+        "kept": [(KEPT[kind], said) for kind, said in kept_words(list(facts)).items()] if source or newest else [],
+        "reimage": next((one for one in backups.reimage_plans() if asset_id in one.assets), None),
         "plan": next(iter(backups.register(now, asset=asset_id)), None),
         "fresh": newest is not None and newest.verified and now <= newest.valid_until,
         "drill": drills[-1] if drills else None,

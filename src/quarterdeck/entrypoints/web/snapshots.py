@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from quarterdeck import wiring
 from quarterdeck.backups import api as backups
 from quarterdeck.backups.api import SnapshotState, TakenSnapshot
+from quarterdeck.entrypoints.web import stepup
 from quarterdeck.entrypoints.web.naming import Names
 from quarterdeck.entrypoints.web.pages import STAFF_AT_WORK, Visitor, page
 from quarterdeck.entrypoints.web.people_in import CLOCK
@@ -45,7 +46,9 @@ def ticket_snapshots(request: HttpRequest, seen: Visitor, number: str) -> HttpRe
         for one in backups.snapshots(number)
     ]  # fmt: skip
     assets = [(one.asset_id, names.asset(one.asset_id)) for one in ticket.assets]
-    return render(request, "backups/snapshots.html", context | {"ticket": ticket, "rows": rows, "assets": assets})
+    return render(request, "backups/snapshots.html", context | {
+        "ticket": ticket, "rows": rows, "assets": assets, "code_form": stepup.code_form(request, seen),
+    })  # fmt: skip
 
 
 def _act(request: HttpRequest, seen: Visitor, number: str) -> TakenSnapshot:
