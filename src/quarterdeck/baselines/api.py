@@ -20,7 +20,14 @@ from quarterdeck.baselines.monitoring import (
     reference,
     runs,
 )
-from quarterdeck.baselines.ports import MeasureChannel, MeasureFailed, MonitorChannel
+from quarterdeck.baselines.ports import (
+    MeasureCancelled,
+    MeasureChannel,
+    MeasureFailed,
+    MonitorChannel,
+    Told,
+    nobody_asks,
+)
 from quarterdeck.baselines.receiver import BadOutput, Header, Received, receive
 from quarterdeck.baselines.recording import baselines, newest, record_baseline, record_failure
 from quarterdeck.baselines.rule_versions import RulesView, adopt_rules, adopted_rules, rules_history
@@ -51,6 +58,7 @@ __all__ = [
     "Header",
     "Known",
     "ManifestError",
+    "MeasureCancelled",
     "MeasureChannel",
     "MeasureFailed",
     "Measurement",
@@ -64,6 +72,7 @@ __all__ = [
     "RunOutcome",
     "RunView",
     "Severity",
+    "Told",
     "Totals",
     "adopt_rules",
     "adopted_rules",
@@ -95,6 +104,7 @@ __all__ = [
     "monitoring_due_at",
     "newest",
     "newest_digests",
+    "nobody_asks",
     "receive",
     "receive_fallback",
     "record_baseline",

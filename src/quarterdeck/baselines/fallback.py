@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from quarterdeck.baselines.bootstrap import check_call
 from quarterdeck.baselines.manifest import Sink, Totals, escape, spell_path
+from quarterdeck.baselines.ports import Told, nobody_asks
 from quarterdeck.baselines.receiver import BadOutput, Header, Received, sorted_manifest
 
 _LONGEST = 1 << 20
@@ -77,7 +78,7 @@ class _Stream:
             raise BadOutput("something follows the end of the collector's output")
 
 
-def receive_fallback(source: BinaryIO, target: Sink, *, arguments: Sequence[str]) -> Received:
+def receive_fallback(source: BinaryIO, target: Sink, *, arguments: Sequence[str], told: Told = nobody_asks) -> Received:
     """Read a measurement of the fallback asked with `arguments`; the manifest goes to `target`.
 
     Raises BadOutput or ManifestError, and then nothing in `target` may be used.
@@ -88,7 +89,7 @@ def receive_fallback(source: BinaryIO, target: Sink, *, arguments: Sequence[str]
     totals = Totals()
     end: list[bytes] = []
     if header.mode == "manifest":
-        totals = sorted_manifest(header.arguments, _batches(stream, end), target)
+        totals = sorted_manifest(header.arguments, _batches(stream, end), target, told)
     else:
         document = _posture(stream, end)
     stream.nothing_follows()

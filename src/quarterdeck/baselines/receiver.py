@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import IO, BinaryIO
 
 from quarterdeck.baselines.manifest import Sink, Totals, write
+from quarterdeck.baselines.ports import Told, nobody_asks
 
 FORMAT = "quarterdeck-collector-1"
 _LONGEST_FRAME = 8 << 20
@@ -156,12 +157,18 @@ class _Runs:
 
 
 def receive(
-    source: BinaryIO, target: Sink, *, arguments: Sequence[str], sha256: str, run_bytes: int = _RUN
+    source: BinaryIO,
+    target: Sink,
+    *,
+    arguments: Sequence[str],
+    sha256: str,
+    run_bytes: int = _RUN,
+    told: Told = nobody_asks,
 ) -> Received:
     """Read a whole measurement asked with `arguments` from the collector `sha256`; the manifest goes to `target`.
 
-    At most about `run_bytes` of lines are held in memory. Raises BadOutput or ManifestError, and then nothing in
-    `target` may be used.
+    At most about `run_bytes` of lines are held in memory; `told` hears of every frame and may stop it. Raises BadOutput
+    or ManifestError, and then nothing in `target` may be used.
     """
     runs, parts = _Runs(run_bytes), frames(source)
     try:
@@ -177,6 +184,7 @@ def receive(
                 raise BadOutput("the frames of the collector's output are not in their order")
             if kind == b"R":
                 _add(runs, content)
+                told(runs.count)
             elif kind == b"D":
                 document = _object(content, "answer")
             else:
@@ -201,12 +209,15 @@ def _manifest(header: Header, runs: _Runs, target: Sink) -> Totals:
     return write(watched(header.arguments), runs.merged(), target)
 
 
-def sorted_manifest(arguments: Sequence[str], batches: Iterable[bytes], target: Sink, run_bytes: int = _RUN) -> Totals:
+def sorted_manifest(
+    arguments: Sequence[str], batches: Iterable[bytes], target: Sink, told: Told = nobody_asks
+) -> Totals:
     """Write the manifest of lines that come in any order, sorted in bounded memory; a line told twice counts once."""
-    runs = _Runs(run_bytes)
+    runs = _Runs(_RUN)
     try:
         for content in batches:
             _add(runs, content)
+            told(runs.count)
         return write(watched(arguments), (line for line, _ in groupby(runs.merged())), target)
     finally:
         runs.close()

@@ -65,7 +65,7 @@ def verify_ticket(
     if not progress("Baseline after"):
         return Prepared((), cancelled=True)
     remarks += take_baseline(
-        number, Phase.AFTER, channel=instruments.channel, actor=actor, clock=clock
+        number, Phase.AFTER, channel=instruments.channel, actor=actor, clock=clock, progress=progress
     ).failures.values()
     for named in view.assets:
         if not named.connection_id:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from quarterdeck.baselines import api as baselines
-from quarterdeck.baselines.api import Comparison, Known, Measurement, Received
+from quarterdeck.baselines.api import Comparison, Known, Measurement, Received, Told
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import ArtifactRef
 from quarterdeck.inventory import api as inventory
@@ -32,19 +32,21 @@ def measure_place(
     clock: Clock,
     with_texts: bool = False,
     known: Known | None = None,
+    told: Told = baselines.nobody_asks,
 ) -> Measurement:
     """Measure an asset's watched folders and posture, store both, and return what they are.
 
     `label` names the artifacts; packages that came since `since` are listed, so that differences can be attributed.
-    With `known`, digests of what did not move are carried from it: between tickets only.
-    Raises one of CANNOT_MEASURE with a sentence when it does not come about; nothing is half a measurement.
+    With `known`, digests of what did not move are carried from it: between tickets only. `told` hears how many objects
+    arrived and may stop it. Raises one of CANNOT_MEASURE with a sentence when it does not come about; nothing is half
+    a measurement.
     """
     roots = _roots(connection_id)
     cui = inventory.asset(asset_id).handles_cui
     started = clock.now()
     name = f"{asset_id}-{label}"
     with tempfile.TemporaryFile() as text:
-        facts = scan(collecting, roots, text, known)
+        facts = scan(collecting, roots, text, known, told)
         text.seek(0)
         manifest = evidence.store_artifact(
             text, media_type="text/plain", role="manifest", name=f"baseline-{name}.mtree", may_contain_cui=cui

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import BinaryIO
 
 from quarterdeck.baselines import api as baselines
-from quarterdeck.baselines.api import BaselineView, Known, Received
+from quarterdeck.baselines.api import BaselineView, Known, Received, Told
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.kernel.decision import Refused
@@ -19,10 +19,16 @@ from quarterdeck.kernel.decision import Refused
 Collecting = Callable[..., AbstractContextManager[BinaryIO]]
 
 
-def scan(collecting: Collecting, roots: Sequence[str], target: BinaryIO, known: Known | None = None) -> Received:
+def scan(
+    collecting: Collecting,
+    roots: Sequence[str],
+    target: BinaryIO,
+    known: Known | None = None,
+    told: Told = baselines.nobody_asks,
+) -> Received:
     """Write the manifest of these folders into `target`; with `known`, carry from it what did not move.
 
-    Where carrying does not come out, everything is measured. Raises one of CANNOT_MEASURE.
+    Where carrying does not come out, everything is measured. Raises one of CANNOT_MEASURE, and what `told` raises.
     """
     if known is not None:
         try:
@@ -30,7 +36,7 @@ def scan(collecting: Collecting, roots: Sequence[str], target: BinaryIO, known: 
         except (baselines.CannotCarry, Refused):
             target.seek(0)
             target.truncate()
-    return run(collecting, ["manifest", *roots], target)
+    return run(collecting, ["manifest", *roots], target, told)
 
 
 def _carrying(collecting: Collecting, roots: Sequence[str], target: BinaryIO, known: Known) -> Received:
@@ -43,21 +49,25 @@ def _carrying(collecting: Collecting, roots: Sequence[str], target: BinaryIO, kn
     return replace(received, totals=totals)
 
 
-def run(collecting: Collecting, arguments: Sequence[str], target: BinaryIO) -> Received:
+def run(
+    collecting: Collecting, arguments: Sequence[str], target: BinaryIO, told: Told = baselines.nobody_asks
+) -> Received:
     """Run the collector with these arguments and receive what it says; a target may not say what was carried.
 
     A target without Python is measured by the shell collector, which knows no arguments with values.
     """
-    found = _run(collecting, arguments, target)
+    found = _run(collecting, arguments, target, told)
     if found.totals.carried:
         raise baselines.BadOutput("the target marked digests as carried: nothing of its output is used")
     return found
 
 
-def _run(collecting: Collecting, arguments: Sequence[str], target: BinaryIO) -> Received:
+def _run(collecting: Collecting, arguments: Sequence[str], target: BinaryIO, told: Told) -> Received:
     try:
         with collecting(arguments=arguments, stdin=baselines.collector_bytes()) as stream:
-            return baselines.receive(stream, target, arguments=arguments, sha256=baselines.collector_sha256())
+            return baselines.receive(
+                stream, target, arguments=arguments, sha256=baselines.collector_sha256(), told=told
+            )
     except baselines.MeasureFailed as failed:
         if not failed.no_python:
             raise
@@ -65,7 +75,7 @@ def _run(collecting: Collecting, arguments: Sequence[str], target: BinaryIO) -> 
     target.truncate()
     asked = [argument for argument in arguments if "=" not in argument]
     with collecting(arguments=asked, stdin=baselines.fallback_bytes()) as stream:
-        return baselines.receive_fallback(stream, target, arguments=asked)
+        return baselines.receive_fallback(stream, target, arguments=asked, told=told)
 
 
 def account_of(received: Received, at: datetime, known: Known | None) -> dict[str, str]:

@@ -205,9 +205,7 @@ def special(seen: os.stat_result, link: bytes) -> bytes:
     return b""
 
 
-def spell(
-    path: bytes, seen: os.stat_result, facts: bytes, flags: bytes, trouble: bytes, link: bytes = b""
-) -> bytes:
+def spell(path: bytes, seen: os.stat_result, facts: bytes, flags: bytes, trouble: bytes, link: bytes = b"") -> bytes:
     """Return the manifest line of one object."""
     return b"%s type=%s uid=%d gid=%d mode=%04o%s time=%s%s ctime=%s inode=%d%s%s\n" % (
         spell_path(path),

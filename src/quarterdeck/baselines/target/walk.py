@@ -27,7 +27,7 @@ def place(item: "os.DirEntry[bytes]", device: int) -> bytes:
 
 
 def walk_root(root: bytes, named: "set[bytes]") -> "Iterator[tuple[bytes, bytes]]":
-    """Give (path, problem or `file`) of every object below a root, never leaving its file system or entering another root."""
+    """Give (path, problem or `file`) of every object below a root, never leaving its file system for another root."""
     try:
         seen = os.lstat(root)
     except OSError as error:
