@@ -20,6 +20,7 @@ from quarterdeck.baselines.receiver import BadOutput, Header, Received, sorted_m
 
 _LONGEST = 1 << 20
 _MOST_IN_A_BATCH = 1_000_000
+_LONGEST_PATH = 4095  # PATH_MAX of Linux less its NUL: what lies deeper `find` sees and no other program can name
 _PROGRAM = (
     "s=$(head -c {size};echo x);s=${{s%x}};"
     'h=$(printf %s "$s"|{{ sha256sum||openssl dgst -sha256 -r;}} 2>/dev/null|cut -c1-64);'
@@ -151,7 +152,8 @@ def _record(path: bytes, before: bytes, digest: bytes, after: bytes, link: bytes
     if _DIGEST.fullmatch(digest) is None or not path.startswith(b"/"):
         raise BadOutput("a record of the collector's output can't be read")
     if b"E" in (before, after):
-        return spell_path(path) + b" error=" + (b"ENOENT" if before == after else b"unstable") + b"\n"
+        gone = b"ENOENT" if len(path) <= _LONGEST_PATH else b"ENAMETOOLONG"
+        return spell_path(path) + b" error=" + (gone if before == after else b"unstable") + b"\n"
     found = _FACTS.fullmatch(before)
     if found is None or _FACTS.fullmatch(after) is None:
         raise BadOutput("a record of the collector's output can't be read")
