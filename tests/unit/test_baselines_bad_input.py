@@ -9,7 +9,6 @@ import shutil
 import socket
 import stat
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,9 @@ from quarterdeck.baselines.fallback import fallback_bytes, fallback_command, fal
 from quarterdeck.baselines.receiver import BadOutput, receive
 from quarterdeck.baselines.target.files import record
 
-HOSTILE = (b"new\nline", b"tab\t", b"\x1b[31mred\x1b]0;title\x07", b"\xff\xfe\xc3", b"back\\slash\\n", b"a  b ", b"'\"`$(id)&;|",
-           "\u202egnp.exe".encode(), b"x" * 255, b"\xff" * 255, b"-rf", b"<img src=x onerror=alert(1)>", b"=1+1", b"#", b"\r", b"%00",
-           b"{{7*7}}")  # fmt: skip
-Run = Callable[[list[str]], subprocess.CompletedProcess[bytes]]
+HOSTILE = (b"new\nline", b"tab\t", b"\x1b[31mred\x1b]0;title\x07", b"\xff\xfe\xc3", b"back\\slash\\n", b"a  b ",
+           b"'\"`$(id)&;|", "\u202egnp.exe".encode(), b"x" * 255, b"\xff" * 255, b"-rf", b"<img src=x onerror=a(1)>",
+           b"=1+1", b"#", b"\r", b"%00", b"{{7*7}}")  # fmt: skip
 
 
 def sh(command: str, sent: bytes, before: str = "", **more) -> subprocess.CompletedProcess[bytes]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from quarterdeck.baselines.target.files import record, set_carry
 from quarterdeck.baselines.target.frames import END, RECORDS, error_name, frame, read_exactly, write_all
 
-BATCH = 64
+BATCH = 256
 FRAME_TEXT = 1 << 21
 
 
