@@ -20,13 +20,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from quarterdeck.baselines.bootstrap import bootstrap_command, collector_bytes, collector_sha256
 from quarterdeck.baselines.carrying import RACY, SHARE, carried
 from quarterdeck.baselines.diff import compare
-from quarterdeck.baselines.manifest import Reader, write
+from quarterdeck.baselines.manifest import Reader
 from quarterdeck.baselines.receiver import FORMAT, receive
 from quarterdeck.baselines.target.frames import END, frame
 
@@ -125,11 +126,9 @@ def whole(root: Path, target: IO[bytes], known: tuple[Path, float] | None = None
         if known is None:
             receive(running.stdout, target, arguments=arguments, sha256=collector_sha256())
         else:
-            with tempfile.TemporaryFile() as raw, known[0].open("rb") as before:
-                receive(running.stdout, raw, arguments=arguments, sha256=collector_sha256())
-                raw.seek(0)
-                new = Reader(raw)
-                write(new.roots, carried(new, Reader(before)), target)
+            with known[0].open("rb") as before:
+                through = partial(carried, Reader(before))
+                receive(running.stdout, target, arguments=arguments, sha256=collector_sha256(), through=through)
     return time.perf_counter() - started
 
 

@@ -28,7 +28,7 @@ from quarterdeck.baselines.ports import (
     Told,
     nobody_asks,
 )
-from quarterdeck.baselines.receiver import BadOutput, Header, Received, receive
+from quarterdeck.baselines.receiver import BadOutput, Header, Received, Through, receive
 from quarterdeck.baselines.recording import baselines, newest, record_baseline, record_failure
 from quarterdeck.baselines.rule_versions import RulesView, adopt_rules, adopted_rules, rules_history
 from quarterdeck.baselines.rules import Disposition, DriftClass, Phase, Severity, check_reason, check_scope
@@ -72,6 +72,7 @@ __all__ = [
     "RunOutcome",
     "RunView",
     "Severity",
+    "Through",
     "Told",
     "Totals",
     "adopt_rules",

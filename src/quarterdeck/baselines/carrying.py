@@ -5,11 +5,12 @@ time is no proof against root, which is why a share of all files is hashed anywa
 baselines of tickets carry nothing (baselines.md section 3).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from quarterdeck.baselines.manifest import CARRIED, Reader
+from quarterdeck.baselines.manifest import CARRIED, Reader, head
+from quarterdeck.baselines.receiver import BadOutput
 
 SHARE = 5  # percent of the files that are hashed although nothing moved
 FULL_EVERY = timedelta(days=7)
@@ -36,16 +37,19 @@ class Known:
         return f"carry={max(int(self.began) - RACY, 0)}:{SHARE}:{seed}"
 
 
-def carried(new: Reader, old: Reader) -> Iterator[bytes]:
-    """Give the lines of a new manifest, with those of before where the target hashed nothing because nothing moved.
+def carried(old: Reader, roots: Collection[bytes], lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Give sorted `lines` of a measurement of `roots`, those of before where nothing was hashed because nothing moved.
 
-    Raises CannotCarry where the facts are not those of before, or there is no digest to carry.
+    Raises CannotCarry where the facts are not those of before, or there is no digest to carry; BadOutput for a mark
+    that comes from the target.
     """
-    if new.roots != old.roots:
+    if head(roots) != head(old.roots):
         raise CannotCarry("the watched folders are not those of before")
     before: Iterator[bytes] = old.lines()
     known = next(before, b"")
-    for line in new.lines():
+    for line in lines:
+        if line.endswith(CARRIED):
+            raise BadOutput("the target marked digests as carried: nothing of its output is used")
         if not line.endswith(_LEFT_OUT):
             yield line
             continue

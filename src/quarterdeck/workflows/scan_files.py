@@ -2,15 +2,14 @@
 
 import json
 import secrets
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import BinaryIO
 
 from quarterdeck.baselines import api as baselines
-from quarterdeck.baselines.api import BaselineView, Known, Received, Told
+from quarterdeck.baselines.api import BaselineView, Known, Received, Through, Told
 from quarterdeck.evidence import api as evidence
 from quarterdeck.kernel.clock import rfc3339
 from quarterdeck.kernel.decision import Refused
@@ -32,21 +31,17 @@ def scan(
     """
     if known is not None:
         try:
-            return _carrying(collecting, roots, target, known)
+            return _carrying(collecting, roots, target, known, told)
         except (baselines.CannotCarry, Refused):
             target.seek(0)
             target.truncate()
     return run(collecting, ["manifest", *roots], target, told)
 
 
-def _carrying(collecting: Collecting, roots: Sequence[str], target: BinaryIO, known: Known) -> Received:
-    with tempfile.TemporaryFile() as raw:
-        received = run(collecting, ["manifest", *roots, known.argument(secrets.token_hex(8))], raw)
-        raw.seek(0)
-        with evidence.open_artifact(known.manifest_sha256) as old:
-            new = baselines.Reader(raw)
-            totals = baselines.write(new.roots, baselines.carried(new, baselines.Reader(old)), target)
-    return replace(received, totals=totals)
+def _carrying(collecting: Collecting, roots: Sequence[str], target: BinaryIO, known: Known, told: Told) -> Received:
+    arguments = ["manifest", *roots, known.argument(secrets.token_hex(8))]
+    with evidence.open_artifact(known.manifest_sha256) as old:
+        return _run(collecting, arguments, target, told, partial(baselines.carried, baselines.Reader(old)))
 
 
 def run(
@@ -56,17 +51,17 @@ def run(
 
     A target without Python is measured by the shell collector, which knows no arguments with values.
     """
-    found = _run(collecting, arguments, target, told)
+    found = _run(collecting, arguments, target, told, lambda roots, lines: lines)
     if found.totals.carried:
         raise baselines.BadOutput("the target marked digests as carried: nothing of its output is used")
     return found
 
 
-def _run(collecting: Collecting, arguments: Sequence[str], target: BinaryIO, told: Told) -> Received:
+def _run(collecting: Collecting, arguments: Sequence[str], target: BinaryIO, told: Told, through: Through) -> Received:
     try:
         with collecting(arguments=arguments, stdin=baselines.collector_bytes()) as stream:
             return baselines.receive(
-                stream, target, arguments=arguments, sha256=baselines.collector_sha256(), told=told
+                stream, target, arguments=arguments, sha256=baselines.collector_sha256(), told=told, through=through
             )
     except baselines.MeasureFailed as failed:
         if not failed.no_python:

@@ -11,6 +11,7 @@ import os
 import re
 import stat
 import struct
+import zlib
 
 from quarterdeck.baselines.target.frames import error_name
 
@@ -20,7 +21,7 @@ UNSAFE = re.compile(rb"[^A-Za-z0-9._/@%+,:~-]")
 TYPES = {0o100000: b"file", 0o040000: b"dir", 0o120000: b"link", 0o020000: b"char"}
 TYPES.update({0o060000: b"block", 0o010000: b"fifo", 0o140000: b"socket"})
 # Set by `carry=`: files whose change time is before this moment are left unhashed, but for a share chosen by the seed.
-CARRY = {"before": 0, "share": 100, "seed": b""}  # type: dict[str, object]
+CARRY = [0, 100, 0]  # type: list[int]
 LONG = struct.Struct("l")
 GET_FLAGS, NO_FLAGS = (0x80086601 if LONG.size == 8 else 0x80046601), b"\0" * LONG.size
 FLAGS = ((0x10, b"immutable"), (0x20, b"append"), (0x800, b"encrypt"), (0x100000, b"verity"))
@@ -157,21 +158,19 @@ def read_folder(path: bytes) -> "tuple[bytes, bytes, bytes]":
 def set_carry(text: str) -> None:
     """Read `before:share:seed`; the forked workers inherit it."""
     before, share, seed = text.split(":")
-    CARRY.update(before=int(before), share=int(share), seed=seed.encode())
+    CARRY[:] = [int(before), int(share), zlib.crc32(seed.encode())]
 
 
 def is_carried(path: bytes, seen: os.stat_result) -> bool:
     """True when a file need not be read: nothing of its inode moved since, and it is not in the share of this time."""
-    if not CARRY["before"] or int(seen.st_ctime) >= int(str(CARRY["before"])):
-        return False
-    drawn = hashlib.sha256(bytes(CARRY["seed"]) + path).digest()  # type: ignore[call-overload]
-    return int(struct.unpack(">I", drawn[:4])[0]) % 100 >= int(str(CARRY["share"]))
+    before, share, seed = CARRY
+    return seen.st_ctime < before and zlib.crc32(path, seed) % 100 >= share
 
 
 def record(path: bytes, problem: bytes) -> bytes:
     """Return the manifest line of one path; `problem` is what the walk found wrong with it, or `file`."""
     if problem == b"file":
-        line = b"" if CARRY["before"] else record_file(path)
+        line = b"" if CARRY[0] else record_file(path)
         if line:
             return line
         problem = b""
