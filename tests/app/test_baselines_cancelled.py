@@ -63,7 +63,7 @@ def test_it_is_shown_and_cancelled(number: str, clock: StillClock, cancelled: bo
 
     monkeypatch.setitem(do_captures.CAPTURES, PREPARE, only_the_baseline)
     assert do_captures.do_next_capture(TICKER, clock, lambda: None)  # type: ignore[arg-type,return-value]
-    counts = [int(text.split(": ")[1].split()[0]) for text in shown]
+    counts = [int(text.split(": ")[1].split()[0].replace(",", "")) for text in shown]
     assert shown[0].startswith("Baseline before of web01: ")
     assert counts == sorted(set(counts))
     job = tickets.jobs(number)[0]

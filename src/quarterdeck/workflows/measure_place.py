@@ -38,8 +38,7 @@ def measure_place(
 
     `label` names the artifacts; packages that came since `since` are listed, so that differences can be attributed.
     With `known`, digests of what did not move are carried from it: between tickets only. `told` hears how many objects
-    arrived and may stop it. Raises one of CANNOT_MEASURE with a sentence when it does not come about; nothing is half
-    a measurement.
+    arrived and may stop it. Raises one of CANNOT_MEASURE with a sentence; nothing is half a measurement.
     """
     roots = _roots(connection_id)
     cui = inventory.asset(asset_id).handles_cui
