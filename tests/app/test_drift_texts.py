@@ -1,5 +1,7 @@
 """Texts of small files, side by side: what is kept of whom, who sees it, and never of an asset that handles CUI."""
 
+import os
+import string
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,12 @@ from quarterdeck.access.places import Destination
 from quarterdeck.baselines import api as baselines
 from quarterdeck.baselines.api import Phase
 from quarterdeck.baselines.target.texts import texts
-from quarterdeck.evidence.api import entries
+from quarterdeck.evidence.api import entries, read_artifact
 from quarterdeck.inventory import api as inventory
 from quarterdeck.workflows import open_window
 from quarterdeck.workflows.take_baseline import take_baseline
 
+SAFE = set(string.ascii_letters + string.digits + "._/@%+,:~-\\")
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -46,7 +49,7 @@ def test_the_signer_reads_no_text_of_an_asset_that_handles_cui() -> None:
     assert not may_measure_with(["texts", "/root"], place, ("/etc",), texts=True).allowed
 
 
-def measured(yard: Yard, folder: Path) -> str:
+def measured(yard: Yard, folder: Path, come: tuple[bytes, ...] = ()) -> str:
     """Change a file under an open ticket that watches its folder, and measure before and after."""
     found = inventory.connection(yard.connection)
     fields = inventory.ConnectionFields(
@@ -64,6 +67,8 @@ def measured(yard: Yard, folder: Path) -> str:
     bring(yard, number, [kind for kind in BEFORE_OPEN if kind != "baseline.before"])
     open_window.open_ticket(yard.actor("max"), yard.clock, number)
     (folder / "app.conf").write_text("one\nlimit = 22 <b>\nthree\n")
+    for name in come:
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(name)
     take_baseline(number, Phase.AFTER, channel=channel, actor=TICKER, clock=yard.clock)
     return number
 
@@ -98,3 +103,22 @@ def test_of_an_asset_that_handles_cui_no_text_is_kept(settings, tmp_path: Path) 
     avery = sign_in(yard.shop, "avery")
     assert page_of(number) not in avery.get(f"/tickets/{number}/?tab=drift").content.decode()
     assert "There is no text of this file" in text_of(avery.get(page_of(number)))
+
+
+def test_hostile_names_of_files_are_plain_text_wherever_they_are_shown(settings, tmp_path: Path) -> None:
+    """The page and the recorded list of changes: a name forges no line, moves no cursor and is no mark-up."""
+    settings.PASSWORD_HASHERS = FAST_HASHER
+    yard = build_yard(RealClock(), cui=False)
+    names = (b"new\nline", b"\x1b[31mred", b"\xff\xfe", b"<img src=x onerror=alert(1)>", "\u202egnp.exe".encode(),
+             b"y" * 255, b"{{7*7}}")  # fmt: skip
+    number = measured(yard, tmp_path, names)
+    shown = {item.path for item in baselines.drift(number)[0].items if item.source == "file"}
+    assert {baselines.display_path(os.fsencode(tmp_path) + b"/" + name) for name in names} <= shown
+    assert all(set(path) <= SAFE for path in shown)
+    (entry,) = [one for one in entries(ticket=number) if one.event == "drift.compared"]
+    document = read_artifact(str(entry.artifacts[0]["sha256"]))
+    assert all(32 <= byte < 127 or byte == 10 for byte in document)
+    page = sign_in(yard.shop, "avery").get(f"/tickets/{number}/?tab=drift").content
+    assert b"<img src=x" not in page
+    assert b"\\033" in page
+    assert not [raw for raw in (b"\x1b", b"\xff", "\u202e".encode()) if raw in page]

@@ -4,12 +4,15 @@ import io
 import os
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from tests.access_shop import Place, Shop, approved_ticket, authorise, make_shop
 from tests.access_signer import near_signer
+from tests.clock import StillClock
 from tests.lab.loopback_sshd import GATE, Lab, lab_folder, prepared_files, running_sshd
+from tests.waiting import wait_for
 
 from quarterdeck.access import api as access
 from quarterdeck.adapters.measure_channel import SshMeasureChannel
@@ -101,3 +104,37 @@ def test_the_collector_writes_nothing_on_the_target(target: Target, tmp_path: Pa
     before = listing()
     assert target.take(Phase.BEFORE).failures == {}
     assert listing() == before
+
+
+def test_a_measurement_that_is_cancelled_leaves_no_baseline_no_grant_and_no_collector(target: Target):
+    for number in range(5000):
+        (target.tree / f"{number}.dat").write_bytes(os.urandom(20_000))
+    clock = _Walking(target.shop.clock.now())
+    with pytest.raises(baselines.MeasureCancelled):
+        take_baseline(
+            target.number, Phase.BEFORE, channel=target.channel, actor=TICKER, clock=clock, progress=lambda text: False
+        )
+    assert baselines.baselines(ticket=target.number) == []
+    assert facts(ticket=target.number, kinds=["baseline.before"]) == []
+    assert [grant.ended_at is not None for grant in access.grants(ticket=target.number)] == [True]
+    wait_for(lambda: not _collectors_of(target.tree), what="the collector on the target ends")
+
+
+class _Walking(StillClock):
+    """A second passes with every look, so that the first frame already shows how far it is."""
+
+    def now(self) -> datetime:
+        return self.advance(seconds=1)
+
+
+def _collectors_of(tree: Path) -> list[str]:
+    """Return the processes whose command line names the watched folder and Python."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = place.read_bytes()
+        except OSError:
+            continue
+        if words.startswith(b"python3\0") and os.fsencode(tree) in words:
+            found.append(place.parent.name)
+    return found

@@ -3,6 +3,7 @@
 import io
 import os
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,13 +43,11 @@ def whole(folder: Path) -> tuple[bytes, float]:
 
 def after(folder: Path, old: bytes, began: float, share: int = 1) -> tuple[bytes, int, int]:
     """Scan with carrying by the collector, and merge with the manifest of before."""
-    raw, target = io.BytesIO(), io.BytesIO()
+    target = io.BytesIO()
     arguments = ["manifest", str(folder), f"carry={int(began)}:{share}:{'ab' * 8}"]
     with collecting(arguments, collector_bytes()) as stream:
-        receive(stream, raw, arguments=arguments, sha256=collector_sha256())
-    raw.seek(0)
-    new = Reader(raw)
-    totals = write(new.roots, carried(new, Reader(io.BytesIO(old))), target)
+        through = partial(carried, Reader(io.BytesIO(old)))
+        totals = receive(stream, target, arguments=arguments, sha256=collector_sha256(), through=through).totals
     return target.getvalue(), totals.carried, totals.hashed
 
 

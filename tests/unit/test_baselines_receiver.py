@@ -64,7 +64,7 @@ def test_truncation_anywhere_is_rejected():
 
 
 def test_truncation_of_a_real_output_at_every_frame_boundary_is_rejected(tmp_path):
-    for number in range(200):
+    for number in range(800):
         (tmp_path / str(number)).write_text(str(number))
     output, arguments, at = collect(["manifest", str(tmp_path)]), ["manifest", str(tmp_path)], 0
     boundaries = []

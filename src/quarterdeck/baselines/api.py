@@ -36,9 +36,17 @@ from quarterdeck.baselines.monitoring import (
     reference,
     runs,
 )
-from quarterdeck.baselines.ports import DeviceCall, MeasureChannel, MeasureFailed, MonitorChannel
+from quarterdeck.baselines.ports import (
+    DeviceCall,
+    MeasureCancelled,
+    MeasureChannel,
+    MeasureFailed,
+    MonitorChannel,
+    Told,
+    nobody_asks,
+)
 from quarterdeck.baselines.programs import command_for, is_installed, program_at, program_for
-from quarterdeck.baselines.receiver import BadOutput, Header, Received, receive
+from quarterdeck.baselines.receiver import BadOutput, Header, Received, Through, receive
 from quarterdeck.baselines.recording import baselines, newest, record_baseline, record_failure
 from quarterdeck.baselines.rule_versions import RulesView, adopt_rules, adopted_rules, rules_history
 from quarterdeck.baselines.rules import Disposition, DriftClass, Phase, Severity, check_reason, check_scope
@@ -77,6 +85,7 @@ __all__ = [
     "Header",
     "Known",
     "ManifestError",
+    "MeasureCancelled",
     "MeasureChannel",
     "MeasureFailed",
     "Measurement",
@@ -90,6 +99,8 @@ __all__ = [
     "RunOutcome",
     "RunView",
     "Severity",
+    "Through",
+    "Told",
     "Totals",
     "adopt_rules",
     "adopted_rules",
@@ -127,6 +138,7 @@ __all__ = [
     "monitoring_due_at",
     "newest",
     "newest_digests",
+    "nobody_asks",
     "program_at",
     "program_for",
     "read_device",

@@ -5,16 +5,19 @@ time is no proof against root, which is why a share of all files is hashed anywa
 baselines of tickets carry nothing (baselines.md section 3).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from quarterdeck.baselines.manifest import CARRIED, Entry, Reader, parse_line
+from quarterdeck.baselines.manifest import CARRIED, Reader, head
+from quarterdeck.baselines.receiver import BadOutput
 
 SHARE = 5  # percent of the files that are hashed although nothing moved
 FULL_EVERY = timedelta(days=7)
 RACY = 2  # seconds before the last measurement began within which a file may have moved unseen
-_SAME = ("type", "uid", "gid", "mode", "nlink", "size", "time", "ctime", "inode")
+_LEFT_OUT = b" error=carried\n"
+_DIGEST, _CTIME = b" sha256digest=", b" ctime="
+_HEX_DIGITS = 64
 
 
 class CannotCarry(ValueError):
@@ -34,29 +37,42 @@ class Known:
         return f"carry={max(int(self.began) - RACY, 0)}:{SHARE}:{seed}"
 
 
-def carried(new: Reader, old: Reader) -> Iterator[bytes]:
-    """Give the lines of a new manifest, with those of before where the target hashed nothing because nothing moved.
+def carried(old: Reader, roots: Collection[bytes], lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Give sorted `lines` of a measurement of `roots`, those of before where nothing was hashed because nothing moved.
 
-    Raises CannotCarry where the facts are not those of before, or there is no digest to carry.
+    Raises CannotCarry where the facts are not those of before, or there is no digest to carry; BadOutput for a mark
+    that comes from the target.
     """
-    if new.roots != old.roots:
+    if head(roots) != head(old.roots):
         raise CannotCarry("the watched folders are not those of before")
     before: Iterator[bytes] = old.lines()
     known = next(before, b"")
-    for line in new.lines():
-        if not line.endswith(b" error=carried\n"):
+    for line in lines:
+        if line.endswith(CARRIED):
+            raise BadOutput("the target marked digests as carried: nothing of its output is used")
+        if not line.endswith(_LEFT_OUT):
             yield line
             continue
         path = line[: line.find(b" ")]
         while known and known[: known.find(b" ")] < path:
             known = next(before, b"")
-        if not known or known[: known.find(b" ")] != path or not _is_same(parse_line(line), parse_line(known)):
+        if not known or known[: known.find(b" ")] != path or not _is_same(line, known):
             raise CannotCarry("a file was left out that is not as it was")
         yield known if known.endswith(CARRIED) else known[:-1] + CARRIED
 
 
-def _is_same(now: Entry, before: Entry) -> bool:
-    return "sha256digest" in before.facts and all(now.facts.get(name) == before.facts.get(name) for name in _SAME)
+def _is_same(now: bytes, before: bytes) -> bool:
+    """True when a line without digest says of type, owner, group, mode, links, size, times and inode what stood before.
+
+    Lines have one spelling, so their bytes are compared; both manifests are checked line by line when they are written.
+    """
+    facts, _, inode = now.removesuffix(_LEFT_OUT).partition(_CTIME)
+    if not before.startswith(facts + _DIGEST):
+        return False
+    attributes, _, rest = before[len(facts) + len(_DIGEST) + _HEX_DIGITS :].partition(_CTIME)
+    return (
+        attributes[:1] in (b"", b" ") and rest.startswith(inode) and rest[len(inode) : len(inode) + 1] in (b" ", b"\n")
+    )
 
 
 def without_marks(lines: Iterable[bytes]) -> Iterator[bytes]:

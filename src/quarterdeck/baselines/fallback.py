@@ -15,10 +15,12 @@ from typing import BinaryIO
 
 from quarterdeck.baselines.bootstrap import check_call
 from quarterdeck.baselines.manifest import Sink, Totals, escape, spell_path
+from quarterdeck.baselines.ports import Told, nobody_asks
 from quarterdeck.baselines.receiver import BadOutput, Header, Received, sorted_manifest
 
 _LONGEST = 1 << 20
 _MOST_IN_A_BATCH = 1_000_000
+_LONGEST_PATH = 4095  # PATH_MAX of Linux less its NUL: what lies deeper `find` sees and no other program can name
 _PROGRAM = (
     "s=$(head -c {size};echo x);s=${{s%x}};"
     'h=$(printf %s "$s"|{{ sha256sum||openssl dgst -sha256 -r;}} 2>/dev/null|cut -c1-64);'
@@ -77,7 +79,7 @@ class _Stream:
             raise BadOutput("something follows the end of the collector's output")
 
 
-def receive_fallback(source: BinaryIO, target: Sink, *, arguments: Sequence[str]) -> Received:
+def receive_fallback(source: BinaryIO, target: Sink, *, arguments: Sequence[str], told: Told = nobody_asks) -> Received:
     """Read a measurement of the fallback asked with `arguments`; the manifest goes to `target`.
 
     Raises BadOutput or ManifestError, and then nothing in `target` may be used.
@@ -88,7 +90,7 @@ def receive_fallback(source: BinaryIO, target: Sink, *, arguments: Sequence[str]
     totals = Totals()
     end: list[bytes] = []
     if header.mode == "manifest":
-        totals = sorted_manifest(header.arguments, _batches(stream, end), target)
+        totals = sorted_manifest(header.arguments, _batches(stream, end), target, told)
     else:
         document = _posture(stream, end)
     stream.nothing_follows()
@@ -150,7 +152,8 @@ def _record(path: bytes, before: bytes, digest: bytes, after: bytes, link: bytes
     if _DIGEST.fullmatch(digest) is None or not path.startswith(b"/"):
         raise BadOutput("a record of the collector's output can't be read")
     if b"E" in (before, after):
-        return spell_path(path) + b" error=" + (b"ENOENT" if before == after else b"unstable") + b"\n"
+        gone = b"ENOENT" if len(path) <= _LONGEST_PATH else b"ENAMETOOLONG"
+        return spell_path(path) + b" error=" + (gone if before == after else b"unstable") + b"\n"
     found = _FACTS.fullmatch(before)
     if found is None or _FACTS.fullmatch(after) is None:
         raise BadOutput("a record of the collector's output can't be read")

@@ -1,6 +1,6 @@
 """What baselines need from outside: ways to run the fixed collector on a target and read its output."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
@@ -23,6 +23,18 @@ class DeviceCall:
 
     program: str
     command: str
+
+
+class MeasureCancelled(Exception):
+    """Somebody asked to stop while the collector ran: nothing of what it said is kept."""
+
+
+# Takes how many objects arrived so far, a few times a second at most; raises MeasureCancelled to stop.
+Told = Callable[[int], None]
+
+
+def nobody_asks(count: int) -> None:
+    """Take the number of objects for nobody: the measurement goes on."""
 
 
 class MeasureChannel(Protocol):

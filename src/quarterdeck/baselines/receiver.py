@@ -8,14 +8,17 @@ import json
 import struct
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import IO, BinaryIO
 
 from quarterdeck.baselines.manifest import Sink, Totals, write
+from quarterdeck.baselines.ports import Told, nobody_asks
 from quarterdeck.kernel.names import is_drive_root
 
+# Takes the watched roots and the sorted lines, gives the lines that the manifest shall have.
+Through = Callable[[Sequence[bytes], Iterator[bytes]], Iterator[bytes]]
 FORMAT = "quarterdeck-collector-1"
 _LONGEST_FRAME = 8 << 20
 _LONGEST_CONTENT = 64 << 20
@@ -157,11 +160,19 @@ class _Runs:
 
 
 def receive(
-    source: BinaryIO, target: Sink, *, arguments: Sequence[str], sha256: str, run_bytes: int = _RUN
+    source: BinaryIO,
+    target: Sink,
+    *,
+    arguments: Sequence[str],
+    sha256: str,
+    run_bytes: int = _RUN,
+    told: Told = nobody_asks,
+    through: Through = lambda roots, lines: lines,
 ) -> Received:
     """Read a whole measurement asked with `arguments` from the collector `sha256`; the manifest goes to `target`.
 
-    At most about `run_bytes` of lines are held in memory. Raises BadOutput or ManifestError, and then nothing in
+    At most about `run_bytes` of lines are held in memory; `told` hears of every frame and may stop it. The
+    sorted lines go `through` on their way. Raises BadOutput or ManifestError, and what these two raise; then nothing in
     `target` may be used.
     """
     runs, parts = _Runs(run_bytes), frames(source)
@@ -178,6 +189,7 @@ def receive(
                 raise BadOutput("the frames of the collector's output are not in their order")
             if kind == b"R":
                 _add(runs, content)
+                told(runs.count)
             elif kind == b"D":
                 document = _object(content, "answer")
             else:
@@ -185,7 +197,7 @@ def receive(
         finished = trailer.get("finished")
         if trailer.get("entries") != runs.count or not isinstance(finished, str) or (wanted == b"D") != bool(document):
             raise BadOutput("the collector's count does not agree with what arrived")
-        return Received(header, finished, _manifest(header, runs, target), document)
+        return Received(header, finished, _manifest(header, runs, target, through), document)
     finally:
         runs.close()
 
@@ -196,18 +208,22 @@ def _add(runs: _Runs, content: bytes) -> None:
     runs.add(content)
 
 
-def _manifest(header: Header, runs: _Runs, target: Sink) -> Totals:
+def _manifest(header: Header, runs: _Runs, target: Sink, through: Through) -> Totals:
     if header.mode != "manifest":
         return Totals()
-    return write(watched(header.arguments), runs.merged(), target)
+    roots = watched(header.arguments)
+    return write(roots, through(roots, runs.merged()), target)
 
 
-def sorted_manifest(arguments: Sequence[str], batches: Iterable[bytes], target: Sink, run_bytes: int = _RUN) -> Totals:
+def sorted_manifest(
+    arguments: Sequence[str], batches: Iterable[bytes], target: Sink, told: Told = nobody_asks
+) -> Totals:
     """Write the manifest of lines that come in any order, sorted in bounded memory; a line told twice counts once."""
-    runs = _Runs(run_bytes)
+    runs = _Runs(_RUN)
     try:
         for content in batches:
             _add(runs, content)
+            told(runs.count)
         return write(watched(arguments), (line for line, _ in groupby(runs.merged())), target)
     finally:
         runs.close()

@@ -16,11 +16,11 @@ from quarterdeck.sessions.api import SessionKind, SessionState, SessionView
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Method, State, TicketView
 from quarterdeck.workflows.keep_elevation import withdraw_rules
-from quarterdeck.workflows.prepare_ticket import Instruments, Prepared, Progress
+from quarterdeck.workflows.prepare_ticket import Instruments, Prepared
 from quarterdeck.workflows.read_target_logs import read_for_ticket
 from quarterdeck.workflows.refusals import refusals_recorded
 from quarterdeck.workflows.run_checks import check_after
-from quarterdeck.workflows.take_baseline import take_baseline
+from quarterdeck.workflows.take_baseline import Progress, take_baseline
 
 VERIFY = "verify"
 ROW_RULE, ROW_REPORT = "ticket.row", timedelta(days=1)
@@ -65,7 +65,7 @@ def verify_ticket(
     if not progress("Baseline after"):
         return Prepared((), cancelled=True)
     remarks += take_baseline(
-        number, Phase.AFTER, channel=instruments.channel, actor=actor, clock=clock
+        number, Phase.AFTER, channel=instruments.channel, actor=actor, clock=clock, progress=progress
     ).failures.values()
     for named in view.assets:
         if not named.connection_id:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from quarterdeck.baselines.api import MeasureCancelled
 from quarterdeck.evidence.api import record_refusal
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
@@ -9,12 +10,14 @@ from quarterdeck.kernel.decision import Refused
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import JobView
 from quarterdeck.workflows.close_ticket import VERIFY, SessionsStillRunning, verify_ticket
-from quarterdeck.workflows.prepare_ticket import PREPARE, Instruments, Prepared, Progress, prepare_ticket
+from quarterdeck.workflows.prepare_ticket import PREPARE, Instruments, Prepared, prepare_ticket
 from quarterdeck.workflows.roll_back import ROLL_BACK, run_steps
+from quarterdeck.workflows.take_baseline import Progress
 
 Capture = Callable[[Actor, Clock, str, Instruments, Progress], Prepared]
 CAPTURES: dict[str, Capture] = {PREPARE: prepare_ticket, VERIFY: verify_ticket, ROLL_BACK: run_steps}
 ALL_DONE = "Done."
+CANCELLED = "Cancelled."
 
 
 def do_next_capture(actor: Actor, clock: Clock, instruments: Callable[[], Instruments]) -> bool:
@@ -31,6 +34,9 @@ def do_next_capture(actor: Actor, clock: Clock, instruments: Callable[[], Instru
     except SessionsStillRunning:
         tickets.put_back_job(job.id, "Waits for running sessions to end.", clock=clock)
         return False
+    except MeasureCancelled:
+        tickets.finish_job(job.id, failed=True, message=f"{CANCELLED} No baseline was kept.", clock=clock)
+        return True
     except Refused as refusal:
         tickets.finish_job(job.id, failed=True, message=str(refusal), clock=clock)
         record_refusal(actor, clock, refusal.decision, rule=f"capture.{job.kind}", ticket=job.ticket)
@@ -38,7 +44,7 @@ def do_next_capture(actor: Actor, clock: Clock, instruments: Callable[[], Instru
     except Exception as error:
         tickets.finish_job(job.id, failed=True, message=f"Broke off: {type(error).__name__}: {error}", clock=clock)
         raise
-    message = "Cancelled." if found.cancelled else " ".join(found.remarks) or ALL_DONE
+    message = CANCELLED if found.cancelled else " ".join(found.remarks) or ALL_DONE
     tickets.finish_job(job.id, failed=found.cancelled, message=message, clock=clock)
     return True
 

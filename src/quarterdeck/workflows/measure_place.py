@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import BinaryIO
 
 from quarterdeck.baselines import api as baselines
-from quarterdeck.baselines.api import Comparison, Known, Measurement, Received
+from quarterdeck.baselines.api import Comparison, Known, Measurement, Received, Told
 from quarterdeck.evidence import api as evidence
 from quarterdeck.evidence.api import ArtifactRef
 from quarterdeck.inventory import api as inventory
@@ -35,12 +35,14 @@ def measure_place(
     clock: Clock,
     with_texts: bool = False,
     known: Known | None = None,
+    told: Told = baselines.nobody_asks,
 ) -> Measurement:
     """Measure an asset's watched folders and posture, store both, and return what they are.
 
     `label` names the artifacts; packages that came since `since` are listed, so that differences can be attributed.
     With `known`, digests of what did not move are carried from it: between tickets only, and never from Windows.
-    Raises one of CANNOT_MEASURE with a sentence when it does not come about; nothing is half a measurement.
+    `told` hears how many objects arrived and may stop it. Raises one of CANNOT_MEASURE with a sentence; nothing is
+    half a measurement.
     """
     connection = inventory.connection(connection_id)
     if connection.platform.is_device:
@@ -54,7 +56,7 @@ def measure_place(
     started = clock.now()
     name = f"{asset_id}-{label}"
     with tempfile.TemporaryFile() as text:
-        facts = scan(collecting, roots, text, known, platform)
+        facts = scan(collecting, roots, text, known, platform, told)
         text.seek(0)
         manifest = _stored(text, "text/plain", "manifest", f"baseline-{name}.mtree", cui=cui)
     texts = _texts(collecting, roots, name) if with_texts and not cui else None

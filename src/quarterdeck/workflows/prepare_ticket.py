@@ -23,10 +23,9 @@ from quarterdeck.workflows.keep_reimage_plans import lean_on_plan
 from quarterdeck.workflows.prove_backup import prove_backup
 from quarterdeck.workflows.prove_sole_path import GateView, prove_sole_path
 from quarterdeck.workflows.run_checks import check_before
-from quarterdeck.workflows.take_baseline import take_baseline
+from quarterdeck.workflows.take_baseline import Progress, take_baseline
 from quarterdeck.workflows.take_snapshot import snapshot_for_ticket
 
-Progress = Callable[[str], bool]
 PREPARE = "prepare"
 
 
@@ -79,7 +78,7 @@ def prepare_ticket(
     view = tickets.ticket(number)
     _is_preparable(view).require()
     remarks: list[str] = []
-    for text, step in _steps(actor, clock, view, instruments):
+    for text, step in _steps(actor, clock, view, instruments, progress):
         if not progress(text):
             return Prepared(tuple(remarks), cancelled=True)
         try:
@@ -90,7 +89,7 @@ def prepare_ticket(
 
 
 def _steps(
-    actor: Actor, clock: Clock, view: TicketView, tools: Instruments
+    actor: Actor, clock: Clock, view: TicketView, tools: Instruments, progress: Progress
 ) -> Iterator[tuple[str, Callable[[], list[str]]]]:
     number = view.number
     for named in view.assets:
@@ -106,7 +105,7 @@ def _steps(
             host = inventory.asset(named.asset_id).hostname
             yield f"Pre-checks on {host}", _checks(actor, clock, number, named, tools)
             yield f"Doors of {host}", _sole_path(actor, clock, number, named, tools)
-    yield "Baseline before", _baseline(actor, clock, number, tools)
+    yield "Baseline before", _baseline(actor, clock, number, tools, progress)
 
 
 def _backup(actor: Actor, clock: Clock, number: str, named: TicketAsset, tools: Instruments) -> Callable[[], list[str]]:
@@ -193,9 +192,11 @@ def _sole_path(
     return step
 
 
-def _baseline(actor: Actor, clock: Clock, number: str, tools: Instruments) -> Callable[[], list[str]]:
+def _baseline(
+    actor: Actor, clock: Clock, number: str, tools: Instruments, progress: Progress
+) -> Callable[[], list[str]]:
     def step() -> list[str]:
-        taken = take_baseline(number, Phase.BEFORE, channel=tools.channel, actor=actor, clock=clock)
+        taken = take_baseline(number, Phase.BEFORE, channel=tools.channel, actor=actor, clock=clock, progress=progress)
         return list(taken.failures.values())
 
     return step

@@ -12,8 +12,9 @@ from quarterdeck.kernel.decision import Refused
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import RollbackView, State, StepKind, StepState
 from quarterdeck.tickets.ports import Reverted, Reverter
-from quarterdeck.workflows.prepare_ticket import Instruments, Prepared, Progress
+from quarterdeck.workflows.prepare_ticket import Instruments, Prepared
 from quarterdeck.workflows.refusals import refusals_recorded
+from quarterdeck.workflows.take_baseline import Progress
 
 ROLL_BACK = "roll_back"
 

@@ -11,18 +11,22 @@ import os
 import re
 import stat
 import struct
+import zlib
 
 from quarterdeck.baselines.target.frames import error_name
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18  # fits into the cache of a processor
 LONGEST_XATTR = 4096
 UNSAFE = re.compile(rb"[^A-Za-z0-9._/@%+,:~-]")
 TYPES = {0o100000: b"file", 0o040000: b"dir", 0o120000: b"link", 0o020000: b"char"}
 TYPES.update({0o060000: b"block", 0o010000: b"fifo", 0o140000: b"socket"})
 # Set by `carry=`: files whose change time is before this moment are left unhashed, but for a share chosen by the seed.
-CARRY = {"before": 0, "share": 100, "seed": b""}  # type: dict[str, object]
-GET_FLAGS = 0x80086601 if struct.calcsize("l") == 8 else 0x80046601
+CARRY = [0, 100, 0]  # type: list[int]
+LONG = struct.Struct("l")
+GET_FLAGS, NO_FLAGS = (0x80086601 if LONG.size == 8 else 0x80046601), b"\0" * LONG.size
 FLAGS = ((0x10, b"immutable"), (0x20, b"append"), (0x800, b"encrypt"), (0x100000, b"verity"))
+ANY_FLAG = 0x100830
+BUFFER = bytearray(CHUNK)
 
 
 def escape(raw: bytes) -> bytes:
@@ -49,6 +53,8 @@ def spell_xattrs(target: "int | bytes") -> bytes:
         if error.errno == errno.ENOTSUP:
             return b""
         raise
+    if not names:
+        return b""
     words = []
     for name in sorted(map(os.fsencode, names)):
         value = os.getxattr(target, name, follow_symlinks=follow)
@@ -62,11 +68,12 @@ def spell_xattrs(target: "int | bytes") -> bytes:
 def spell_flags(descriptor: int) -> bytes:
     """Return the inode flags that matter for evidence; nothing where the file system has none."""
     try:
-        bits = struct.unpack("l", fcntl.ioctl(descriptor, GET_FLAGS, b"\0" * struct.calcsize("l")))[0]
+        bits = LONG.unpack(fcntl.ioctl(descriptor, GET_FLAGS, NO_FLAGS))[0]
     except OSError:
         return b""
-    words = b",".join(name for bit, name in FLAGS if bits & bit)
-    return b" lflags=" + words if words else b""
+    if not bits & ANY_FLAG:
+        return b""
+    return b" lflags=" + b",".join(name for bit, name in FLAGS if bits & bit)
 
 
 def open_quietly(path: bytes, more: int = 0) -> int:
@@ -89,29 +96,52 @@ def same_file(one: os.stat_result, other: os.stat_result) -> bool:
     )
 
 
+MOVED = (b"", b"", b" error=unstable")
+
+
 def digest(descriptor: int, size: int) -> bytes:
     """Return the SHA-256 of an open file in hex, empty when it has not exactly `size` bytes."""
-    state = hashlib.sha256()
-    left = size
+    if size < CHUNK:
+        # One byte more is asked for than there should be: what comes short of that has ended.
+        content = os.read(descriptor, size + 1)
+        return hashlib.sha256(content).hexdigest().encode() if len(content) == size else b""
+    state, left, view = hashlib.sha256(), size, memoryview(BUFFER)
     while left >= 0:
-        part = os.read(descriptor, min(left + 1, CHUNK))
-        if not part:
+        got = os.readv(descriptor, [BUFFER])
+        if not got:
             break
-        state.update(part)
-        left -= len(part)
+        state.update(view[:got])
+        left -= got
     return b"" if left else state.hexdigest().encode()
 
 
+def read_open(descriptor: int, seen: os.stat_result) -> "tuple[bytes, bytes, bytes]":
+    """Return digest and xattrs, flags, error of an open regular file: read once, looked at before and after."""
+    found = digest(descriptor, seen.st_size)
+    facts = b" sha256digest=" + found + spell_xattrs(descriptor), spell_flags(descriptor), b""
+    return facts if found and same_file(seen, os.fstat(descriptor)) else MOVED
+
+
 def read_file(path: bytes, seen: os.stat_result) -> "tuple[bytes, bytes, bytes]":
-    """Return digest and xattrs, flags, error of a regular file: read once, looked at before and after."""
+    """Return the same of a file that was seen by its name."""
     descriptor = open_quietly(path)
     try:
-        if same_file(seen, os.fstat(descriptor)):
-            found = digest(descriptor, seen.st_size)
-            facts = b" sha256digest=%s%s" % (found, spell_xattrs(descriptor)), spell_flags(descriptor), b""
-            if found and same_file(seen, os.fstat(descriptor)):
-                return facts
-        return b"", b"", b" error=unstable"
+        return read_open(descriptor, seen) if same_file(seen, os.fstat(descriptor)) else MOVED
+    finally:
+        os.close(descriptor)
+
+
+def record_file(path: bytes) -> bytes:
+    """Return the line of what its folder calls a regular file, with one look fewer; empty when it is not that easy."""
+    try:
+        descriptor = open_quietly(path)
+    except OSError:
+        return b""
+    try:
+        seen = os.fstat(descriptor)
+        return spell(path, seen, *read_open(descriptor, seen)) if stat.S_ISREG(seen.st_mode) else b""
+    except OSError:
+        return b""
     finally:
         os.close(descriptor)
 
@@ -128,51 +158,65 @@ def read_folder(path: bytes) -> "tuple[bytes, bytes, bytes]":
 def set_carry(text: str) -> None:
     """Read `before:share:seed`; the forked workers inherit it."""
     before, share, seed = text.split(":")
-    CARRY.update(before=int(before), share=int(share), seed=seed.encode())
+    CARRY[:] = [int(before), int(share), zlib.crc32(seed.encode())]
 
 
 def is_carried(path: bytes, seen: os.stat_result) -> bool:
     """True when a file need not be read: nothing of its inode moved since, and it is not in the share of this time."""
-    if not CARRY["before"] or int(seen.st_ctime) >= int(str(CARRY["before"])):
-        return False
-    drawn = hashlib.sha256(bytes(CARRY["seed"]) + path).digest()  # type: ignore[call-overload]
-    return int(struct.unpack(">I", drawn[:4])[0]) % 100 >= int(str(CARRY["share"]))
+    before, share, seed = CARRY
+    return seen.st_ctime < before and zlib.crc32(path, seed) % 100 >= share
 
 
 def record(path: bytes, problem: bytes) -> bytes:
-    """Return the manifest line of one path; `problem` is what the walk found wrong with it."""
+    """Return the manifest line of one path; `problem` is what the walk found wrong with it, or `file`."""
+    if problem == b"file":
+        line = b"" if CARRY[0] else record_file(path)
+        if line:
+            return line
+        problem = b""
     try:
         seen = os.lstat(path)
     except OSError as error:
         return b"%s error=%s\n" % (spell_path(path), problem or error_name(error))
-    kind = TYPES[stat.S_IFMT(seen.st_mode)]
-    special = b""
+    facts, flags, trouble, link = b"", b"", b"", b""
     try:
-        if kind == b"file":
-            special = b" nlink=%d size=%d" % (seen.st_nlink, seen.st_size)
+        if stat.S_ISREG(seen.st_mode):
             unmoved = not problem and is_carried(path, seen)
             facts, flags, trouble = (b"", b"", b" error=carried") if unmoved else read_file(path, seen)
-        elif kind == b"dir":
+        elif stat.S_ISDIR(seen.st_mode):
             facts, flags, trouble = read_folder(path)
         else:
-            facts, flags, trouble = spell_xattrs(path), b"", b""
-            if kind == b"link":
-                special = b" link=" + escape(os.readlink(path))
-            elif kind in (b"char", b"block"):
-                special = b" device=native,%d,%d" % (os.major(seen.st_rdev), os.minor(seen.st_rdev))
+            facts = spell_xattrs(path)
+            link = escape(os.readlink(path)) if stat.S_ISLNK(seen.st_mode) else b""
     except OSError as error:
         facts, flags, trouble = b"", b"", b" error=" + error_name(error)
+    return spell(path, seen, facts, flags, b" error=" + problem if problem else trouble, link)
+
+
+def special(seen: os.stat_result, link: bytes) -> bytes:
+    """Return the keywords that only this type of object has."""
+    if stat.S_ISREG(seen.st_mode):
+        return b" nlink=%d size=%d" % (seen.st_nlink, seen.st_size)
+    if stat.S_ISLNK(seen.st_mode):
+        return b" link=" + link
+    if stat.S_ISCHR(seen.st_mode) or stat.S_ISBLK(seen.st_mode):
+        return b" device=native,%d,%d" % (os.major(seen.st_rdev), os.minor(seen.st_rdev))
+    return b""
+
+
+def spell(path: bytes, seen: os.stat_result, facts: bytes, flags: bytes, trouble: bytes, link: bytes = b"") -> bytes:
+    """Return the manifest line of one object."""
     return b"%s type=%s uid=%d gid=%d mode=%04o%s time=%s%s ctime=%s inode=%d%s%s\n" % (
         spell_path(path),
-        kind,
+        TYPES[stat.S_IFMT(seen.st_mode)],
         seen.st_uid,
         seen.st_gid,
         stat.S_IMODE(seen.st_mode),
-        special,
+        special(seen, link),
         spell_time(seen.st_mtime_ns),
         facts,
         spell_time(seen.st_ctime_ns),
         seen.st_ino,
         flags,
-        b" error=" + problem if problem else trouble,
+        trouble,
     )

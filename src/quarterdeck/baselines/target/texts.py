@@ -40,7 +40,7 @@ def texts(arguments: "list[str]") -> "dict[str, str]":
     """Return spelled path -> text of small text files below the roots, in order of paths, up to six megabytes."""
     roots = {os.fsencode(argument) for argument in arguments}
     found, left = {}, MOST_TEXT  # type: dict[str, str], int
-    for path in sorted(path for root in roots for path, problem in walk_root(root, roots) if not problem):
+    for path in sorted(path for root in roots for path, problem in walk_root(root, roots) if problem == b"file"):
         try:
             text = text_file(path)
         except OSError:

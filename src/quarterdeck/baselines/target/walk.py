@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from quarterdeck.baselines.target.files import record, set_carry
 from quarterdeck.baselines.target.frames import END, RECORDS, error_name, frame, read_exactly, write_all
 
-BATCH = 64
+BATCH = 256
 FRAME_TEXT = 1 << 21
 
 
 def place(item: "os.DirEntry[bytes]", device: int) -> bytes:
-    """Return `folder` for a folder to walk into, else the problem with the object (empty: none)."""
+    """Return `folder` for a folder to walk into, `file` for a file, else the problem with the object (empty: none)."""
     try:
+        if item.is_file(follow_symlinks=False):
+            return b"file"
         if not item.is_dir(follow_symlinks=False):
             return b""
         return b"folder" if item.stat(follow_symlinks=False).st_dev == device else b"EXDEV"
@@ -25,7 +27,7 @@ def place(item: "os.DirEntry[bytes]", device: int) -> bytes:
 
 
 def walk_root(root: bytes, named: "set[bytes]") -> "Iterator[tuple[bytes, bytes]]":
-    """Give (path, problem) of every object below a root, never leaving its file system or entering another root."""
+    """Give (path, problem or `file`) of every object below a root, never leaving its file system for another root."""
     try:
         seen = os.lstat(root)
     except OSError as error:

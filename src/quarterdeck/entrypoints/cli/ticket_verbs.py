@@ -51,6 +51,7 @@ def add(verbs: Group) -> None:
         _numbered(nouns, name, words, partial(plain_act, name))
     for name, words in CAPTURES.items():
         flag(_numbered(nouns, name, words, partial(capture, name)), "--no-wait", "ask for it only")
+    _numbered(nouns, "stop", "stop the capture that waits or runs; half a baseline is not kept", stop_capture)
     for name, words in (("approve", "approve exactly the content shown"), ("refuse", "refuse the ticket")):
         made = _numbered(nouns, name, words, partial(decide, name))
         made.add_argument("--role", required=True, choices=("approver", "cui_owner"), help="the role you decide in")
@@ -195,6 +196,16 @@ def capture(name: str, arguments: argparse.Namespace) -> int:
     page = as_row(server.get(path))
     print(hold_page(as_rows(page["hold_points"]), text_of(as_row(page["ticket"]), "state")))
     return 0 if text_of(job, "state") == "done" else 1
+
+
+def stop_capture(arguments: argparse.Namespace) -> int:
+    """Ask the captures that wait or run to stop; 1 when there is none."""
+    server, path = Server(code=arguments.code), ticket_path(arguments.number)
+    going = [job for job in as_rows(as_row(server.get(path))["jobs"]) if text_of(job, "state") in UNFINISHED]
+    for job in going:
+        server.delete(f"{path}/jobs/{job['id']}")
+    print("It stops soon. Of a baseline that is not finished nothing is kept." if going else "Nothing waits or runs.")
+    return 0 if going else 1
 
 
 def submit(arguments: argparse.Namespace) -> int:

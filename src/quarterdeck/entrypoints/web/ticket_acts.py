@@ -103,7 +103,9 @@ def cancel_job(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse
     for job in tickets.jobs(number):
         if job.state in ("waiting", "running"):
             tickets.cancel_job(job.id)
-    messages.info(request, "It stops at its next step. What was captured until then stays.")
+    messages.info(
+        request, "It stops soon. Of a baseline that is not finished nothing is kept; what was captured before stays."
+    )
     return redirect("ticket", number)
 
 
