@@ -17,9 +17,11 @@ from quarterdeck.backups.proving import (
 from quarterdeck.backups.rules import check_reimage, check_source, is_fresh_enough, may_rely_on, offline_enough
 from quarterdeck.backups.snapshots import (
     Told,
+    is_the_same,
     may_look,
     may_revert,
     may_take,
+    point_of,
     record_looked,
     record_reverted,
     record_taken,
@@ -87,12 +89,14 @@ __all__ = [
     "drills",
     "end_plan",
     "is_fresh_enough",
+    "is_the_same",
     "may_look",
     "may_rely_on",
     "may_revert",
     "may_take",
     "offline_enough",
     "plan",
+    "point_of",
     "proofs",
     "record_drill",
     "record_looked",
@@ -111,4 +115,4 @@ __all__ = [
     "source_of",
     "sources",
     "use_of",
-]  # fmt: skip
+]

@@ -2,7 +2,16 @@
 
 from quarterdeck.runs.books import check_runbook, decide_runbook, propose_runbook, runbook, runbooks
 from quarterdeck.runs.ports import Order, PlaybookProgram, Played, RunbookSource, RunFailed, RunRoom
-from quarterdeck.runs.rules import CHECK_COUNTS, may_approve, may_be_real, may_decide, may_propose, may_use, outcome
+from quarterdeck.runs.rules import (
+    CHECK_COUNTS,
+    may_approve,
+    may_be_real,
+    may_decide,
+    may_propose,
+    may_roll_back,
+    may_use,
+    outcome,
+)
 from quarterdeck.runs.running import (
     ask_cancel,
     begin_run,
@@ -77,6 +86,7 @@ __all__ = [
     "may_be_real",
     "may_decide",
     "may_propose",
+    "may_roll_back",
     "may_use",
     "note_wait",
     "order_run",

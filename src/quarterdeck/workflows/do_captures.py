@@ -10,7 +10,8 @@ from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import JobView
 from quarterdeck.workflows.close_ticket import VERIFY, SessionsStillRunning, verify_ticket
 from quarterdeck.workflows.prepare_ticket import PREPARE, Instruments, Prepared, Progress, prepare_ticket
-from quarterdeck.workflows.roll_back import ROLL_BACK, run_steps
+from quarterdeck.workflows.read_rollback import ROLL_BACK
+from quarterdeck.workflows.roll_back import run_steps
 
 Capture = Callable[[Actor, Clock, str, Instruments, Progress], Prepared]
 CAPTURES: dict[str, Capture] = {PREPARE: prepare_ticket, VERIFY: verify_ticket, ROLL_BACK: run_steps}
