@@ -104,16 +104,13 @@ def is_the_same(taken: TakenSnapshot, seen: Verification) -> Decision:
     """Decide whether what the product shows now is whole, and the very snapshot that was taken."""
     first = last_entry(("snapshot.taken",), object=ObjectRef("snapshot", taken.id))
     known = "" if first is None else str(first.data.get("identity", ""))
-    return all_of(
-        (
-            require_that(seen.verified, "snapshot.not_whole", seen.sentence, "Do the step by hand and say so."),
-            require_that(
-                known == identity_digest(seen),
-                "snapshot.altered",
-                "Another snapshot lies in its place: it is not the one that was taken.",
-                "Find out who replaced it; do the step by hand and say so.",
-            ),
-        )
+    if not seen.verified:
+        return refuse("snapshot.not_whole", seen.sentence, "Do the step by hand and say so.")
+    return require_that(
+        known == identity_digest(seen),
+        "snapshot.altered",
+        "Another snapshot lies in its place: it is not the one that was taken.",
+        "Find out who replaced it; do the step by hand and say so.",
     )
 
 

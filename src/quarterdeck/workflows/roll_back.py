@@ -5,11 +5,11 @@ step enters the ledger before an asset is touched and when it is over, so that a
 leaves a step that is told as lost, never as done.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from quarterdeck.access import api as access
-from quarterdeck.evidence.api import Act, act, record_refusal
+from quarterdeck.evidence.api import Act, Outcome, act, record_refusal
 from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse
@@ -19,12 +19,13 @@ from quarterdeck.sessions import api as sessions
 from quarterdeck.sessions.api import SessionKind, SessionState, SessionView
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import Method, RollbackView, State, StepKind, StepState, StepView
-from quarterdeck.tickets.ports import Reverted, Reverter
+from quarterdeck.tickets.ports import Reverted
 from quarterdeck.workflows.close_ticket import VERIFY, SessionsStillRunning
 from quarterdeck.workflows.order_runs import cancel_run, order_for_rollback
 from quarterdeck.workflows.prepare_ticket import Instruments, Prepared, Progress
 from quarterdeck.workflows.read_rollback import ROLL_BACK, is_asked_for, live_jobs, live_runs
 from quarterdeck.workflows.refusals import refusals_recorded
+from quarterdeck.workflows.run_checks import check_leftovers
 
 PUT_BACK = "rollback.under_way"
 _LOST = "The process that did it died; how far it came nobody saw. Look at the asset first."
@@ -58,9 +59,11 @@ def say_step(actor: Actor, clock: Clock, number: str, step: int, *, done: bool, 
 def ask_again(actor: Actor, clock: Clock, number: str, *, room: RunRoom) -> RollbackView:
     """Ask for what comes next by itself once more, after it failed, was stopped, or waits for a technician."""
     with refusals_recorded(actor, clock, "rollback.again", number):
-        waits = is_asked_for(_seen(number))
+        _seen(number)
         with _Keys(room, number) as keys, act(actor, clock) as current:
-            seen = tickets.repeat_steps(current, number, waits=waits)
+            # Read under the ticket's lock: of two who press at once the second finds what the first asked for.
+            tickets.lock(current, number)
+            seen = tickets.repeat_steps(current, number, waits=is_asked_for(_seen(number)))
             ordered = {run.rollback_step for run in live_runs(number)}
             for step in _playbooks(seen):
                 if step == seen.next_step:
@@ -139,7 +142,7 @@ def run_steps(
     while (step := _next_here(number)) is not None:
         if not progress(f"Rollback, step {step.number}: {_DOING[step.state]}"):
             return Prepared(tuple(remarks), cancelled=True)
-        found = _done(actor, clock, number, step, instruments.reverters, progress)
+        found = _done(actor, clock, number, step, instruments, progress)
         remarks.append(_told(actor, clock, number, step, found))
         if not found.done:
             return Prepared(tuple(remarks))
@@ -185,10 +188,10 @@ def _done(
     clock: Clock,
     number: str,
     step: StepView,
-    reverters: Mapping[StepKind, Reverter],
+    instruments: Instruments,
     progress: Progress,
 ) -> Reverted:
-    asset_id, reverter = step.step.asset, reverters.get(step.step.kind)
+    asset_id, reverter = step.step.asset, instruments.reverters.get(step.step.kind)
     if reverter is None:
         return Reverted(False, f"Nothing here can do a {step.step.kind} step by itself; do it by hand and say so.")
     ready = _nobody_else(number, asset_id)
@@ -200,6 +203,9 @@ def _done(
     if step.state is StepState.WAITING:
         _clear(actor, clock, number, step)
     _is_clear(number, asset_id)
+    left = _left_behind(actor, clock, number, asset_id, instruments)
+    if left:
+        return Reverted(False, left, codes=("rollback.left_behind",))
     with act(actor, clock) as current:
         tickets.enter_step(current, number, step.number, StepState.UNDER_WAY)
         _is_clear(number, asset_id)
@@ -223,6 +229,22 @@ def _clear(actor: Actor, clock: Clock, number: str, step: StepView) -> None:
 def _is_clear(number: str, asset_id: str) -> None:
     if any(one.asset == asset_id and _is_there(one) for one in sessions.sessions(number)):
         raise SessionsStillRunning(number)
+
+
+def _left_behind(actor: Actor, clock: Clock, number: str, asset_id: str, instruments: Instruments) -> str:
+    """Return a sentence when processes of ended sessions go on there: they would write into what was put back.
+
+    A target that does not answer holds up nothing: going back is what may mend it.
+    """
+    ticket = tickets.ticket(number)
+    way = next((one.connection_id for one in ticket.assets if one.asset_id == asset_id), "")
+    worked = any(one.asset == asset_id and one.kind is SessionKind.GATE for one in sessions.sessions(number))
+    if not way or not worked or ticket.content.method is not Method.SSH:
+        return ""
+    found = check_leftovers(
+        actor, clock, ticket=number, asset_id=asset_id, connection_id=way, channel=instruments.channel
+    )
+    return found.sentence if found.outcome is Outcome.FAILED else ""
 
 
 def _is_there(one: SessionView) -> bool:
