@@ -102,7 +102,10 @@ def test_a_btrfs_snapshot_is_taken_and_reverted_by_a_rollback(deck: Deck, volume
     told = deck.ask("told", ticket=ticket)
     assert ["rollback.performed", "passed"] in told["facts"]
     events = [event for event, _, _ in told["entries"]]
-    wanted = ["snapshot.taken", "ticket.opened", "rollback.begun", "rollback.step", "snapshot.reverted", "drift.compared", "ticket.rolled_back"]  # fmt: skip
+    wanted = [
+        "snapshot.taken", "ticket.opened", "rollback.begun", "rollback.step", "snapshot.reverted", "drift.compared",
+        "ticket.rolled_back",
+    ]  # fmt: skip
     firsts = [events.index(one) for one in wanted]
     assert firsts == sorted(firsts), events
     begun_at, back_at = events.index("rollback.begun"), events.index("snapshot.reverted")
