@@ -84,7 +84,7 @@ def _said(seen: RollbackView, newest: dict[int, RunView]) -> dict[int, str]:
     step = seen.next_step
     if step is not None and step.step.kind is StepKind.SNAPSHOT and step.state is not StepState.WAITING:
         job = next((one for one in tickets.jobs(seen.ticket) if one.kind == ROLL_BACK), None)
-        said[step.number] = "" if job is None else job.message
+        said[step.number] = "" if job is None else job.message.removeprefix(f"Step {step.number}: ")
     return said
 
 
