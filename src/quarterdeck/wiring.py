@@ -54,6 +54,7 @@ from quarterdeck.kernel.clock import Clock, SystemClock
 from quarterdeck.kernel.decision import Refused, refuse
 from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
+from quarterdeck.tickets.api import StepKind
 from quarterdeck.workflows import keep_witness
 from quarterdeck.workflows.admission import GateDesk
 from quarterdeck.workflows.anchor_checkpoints import AnchorQueue, Route
@@ -63,6 +64,7 @@ from quarterdeck.workflows.export_package import Press
 from quarterdeck.workflows.package_proofs import KeysBeside
 from quarterdeck.workflows.prepare_ticket import Instruments
 from quarterdeck.workflows.prove_sole_path import GateView
+from quarterdeck.workflows.revert_snapshot import SnapshotReverter
 from quarterdeck_verify.cosignature import parse_key
 
 
@@ -194,6 +196,7 @@ def instruments(actor: Actor) -> Instruments:
         locks=BucketLockReader(),
         recorder=GateHealth(config.gate_host, config.gate_port, config.gate_socket, config.recordings_dir),
         elevation=elevation_channel(actor),
+        reverters={StepKind.SNAPSHOT: SnapshotReverter(snapshot_makers(), actor, clock())},
     )
 
 

@@ -15,9 +15,10 @@ from tests.ticket_yard import Yard, build_yard
 from tests.web_shop_floor import RealClock, running_window
 from tests.web_visitor import sign_in, text_of
 
+from quarterdeck.adapters.run_room import RunFolders
 from quarterdeck.entrypoints.web import rollback_fields
 from quarterdeck.evidence.api import Outcome, act, entries, facts, read_artifact, store_artifact
-from quarterdeck.kernel.decision import Refused
+from quarterdeck.kernel.decision import Decision, Refused
 from quarterdeck.personnel import api as personnel
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import RollbackPlan, RollbackStep, State, StepKind, StepState
@@ -28,6 +29,7 @@ from quarterdeck.workflows.do_captures import do_next_capture
 from quarterdeck.workflows.prepare_ticket import Instruments
 
 pytestmark = pytest.mark.django_db(transaction=True)
+ROOM = RunFolders(Path("/nonexistent"))  # no step of these plans plays a playbook
 SUMMARY = "The share did not start; the old configuration is back; the vendor looks into it."
 
 
@@ -57,7 +59,7 @@ def opened(yard: Yard, made: RollbackPlan | None = None, **changes: object) -> s
 
 
 def begin(yard: Yard, number: str, who: str = "max") -> tickets.RollbackView:
-    return roll_back.begin(yard.actor(who), yard.clock, number, reason="The share does not answer.")
+    return roll_back.begin(yard.actor(who), yard.clock, number, reason="The share does not answer.", room=ROOM)
 
 
 class FolderReverter:
@@ -66,7 +68,10 @@ class FolderReverter:
     def __init__(self, folder: Path, copy: Path) -> None:
         self.folder, self.copy = folder, copy
 
-    def revert(self, *, ticket: str, asset_id: str, item: str) -> Reverted:
+    def may_revert(self, *, ticket: str, asset_id: str) -> Decision:
+        return Decision()
+
+    def revert(self, *, ticket: str, asset_id: str) -> Reverted:
         if not self.copy.exists():
             return Reverted(False, "The snapshot is not there.")
         for one in self.folder.iterdir():
@@ -181,7 +186,8 @@ def test_a_snapshot_is_reverted_by_the_ticker_and_recorded_like_any_work(yard: Y
     assert (folder / "smb.conf").read_text() == "good"
     seen = tickets.rollback_of(number)
     assert [(one.state, one.captured) for one in seen.steps] == [(StepState.DONE, True), (StepState.WAITING, False)]
-    (told,) = entries(ticket=number, events=["rollback.step"])
+    *earlier, told = entries(ticket=number, events=["rollback.step"])
+    assert [one.data["state"] for one in earlier] == ["clearing", "under_way"]
     assert read_artifact(str(told.artifacts[0]["sha256"])) == b"smb.conf"
 
 
@@ -193,7 +199,7 @@ def test_a_revert_that_fails_is_told_tried_again_and_may_be_done_by_hand(yard: Y
     assert tickets.rollback_of(number).steps[0].state is StepState.FAILED
     assert "not there" in tickets.jobs(number)[0].message
     yard.clock.advance(minutes=1)
-    roll_back.ask_again(yard.actor("max"), yard.clock, number)
+    roll_back.ask_again(yard.actor("max"), yard.clock, number, room=ROOM)
     assert run_job(yard)
     assert "by hand" in tickets.jobs(number)[0].message
     seen = roll_back.say_step(yard.actor("max"), yard.clock, number, 1, done=True, said="Restored from the tape.")

@@ -33,7 +33,7 @@ from quarterdeck.kernel.actors import OPERATOR, system
 from quarterdeck.kernel.decision import Refused
 from quarterdeck.tickets.api import HoldState
 from quarterdeck.workflows.prove_backup import prove_backup
-from quarterdeck.workflows.take_snapshot import look_at_snapshot, revert_snapshot, snapshot_for_ticket, take_snapshot
+from quarterdeck.workflows.take_snapshot import look_at_snapshot, snapshot_for_ticket, take_snapshot
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TICKER = system("ticker")
@@ -108,10 +108,6 @@ class Bench:
         return look_at_snapshot(
             self.number, snapshot, makers=self.makers, actor=self.shop.actor("sam"), clock=self.clock
         )
-
-    def revert(self, snapshot: str, who: str = "sam"):
-        self.clock.advance(seconds=1)
-        return revert_snapshot(self.number, snapshot, makers=self.makers, actor=self.shop.actor(who), clock=self.clock)
 
     def outcomes(self, kind: str) -> list[Outcome]:
         return [fact.outcome for fact in evidence.facts(ticket=self.number, kinds=[kind])]
@@ -191,29 +187,6 @@ def test_a_restic_repository_with_a_flipped_byte_fails_the_hold_point(yard: Yard
     assert hold_of(yard, number)
 
 
-def test_a_snapshot_is_gone_back_to_while_the_work_is_under_way(working: Bench):
-    taken = working.take()
-    working.cloud.disk = "after"
-    with pytest.raises(Refused) as refused:
-        working.revert(taken.id)
-    assert refused.value.decision.codes == ("snapshot.not_whole",)
-    working.cloud.states[taken.name] = "completed"
-    working.look(taken.id)
-    assert working.revert(taken.id).state is SnapshotState.REVERTED
-    assert working.cloud.disk == "before"
-    assert backups.snapshots(working.number)[0].state is SnapshotState.REVERTED
-
-
-def test_a_ticket_that_is_not_open_is_not_reverted(bench: Bench):
-    taken = bench.take()
-    bench.cloud.states[taken.name] = "completed"
-    bench.look(taken.id)
-    with pytest.raises(Refused) as refused:
-        bench.revert(taken.id)
-    assert refused.value.decision.codes == ("snapshot.revert_state",)
-    assert bench.cloud.disk == "before"
-
-
 @pytest.mark.parametrize("who", ["max", "casey"])
 def test_somebody_who_does_not_work_on_the_ticket_takes_no_snapshot(bench: Bench, who: str):
     with pytest.raises(Refused):
@@ -226,13 +199,14 @@ def test_the_operator_takes_no_snapshot(bench: Bench):
         take_snapshot(bench.number, bench.shop.asset, makers=bench.makers, actor=OPERATOR, clock=bench.clock)
 
 
-def test_a_snapshot_made_whole_by_hand_in_the_database_is_not_gone_back_to(working: Bench):
+def test_a_snapshot_made_whole_by_hand_in_the_database_is_not_believed(working: Bench):
     taken = working.take()
     with database_in_hand() as cursor:
         cursor.execute("UPDATE backups_ticketsnapshot SET state = 'complete'")
-    with pytest.raises(Refused) as refused:
-        working.revert(taken.id)
-    assert refused.value.decision.codes == ("snapshot.unsealed",)
+    for call in (lambda: working.look(taken.id), lambda: backups.point_of(working.number, working.shop.asset)):
+        with pytest.raises(Refused) as refused:
+            call()
+        assert refused.value.decision.codes == ("snapshot.unsealed",)
 
 
 def test_preparing_takes_one_snapshot_and_looks_at_it_again(bench: Bench):

@@ -19,6 +19,7 @@ django.setup()
 import uvicorn  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from tests.e2e.more_time_seed import more_time_waits  # noqa: E402
+from tests.e2e.rollback_seed import rollbacks  # noqa: E402
 from tests.e2e.watched_seed import watched  # noqa: E402
 from tests.ticket_yard import HOST_KEY, Yard, build_yard  # noqa: E402
 
@@ -120,7 +121,7 @@ def seeded() -> dict[str, Any]:
     quinn = yard.actor("quinn")
     question = attend_assessor.ask_question(quinn, CLOCK, "Who reviews the list of tools?", objective="MA.L2-3.7.2.a")
     sample = attend_assessor.draw_sample(quinn, CLOCK, Population.CLOSED, size=5, seed="4-2-6")
-    return watched(yard, CLOCK) | {
+    return watched(yard, CLOCK) | rollbacks(yard, CLOCK) | {
         "question": question.id,
         "sample": sample.seq,
         "chore": chore.number,

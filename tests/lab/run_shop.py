@@ -34,10 +34,12 @@ from quarterdeck.tickets import api as tickets  # noqa: E402
 from quarterdeck.workflows import close_ticket, do_captures, do_runs, keep_runbooks, order_runs  # noqa: E402
 from quarterdeck.workflows.open_window import open_ticket  # noqa: E402
 from quarterdeck.workflows.take_baseline import take_baseline  # noqa: E402
+from quarterdeck.workflows.take_snapshot import snapshot_for_ticket  # noqa: E402
 
 CLOCK = SystemClock()
 TICKER = system("ticker")
 Told = dict[str, object]
+MORE_CONTENT: dict[str, object] = {}  # what a ticket shall say beside its usual content
 
 
 def shop() -> Shop:
@@ -97,7 +99,10 @@ def ticket(told: Told) -> Told:
     now = CLOCK.now()
     window = Window(now + timedelta(seconds=float(str(told.get("opens_in", 0)))), now + timedelta(hours=2))
     items = tuple(str(one) for one in told["items"])  # type: ignore[attr-defined]
-    number = approved_ticket(shop(), "sam", items=items, window=window)
+    number = approved_ticket(shop(), "sam", items=items, window=window, **MORE_CONTENT)
+    if told.get("snapshot", False):
+        [asset] = [one.asset_id for one in tickets.ticket(number).assets]
+        snapshot_for_ticket(number, asset, makers=wiring.snapshot_makers(), actor=TICKER, clock=CLOCK)
     if told.get("open", True):
         channel = wiring.instruments(TICKER).channel
         take_baseline(number, baselines.Phase.BEFORE, channel=channel, actor=TICKER, clock=CLOCK)

@@ -29,6 +29,8 @@ PLAY = """
 class Yard:
     """The whole gate, a repository beside it, and the verbs of `run_shop`."""
 
+    shop = "tests.lab.run_shop"
+
     def __init__(self, folder: Path) -> None:
         self.whole = WholeGate(folder)
         self.there = folder / "watched"
@@ -53,7 +55,7 @@ class Yard:
 
     def ask(self, verb: str, **told: object):
         done = subprocess.run(
-            [sys.executable, "-m", "tests.lab.run_shop", verb, json.dumps(told)],
+            [sys.executable, "-m", self.shop, verb, json.dumps(told)],
             env=self.whole.environment(), capture_output=True, text=True, timeout=300, check=False, cwd=ROOT,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

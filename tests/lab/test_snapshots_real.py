@@ -1,49 +1,22 @@
 """Snapshots on real storage: btrfs on a loop device and a qcow2 image, taken, read back, gone back to."""
 
-import os
 import shutil
-import subprocess
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.lab.btrfs_volume import run, volume
 
 from quarterdeck.adapters.btrfs_snapshot import Btrfs
 from quarterdeck.adapters.qcow2_snapshot import Qcow2
 from quarterdeck.backups.api import Depth, Product, ProductFailed, Source
 
+__all__ = ["volume"]
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
 def source(product: Product, repository: Path, path: Path | str = "") -> Source:
     return Source("bs_x", "as_x", product, str(repository), "", timedelta(hours=24), path=str(path), depth=Depth.ALL)
-
-
-def run(*words: object) -> None:
-    environment = {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
-    subprocess.run([str(word) for word in words], check=True, capture_output=True, timeout=60, env=environment)
-
-
-@pytest.fixture
-def volume(tmp_path: Path) -> Iterator[Path]:
-    if os.geteuid() != 0 or not shutil.which("mkfs.btrfs", path="/usr/sbin:/sbin:/usr/bin"):
-        pytest.skip("NOT PROVEN HERE: a btrfs volume needs root and btrfs-progs")
-    image, place = tmp_path / "disk", tmp_path / "volume"
-    with image.open("wb") as file:
-        file.truncate(128 << 20)
-    place.mkdir()
-    try:
-        run("mkfs.btrfs", "-q", image)
-        run("mount", "-o", "loop", image, place)
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"NOT PROVEN HERE: no btrfs on a loop device: {error.stderr[-200:]!r}")
-    try:
-        run("btrfs", "subvolume", "create", place / "data")
-        (place / "snapshots").mkdir()
-        yield place
-    finally:
-        run("umount", place)
 
 
 def test_a_btrfs_snapshot_is_taken_read_back_and_gone_back_to(volume: Path) -> None:
@@ -75,6 +48,40 @@ def test_a_btrfs_snapshot_that_is_gone_or_can_be_written_is_not_whole(volume: Pa
     with pytest.raises(ProductFailed):
         product.revert(place, taken.id, NOW)
     assert (volume / "data").is_dir()
+
+
+def test_a_btrfs_snapshot_that_was_written_to_or_replaced_shows_it(volume: Path) -> None:
+    data, product = volume / "data", Btrfs()
+    (data / "app.conf").write_text("before\n")
+    place = source(Product.BTRFS, data, volume / "snapshots")
+    taken = product.take(place, "one", NOW)
+    first = product.look(place, taken.id)
+    assert first.identity
+    run("btrfs", "filesystem", "balance", "start", "--full-balance", volume)
+    assert product.look(place, taken.id).identity == first.identity, "what the file system moves about changes nothing"
+    run("btrfs", "property", "set", "-f", taken.id, "ro", "false")
+    Path(taken.id, "app.conf").write_text("wrong\n")
+    run("btrfs", "property", "set", "-f", taken.id, "ro", "true")
+    assert "written after" in product.look(place, taken.id).sentence
+    run("btrfs", "subvolume", "delete", taken.id)
+    run("btrfs", "subvolume", "snapshot", "-r", data, taken.id)
+    other = product.look(place, taken.id)
+    assert other.verified, "it looks whole"
+    assert other.identity != first.identity, "and is another one"
+
+
+def test_a_revert_that_was_broken_off_is_done_again(volume: Path) -> None:
+    data, product = volume / "data", Btrfs()
+    (data / "app.conf").write_text("before\n")
+    place = source(Product.BTRFS, data, volume / "snapshots")
+    taken = product.take(place, "one", NOW)
+    (data / "app.conf").write_text("after\n")
+    data.rename(volume / "snapshots" / "reverted-then")
+    assert product.look(place, taken.id).verified
+    back = product.revert(place, taken.id, NOW)
+    assert back.verified, back.sentence
+    assert (data / "app.conf").read_text() == "before\n"
+    assert "earlier try" in back.sentence
 
 
 def test_a_folder_that_is_no_subvolume_is_a_sentence(volume: Path) -> None:

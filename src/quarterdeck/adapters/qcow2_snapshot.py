@@ -23,13 +23,14 @@ class Qcow2:
     def look(self, source: Source, snapshot: str) -> Verification:
         """Read back that the image holds the snapshot, and check the image."""
         place = self._place_of(source)
-        names = [one.get("name") for one in _info(place, source).get("snapshots", [])]
-        if snapshot not in names:
-            return Verification(False, "The image does not hold the snapshot.", json.dumps(names).encode())
+        held = [one for one in _info(place, source).get("snapshots", []) if one.get("name") == snapshot]
+        if len(held) != 1:
+            return Verification(False, "The image does not hold exactly one snapshot of this name.", _told(held))
         checked = place.run(["qemu-img", "check", source.repository])
         if checked.status != 0:
             return Verification(False, f"qemu-img found errors: {checked.last_line}", checked.log)
-        return Verification(True, "The image holds the snapshot and was checked.", checked.log)
+        said, log = "The image holds the snapshot and was checked.", _told(held) + checked.log
+        return Verification(True, said, log, identity=_identity(held[0]))
 
     def revert(self, source: Source, snapshot: str, now: datetime) -> Verification:
         """Go back to the snapshot and check the image."""
@@ -38,7 +39,16 @@ class Qcow2:
         applied = succeeded(place.run(["qemu-img", "snapshot", "-a", snapshot, source.repository]), "go back")
         looked = self.look(source, snapshot)
         said = "Gone back to the snapshot." if looked.verified else looked.sentence
-        return Verification(looked.verified, said, applied.log + looked.log)
+        return Verification(looked.verified, said, applied.log + looked.log, identity=looked.identity)
+
+
+def _told(held: list[dict[str, Any]]) -> bytes:
+    return json.dumps(held, sort_keys=True).encode() + b"\n"
+
+
+def _identity(one: dict[str, Any]) -> str:
+    """Return what QEMU gave the snapshot when it was made: another one of this name has another number or moment."""
+    return " ".join(str(one.get(name, "")) for name in ("id", "date-sec", "date-nsec", "vm-clock-sec", "vm-clock-nsec"))
 
 
 def _info(place: Place, source: Source) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Vsphere:
         if len(found) != 1:
             return Verification(False, "The machine does not have exactly one snapshot of this name.", log)
         said = "The machine has the snapshot" + (", quiesced." if found[0].quiesced else ", not quiesced.")
-        return Verification(True, said, log)
+        return Verification(True, said, log, identity=str(getattr(found[0], "id", "")))
 
     def revert(self, source: Source, snapshot: str, now: datetime) -> Verification:
         """Go back to the snapshot; what vSphere calls the current snapshot afterwards is read back."""

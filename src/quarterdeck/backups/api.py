@@ -34,9 +34,11 @@ from quarterdeck.backups.rules import (
 )
 from quarterdeck.backups.snapshots import (
     Told,
+    is_the_same,
     may_look,
     may_revert,
     may_take,
+    point_of,
     record_looked,
     record_reverted,
     record_taken,
@@ -115,6 +117,7 @@ __all__ = [
     "end_plan",
     "end_reimage_plan",
     "is_fresh_enough",
+    "is_the_same",
     "log_agrees",
     "may_attach",
     "may_look",
@@ -124,6 +127,7 @@ __all__ = [
     "may_use",
     "offline_enough",
     "plan",
+    "point_of",
     "proofs",
     "record_drill",
     "record_looked",
@@ -148,4 +152,4 @@ __all__ = [
     "sources",
     "spoken_maker",
     "use_of",
-]  # fmt: skip
+]

@@ -7,12 +7,13 @@ from quarterdeck.backups.proving import fits_ticket, plain_name
 from quarterdeck.backups.terms import Product, Snapshot, SnapshotState, Source, TakenSnapshot, Verification
 from quarterdeck.evidence.api import Act, ArtifactRef, Grade, ObjectRef, Outcome, last_entry, row_digest
 from quarterdeck.kernel.clock import rfc3339
-from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse, require_that
+from quarterdeck.kernel.decision import ALLOWED, Decision, Refused, all_of, refuse, require_that
 from quarterdeck.kernel.ids import new_id
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import State
 
-EVENTS = ("snapshot.taken", "snapshot.pending", "snapshot.failed", "snapshot.reverted")
+REVERT_FAILED = "snapshot.revert_failed"
+EVENTS = ("snapshot.taken", "snapshot.pending", "snapshot.failed", "snapshot.reverted", REVERT_FAILED)
 _MAY_TAKE = frozenset({State.APPROVED, State.SCHEDULED, State.OPEN})
 _OUTCOMES = {
     SnapshotState.COMPLETE: Outcome.PASSED,
@@ -59,21 +60,63 @@ def may_look(number: str, taken: TakenSnapshot) -> Decision:
     )
 
 
+def point_of(number: str, asset: str) -> TakenSnapshot:
+    """Return the snapshot to which a rollback of this ticket takes the asset back.
+
+    It is the newest that was taken before the ticket was opened, else the first one after: whatever came later may
+    hold the fault. Refused when there is none, or a row of them is not what the ledger says.
+    """
+    fits_ticket(number, asset)
+    opened = tickets.ticket(number).opened_at
+    found = [snapshot(one.id) for one in snapshots(number) if one.asset == asset]
+    before = [one for one in found if opened is None or one.taken_at <= opened]
+    if not found:
+        raise Refused(
+            refuse(
+                "snapshot.none",
+                "No snapshot of the asset was taken under this ticket.",
+                "Do the step by hand and say so; preparing a ticket takes one where the asset has a product for it.",
+            )
+        )
+    return before[0] if before else found[-1]
+
+
 def may_revert(number: str, taken: TakenSnapshot) -> Decision:
-    """Decide whether the asset may be put back to this snapshot: the ticket's own, whole, and the window open."""
-    own = require_that(
-        taken.ticket == number and taken.state in (SnapshotState.COMPLETE, SnapshotState.REVERTED),
-        "snapshot.not_whole",
-        "Only a whole snapshot of this ticket can be gone back to.",
-        "Look at the ticket's snapshots.",
+    """Decide whether an asset can be put back to this snapshot: the ticket's own, and whole."""
+    said = {
+        SnapshotState.PENDING: ("snapshot.pending", "Its product still makes the snapshot.", "Wait, and run it again."),
+        SnapshotState.FAILED: ("snapshot.failed", "The snapshot failed.", "Do the step by hand and say so."),
+    }
+    return all_of(
+        (
+            require_that(
+                taken.ticket == number,
+                "snapshot.other_ticket",
+                "The snapshot was taken under another ticket.",
+                "Look at the ticket's snapshots.",
+            ),
+            refuse(*said[taken.state]) if taken.state in said else ALLOWED,
+        )
     )
-    under_way = require_that(
-        tickets.ticket(number).state in (State.OPEN, State.VERIFYING),
-        "snapshot.revert_state",
-        "An asset is put back while the ticket's work is under way.",
-        "Open the ticket, or use the emergency path.",
+
+
+def is_the_same(taken: TakenSnapshot, seen: Verification) -> Decision:
+    """Decide whether what the product shows now is whole, and the very snapshot that was taken."""
+    first = last_entry(("snapshot.taken",), object=ObjectRef("snapshot", taken.id))
+    known = "" if first is None else str(first.data.get("identity", ""))
+    if not seen.verified:
+        return refuse("snapshot.not_whole", seen.sentence, "Do the step by hand and say so.")
+    return require_that(
+        known == identity_digest(seen),
+        "snapshot.altered",
+        "Another snapshot lies in its place: it is not the one that was taken.",
+        "Find out who replaced it; do the step by hand and say so.",
     )
-    return all_of((own, under_way))
+
+
+def identity_digest(seen: Verification) -> str:
+    """Return the digest of a snapshot's identity as its entry carries it, empty for none."""
+    return row_digest({"identity": seen.identity}) if seen.identity else ""
 
 
 def state_of(verification: Verification) -> SnapshotState:
@@ -98,7 +141,7 @@ def record_taken(act: Act, told: Told, log: ArtifactRef) -> TakenSnapshot:
         state=state.value,
         sentence=told.verification.sentence[:400],
     )
-    _record(act, row, told.source.product, state, log)
+    _record(act, row, _EVENT_OF[state], log, identity_digest(told.verification))
     row.save(force_insert=True)
     return _view(row, told.source.product)
 
@@ -109,29 +152,31 @@ def record_looked(act: Act, snapshot_id: str, verification: Verification, log: A
     state, product = state_of(verification), Product(row.source.product)
     if state.value == row.state:
         return _view(row, product)
-    return _move(act, row, state, verification, log)
+    return _move(act, row, state, _EVENT_OF[state], verification, log)
 
 
 def record_reverted(act: Act, snapshot_id: str, verification: Verification, log: ArtifactRef) -> TakenSnapshot:
-    """Record that the asset was put back to a snapshot, or that this failed."""
+    """Record that the asset was put back to a snapshot, or that this failed; then the snapshot stays what it is."""
     row = TicketSnapshot.objects.select_related("source").get(pk=snapshot_id)
-    state = SnapshotState.REVERTED if verification.verified else SnapshotState.FAILED
-    return _move(act, row, state, verification, log)
+    if verification.verified:
+        return _move(act, row, SnapshotState.REVERTED, "snapshot.reverted", verification, log)
+    return _move(act, row, SnapshotState(row.state), REVERT_FAILED, verification, log)
 
 
 def _move(
-    act: Act, row: TicketSnapshot, state: SnapshotState, verification: Verification, log: ArtifactRef
+    act: Act, row: TicketSnapshot, state: SnapshotState, event: str, verification: Verification, log: ArtifactRef
 ) -> TakenSnapshot:
     tickets.lock(act, row.ticket_id)
     row.state, row.sentence = state.value, verification.sentence[:400]
-    _record(act, row, Product(row.source.product), state, log)
+    _record(act, row, event, log, identity_digest(verification))
     row.save(update_fields=["state", "sentence", "entry"])
     return _view(row, Product(row.source.product))
 
 
-def _record(act: Act, row: TicketSnapshot, product: Product, state: SnapshotState, log: ArtifactRef) -> None:
+def _record(act: Act, row: TicketSnapshot, event: str, log: ArtifactRef, identity: str) -> None:
+    product, state = Product(row.source.product), SnapshotState(row.state)
     row.entry = act.record(
-        _EVENT_OF[state],
+        event,
         ObjectRef("snapshot", row.id),
         ticket=row.ticket_id,
         data={
@@ -139,10 +184,11 @@ def _record(act: Act, row: TicketSnapshot, product: Product, state: SnapshotStat
             "product": product.value,
             "snapshot": plain_name(row.name),
             "row": _digest(row),
+            **({"identity": identity} if identity else {}),
         },
         artifacts=(log,),
     )
-    if state in _OUTCOMES:
+    if state in _OUTCOMES and event != REVERT_FAILED:
         act.fact(
             "snapshot.taken",
             entry=row.entry,

@@ -88,13 +88,15 @@ class Snapshot:
 class Verification:
     """What a verification found: `verified` only when the product read back and checked; `log` is its own output.
 
-    `pending`: the product still works on it, neither good nor bad.
+    `pending`: the product still works on it, neither good nor bad. `identity` is what the product gives a snapshot
+    once and never again; another one under the same name differs in it. Empty where its name is that already.
     """
 
     verified: bool
     sentence: str
     log: bytes
     pending: bool = False
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)

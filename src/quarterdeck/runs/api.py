@@ -9,6 +9,7 @@ from quarterdeck.runs.rules import (
     may_be_real,
     may_decide,
     may_propose,
+    may_roll_back,
     may_use,
     outcome,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "may_be_real",
     "may_decide",
     "may_propose",
+    "may_roll_back",
     "may_use",
     "note_wait",
     "order_run",

@@ -63,6 +63,7 @@ class Run(models.Model):
     until = models.DateTimeField()
     places = models.JSONField()
     after = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
+    rollback_step = models.PositiveSmallIntegerField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     message = models.CharField(max_length=500, blank=True)
@@ -78,7 +79,9 @@ class Run(models.Model):
             models.CheckConstraint(condition=Q(state__in=[s.value for s in RunState]), name="run_state_known"),
             models.CheckConstraint(condition=Q(not_before__lt=F("until")), name="run_ordered_times"),
             models.CheckConstraint(
-                condition=Q(mode=Mode.CHECK.value, after__isnull=True) | Q(mode=Mode.REAL.value, after__isnull=False),
+                condition=Q(mode=Mode.CHECK.value, after__isnull=True, rollback_step__isnull=True)
+                | Q(mode=Mode.REAL.value, after__isnull=False, rollback_step__isnull=True)
+                | Q(mode=Mode.REAL.value, after__isnull=True, rollback_step__isnull=False),
                 name="run_real_follows_check",
             ),
         ]

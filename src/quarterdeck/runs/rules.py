@@ -156,6 +156,20 @@ def may_be_real(
     )
 
 
+def may_roll_back(runbook: RunbookView | None) -> Decision:
+    """Decide whether the mechanism that a rollback's step names can be run: an approved runbook lies behind it.
+
+    No run in check mode is demanded: what it shows is a broken system, and the time box runs.
+    """
+    if runbook is None:
+        return refuse(
+            "rollback.no_runbook",
+            "The mechanism of that step is no approved runbook.",
+            "Do the step by hand and say so; register the playbook as a runbook for the next time.",
+        )
+    return may_use(runbook)
+
+
 def outcome(ended_by: str, status: int, hosts: frozenset[str], tallies: Mapping[str, Tally]) -> tuple[RunState, str]:
     """Return how a run ended and one sentence: passed only when every host was reached and no task failed."""
     if ended_by == "cancel":

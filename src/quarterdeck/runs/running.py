@@ -55,6 +55,7 @@ def order_run(
     until: datetime,
     places: Sequence[Reach],
     after: str = "",
+    rollback_step: int | None = None,
 ) -> RunView:
     """Queue a run of the actor, a person who has just shown a second factor (3.7.5[a])."""
     mfa_at = act.actor.mfa_at
@@ -75,6 +76,7 @@ def order_run(
         until=until,
         places=[{"asset": one.asset, "hostname": one.hostname, "grant": one.grant} for one in places],
         after_id=after or None,
+        rollback_step=rollback_step,
     )
     row.save(force_insert=True)
     RunProgress.objects.create(run=row)
@@ -91,6 +93,7 @@ def order_run(
         factor=act.actor.factor or "not_said",
         mfa_at=rfc3339(mfa_at),
         after=after,
+        rollback_step=rollback_step or 0,
     )
     return view(row)
 
@@ -254,6 +257,7 @@ def _digest(seen: RunView) -> str:
             "places": [f"{one.asset} {one.hostname} {one.grant}" for one in seen.places],
             "after": seen.after,
             "files": [seen.report, seen.events, seen.output],
+            **({} if seen.rollback_step is None else {"rollback_step": seen.rollback_step}),
         }
     )
 
@@ -282,4 +286,5 @@ def view(row: Run) -> RunView:
         report=row.report,
         events=row.events,
         output=row.output,
+        rollback_step=row.rollback_step,
     )

@@ -127,7 +127,10 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """One run; `after` is the run in check mode that a real one follows, `tallies` by host name."""
+    """One run; `after` is the run in check mode that a real one follows, `tallies` by host name.
+
+    `rollback_step` is the step of the ticket's rollback that it does, None for any other work.
+    """
 
     id: str
     ticket: str
@@ -150,6 +153,7 @@ class RunView:
     report: str = ""
     events: str = ""
     output: str = ""
+    rollback_step: int | None = None
 
     @property
     def is_over(self) -> bool:

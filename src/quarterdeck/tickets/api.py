@@ -64,9 +64,18 @@ from quarterdeck.tickets.requesting import (
     submit,
     withdraw,
 )
-from quarterdeck.tickets.rollback_rules import after_action, changes_boot, was_begun
+from quarterdeck.tickets.rollback_rules import after_action, at_work, changes_boot, may_run, was_begun
 from quarterdeck.tickets.rollback_terms import RollbackPlan, RollbackStep, RollbackView, StepKind, StepState, StepView
-from quarterdeck.tickets.rollbacks import begin_rollback, may_say_step, rollback_of, say_step, tell_overrun
+from quarterdeck.tickets.rollbacks import (
+    begin_rollback,
+    enter_step,
+    may_say_step,
+    repeat_steps,
+    rollback_of,
+    say_step,
+    stop_steps,
+    tell_overrun,
+)
 from quarterdeck.tickets.rules import (
     TRANSITIONS,
     diagram,
@@ -201,6 +210,7 @@ __all__ = [
     "approve",
     "approve_template",
     "ask_capture",
+    "at_work",
     "attach",
     "authorise_emergency",
     "begin_rollback",
@@ -220,6 +230,7 @@ __all__ = [
     "due_tickets",
     "edit",
     "end_work",
+    "enter_step",
     "evidence_meter",
     "exists",
     "expire",
@@ -253,6 +264,7 @@ __all__ = [
     "may_move",
     "may_order_run",
     "may_read",
+    "may_run",
     "may_say_step",
     "moved_tickets",
     "names_mechanism",
@@ -272,6 +284,7 @@ __all__ = [
     "refreeze",
     "refuse_ticket",
     "reopen",
+    "repeat_steps",
     "request",
     "request_for_use",
     "request_standard",
@@ -283,6 +296,7 @@ __all__ = [
     "snapshot_bytes",
     "spoken",
     "stepped_up",
+    "stop_steps",
     "stop_work",
     "submit",
     "take_job",

@@ -1,7 +1,9 @@
 """Pure rules of rollbacks: what a plan must say, when one may be begun, who does which step, what closes the ticket."""
 
+from datetime import datetime
+
 from quarterdeck.kernel.decision import ALLOWED, Decision, all_of, refuse, require_that
-from quarterdeck.tickets.rollback_terms import RollbackPlan, RollbackView, StepKind, StepState
+from quarterdeck.tickets.rollback_terms import RollbackPlan, RollbackView, StepKind, StepState, StepView
 from quarterdeck.tickets.terms import Content, State
 
 MOST_STEPS = 40
@@ -129,6 +131,7 @@ def may_tell(view: RollbackView | None, number: int, person: str, *, leads: bool
             require_that(
                 step.state is not StepState.DONE, "rollback.step_done", "That step is done already.", "Go on."
             ),
+            not_under_way(step),
             require_that(
                 person == step.step.owner or leads,
                 "rollback.not_yours",
@@ -136,6 +139,89 @@ def may_tell(view: RollbackView | None, number: int, person: str, *, leads: bool
                 "Its owner, or the IT lead, says what became of it.",
             ),
         ]
+    )
+
+
+def not_under_way(step: StepView) -> Decision:
+    """Decide whether nothing of ours touches the asset for this step now; what is half done is told by nobody."""
+    return require_that(
+        step.state is not StepState.UNDER_WAY,
+        "rollback.step_under_way",
+        "That step is being done right now.",
+        "Wait until it is over; if nothing moves any more, run again what runs by itself.",
+    )
+
+
+def at_work(state: State) -> Decision:
+    """Decide whether a rollback goes on in this state of its ticket."""
+    return require_that(
+        state in (State.OPEN, State.VERIFYING),
+        "rollback.not_now",
+        f"The ticket is {state.replace('_', ' ')}: there is no work to go back from.",
+        "A rollback goes on while work is open or being verified.",
+    )
+
+
+def may_run(view: RollbackView | None, number: int) -> Decision:
+    """Decide whether a process of ours may do this step now: begun, its turn, and not under way already."""
+    if view is None:
+        return was_begun(view)
+    step = view.next_step
+    if step is None or step.number != number or step.step.kind is StepKind.MANUAL:
+        return refuse("rollback.not_its_turn", "It is not this step's turn.", "Look at the rollback's steps.")
+    asked = require_that(
+        step.state is not StepState.FAILED,
+        "rollback.step_failed",
+        "That step failed; it is not tried again unasked.",
+        "Look at the asset, then run it again, or do it by hand and say so.",
+    )
+    return all_of([not_under_way(step), asked])
+
+
+def may_end_step(view: RollbackView | None, number: int) -> Decision:
+    """Decide whether a process of ours may say what became of a step: it is its turn, and it runs by itself."""
+    if view is None:
+        return was_begun(view)
+    step = view.next_step
+    return require_that(
+        step is not None and step.number == number and step.step.kind is not StepKind.MANUAL,
+        "rollback.not_its_turn",
+        "It is not this step's turn.",
+        "Look at the rollback's steps.",
+    )
+
+
+def may_repeat(view: RollbackView | None, *, waits: bool) -> Decision:
+    """Decide whether what comes next by itself may be asked for again; `waits`: somebody asked, it is not over."""
+    if view is None:
+        return was_begun(view)
+    step = view.next_step
+    return all_of(
+        [
+            require_that(
+                step is not None and step.step.kind is not StepKind.MANUAL,
+                "rollback.nothing_by_itself",
+                "What comes next is done by a person, or nothing is left to do.",
+                "Do the next step and say so.",
+            ),
+            require_that(
+                not waits,
+                "rollback.step_under_way",
+                "That step was asked for and is not over.",
+                "Wait until it is over, or stop it.",
+            ),
+        ]
+    )
+
+
+def measured_since(view: RollbackView, before: datetime | None, after: datetime | None) -> Decision:
+    """Decide whether what was measured before the work was measured again once the rollback was over (CM.L2-3.4.1)."""
+    ended = view.ended_at
+    return require_that(
+        before is None or ended is None or (after is not None and after >= ended),
+        "rollback.not_measured",
+        "The assets were not measured since the rollback was over, so nobody knows whether they came back.",
+        "Measure again: run the verification once more.",
     )
 
 

@@ -16,9 +16,14 @@ class StepKind(StrEnum):
 
 
 class StepState(StrEnum):
-    """What became of a step of a rollback that was begun."""
+    """What became of a step of a rollback that was begun.
+
+    `clearing`: nobody is let in, and sessions on the asset are ended, before it is touched; `under_way`: it is touched.
+    """
 
     WAITING = "waiting"
+    CLEARING = "clearing"
+    UNDER_WAY = "under_way"
     DONE = "done"
     FAILED = "failed"
 
@@ -76,7 +81,10 @@ def plan_from(told: Mapping[str, Any] | None) -> RollbackPlan | None:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """A step of a rollback and what became of it; `by` is empty while it waits."""
+    """A step of a rollback and what became of it; `by` is empty while it waits.
+
+    `codes` say why it failed where a rule of ours refused, `evidence` is the SHA-256 of what it left as proof.
+    """
 
     number: int
     step: RollbackStep
@@ -84,6 +92,8 @@ class StepView:
     by: str = ""
     at: datetime | None = None
     captured: bool = False
+    codes: tuple[str, ...] = ()
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,11 @@ class RollbackView:
     def is_done(self) -> bool:
         """True when every step is done."""
         return all(one.state is StepState.DONE for one in self.steps)
+
+    @property
+    def next_step(self) -> StepView | None:
+        """The first step that is not done, None when all are."""
+        return next((one for one in self.steps if one.state is not StepState.DONE), None)
 
     @property
     def ended_at(self) -> datetime | None:

@@ -16,8 +16,7 @@ from quarterdeck.tickets.models import MaintenanceTicket
 from quarterdeck.tickets.moving import locked, move
 from quarterdeck.tickets.pictures import as_data, blocking, judge, sealed_view, takes_part, workers
 from quarterdeck.tickets.policies import policy
-from quarterdeck.tickets.rollback_rules import may_end
-from quarterdeck.tickets.rollbacks import rollback_of
+from quarterdeck.tickets.rollbacks import may_end, not_put_back_now
 from quarterdeck.tickets.rows import find, view
 from quarterdeck.tickets.rules import may_move, may_write, ratification_due, usable_reason
 from quarterdeck.tickets.sealing import check_ticket
@@ -151,8 +150,7 @@ def close(act: Act, number: str, *, rolled_back: bool, summary: ArtifactRef) -> 
     verb = "roll_back" if rolled_back else "close"
     may_move(verb, State(row.state)).require()
     takes_part(view(row), act.actor, act.at).require()
-    content = view(row).content
-    may_end(rollback_of(number), content.rollback_plan, rolled_back=rolled_back).require()
+    may_end(number, rolled_back=rolled_back).require()
     holds = judge(row, act.at, Before.CLOSE)
     blocking(holds).require()
     entry = move(act, row, verb, data={"hold_points": as_data(holds)}, artifacts=[summary])
@@ -294,6 +292,7 @@ def _open_for(row: MaintenanceTicket, ticket: TicketView, person_id: str, asset_
                 "Request a new ticket.",
             ),
             content_is_unchanged(row),
+            not_put_back_now(ticket.number, ticket.content.rollback_plan, asset_id),
         ]
     )
 

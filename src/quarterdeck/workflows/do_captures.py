@@ -11,7 +11,8 @@ from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import JobView
 from quarterdeck.workflows.close_ticket import VERIFY, SessionsStillRunning, verify_ticket
 from quarterdeck.workflows.prepare_ticket import PREPARE, Instruments, Prepared, prepare_ticket
-from quarterdeck.workflows.roll_back import ROLL_BACK, run_steps
+from quarterdeck.workflows.read_rollback import ROLL_BACK
+from quarterdeck.workflows.roll_back import run_steps
 from quarterdeck.workflows.take_baseline import Progress
 
 Capture = Callable[[Actor, Clock, str, Instruments, Progress], Prepared]

@@ -10,18 +10,19 @@ from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 
 from quarterdeck.access import api as access
-from quarterdeck.evidence.api import ArtifactRef, act, read_artifact, record_refusal, store_artifact
+from quarterdeck.evidence.api import Act, ArtifactRef, act, read_artifact, record_refusal, store_artifact
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.actors import Actor, ActorKind
 from quarterdeck.kernel.clock import Clock, rfc3339
-from quarterdeck.kernel.decision import Refused, all_of, refuse
+from quarterdeck.kernel.decision import Decision, Refused, all_of, refuse, require_that
 from quarterdeck.runs import api as runs
 from quarterdeck.runs.api import Line, Mode, PlaybookProgram, Played, RunFailed, RunRoom, RunState, RunView, Tally
 from quarterdeck.tickets import api as tickets
-from quarterdeck.tickets.api import State
+from quarterdeck.tickets.api import State, StepState
 from quarterdeck.workflows.close_ticket import end_work
 from quarterdeck.workflows.order_runs import end_access
 from quarterdeck.workflows.prepare_ticket import PREPARE
+from quarterdeck.workflows.roll_back import go_on
 
 MOST_LINES, MOST_REPORT = 20_000, 8 << 20
 _TELL_AGAIN = timedelta(seconds=1)
@@ -66,6 +67,9 @@ def _is_ready(clock: Clock, run: RunView) -> bool:
     """Tell whether a due run can be decided now: its check is over, and its ticket prepared if it is to be opened."""
     if run.after and not runs.run(run.after).is_over:
         return False
+    if run.rollback_step is not None and clock.now() < run.until and _turn_is_to_come(run):
+        runs.note_wait(run.id, "Waits until its step of the rollback comes.")
+        return False
     if not run.unattended or clock.now() >= run.until or tickets.ticket(run.ticket).state is not State.SCHEDULED:
         return True
     if run.mode is Mode.REAL:
@@ -77,6 +81,14 @@ def _is_ready(clock: Clock, run: RunView) -> bool:
         runs.note_wait(run.id, "Waits until the ticket is prepared.")
         return False
     return True
+
+
+def _turn_is_to_come(run: RunView) -> bool:
+    """Tell whether an earlier step of the rollback is not done yet."""
+    seen = tickets.rollback_of(run.ticket)
+    step = None if seen is None else seen.next_step
+    at_work = tickets.ticket(run.ticket).state in (State.OPEN, State.VERIFYING)
+    return at_work and step is not None and step.number < (run.rollback_step or 0)
 
 
 def _queued(run: RunView) -> Actor:
@@ -91,6 +103,8 @@ def _do(actor: Actor, clock: Clock, run: RunView, stage: Stage) -> None:
             _open(clock, run)
             certificates = _certificates(actor, clock, run, stage)
             with act(actor, clock) as current:
+                if run.rollback_step is not None:
+                    tickets.enter_step(current, run.ticket, run.rollback_step, StepState.UNDER_WAY)
                 runs.begin_run(current, run.id)
         except Refused as refused:
             record_refusal(_queued(run), clock, refused.decision, rule="run.begin", ticket=run.ticket)
@@ -111,13 +125,31 @@ def _may_begin(clock: Clock, run: RunView) -> None:
     decisions = [runs.check_runbook(run.runbook), runs.may_use(runs.runbook(run.runbook))]
     if now >= run.until:
         decisions.append(refuse("run.too_late", "The time of the order is over.", "Order it anew, in another window."))
-    if run.mode is Mode.REAL:
+    if run.rollback_step is not None:
+        decisions += _fits_its_step(run, run.rollback_step)
+    elif run.mode is Mode.REAL:
         before = runs.run(run.after)
         opened = tickets.ticket(run.ticket).opened_at
         decisions += [
             runs.check_run(before.id), runs.may_be_real(before, run.sha256, run.assets, opened, now)
         ]  # fmt: skip
     all_of(decisions).require()
+
+
+def _fits_its_step(run: RunView, number: int) -> list[Decision]:
+    """Return whether a run is what the approved rollback says of its step: its turn, its mechanism, its asset."""
+    seen = tickets.rollback_of(run.ticket)
+    turn = tickets.may_run(seen, number)
+    if seen is None or not turn.allowed:
+        return [turn]
+    step = seen.steps[number - 1].step
+    fits = require_that(
+        runs.runbook(run.runbook).item == step.item and run.assets == {step.asset},
+        "rollback.other_playbook",
+        "The run is not what the rollback's step names.",
+        "Run again what runs by itself.",
+    )
+    return [tickets.at_work(tickets.ticket(run.ticket).state), fits]
 
 
 def _open(clock: Clock, run: RunView) -> None:
@@ -250,11 +282,31 @@ def _end(
     with act(actor, clock) as current:
         runs.end_run(current, run.id, state, message, tallies=tallies, artifacts=artifacts or [])
         end_access(current, run)
+        if run.rollback_step is not None:
+            _tell_step(current, run, run.rollback_step, state, message, artifacts or [])
+
+
+def _tell_step(
+    current: Act, run: RunView, number: int, state: RunState, message: str, artifacts: Sequence[ArtifactRef]
+) -> None:
+    """Say in the run's own last act what became of its step; one that somebody did by hand meanwhile stays so."""
+    seen = tickets.rollback_of(run.ticket)
+    step = None if seen is None else seen.next_step
+    at_work = tickets.at_work(tickets.ticket(run.ticket).state).allowed
+    if step is None or step.number != number or not at_work:
+        return
+    report = next((one for one in artifacts if one.role == runs.REPORT_ROLE), None)
+    done = state is RunState.PASSED
+    tickets.say_step(
+        current, run.ticket, number, done=done, said=message, artifact=report, codes=() if done else (f"run.{state}",)
+    )
 
 
 def _conclude(actor: Actor, clock: Clock, run: RunView) -> None:
     """After the last run of a queued order: end the work, so that the night's state is measured, and report."""
     over = runs.run(run.id)
+    if run.rollback_step is not None and over.state is RunState.PASSED:
+        go_on(actor, clock, run.ticket)
     if not run.unattended or (run.mode is Mode.CHECK and over.state is RunState.PASSED):
         return
     seen = tickets.ticket(run.ticket)

@@ -17,7 +17,7 @@ from quarterdeck.kernel.ids import new_id
 from quarterdeck.runs import api as runs
 from quarterdeck.runs.api import Mode, Reach, RunbookView, RunRoom, RunView
 from quarterdeck.tickets import api as tickets
-from quarterdeck.tickets.api import State, TicketAsset, TicketView
+from quarterdeck.tickets.api import State, StepView, TicketAsset, TicketView
 from quarterdeck.workflows.refusals import refusals_recorded
 
 
@@ -48,6 +48,33 @@ def order_runs(actor: Actor, clock: Clock, ticket: str, wanted: Wanted, room: Ru
             for run in ids:
                 room.forget(run)
             raise
+
+
+def order_for_rollback(current: Act, seen: TicketView, step: StepView, run: str, key: str) -> RunView:
+    """Queue the real run of a rollback's playbook step, in the act by which its person begins or repeats the rollback.
+
+    Refused when the step's mechanism is no approved runbook, or the ticket does not admit this person to the asset.
+    """
+    found = next(iter(runs.runbooks(items=frozenset({step.step.item}))), None)
+    runs.may_roll_back(found).require()
+    if found is None:
+        raise AssertionError("what may roll back is there")
+    runbook = _usable(found.id)
+    places = _places(seen, (step.step.asset,))
+    begin, until = _times(seen, current.at, unattended=False)
+    reaches = _granted(current, seen.number, runbook, places, key, begin, until)
+    return runs.order_run(
+        current,
+        run,
+        ticket=seen.number,
+        runbook=runbook,
+        mode=Mode.REAL,
+        unattended=False,
+        not_before=begin,
+        until=until,
+        places=reaches,
+        rollback_step=step.number,
+    )
 
 
 def cancel_run(actor: Actor, clock: Clock, run_id: str, room: RunRoom) -> RunView:

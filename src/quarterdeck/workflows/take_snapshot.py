@@ -1,4 +1,4 @@
-"""Snapshots of a ticket's assets: taken, looked at again while pending, and gone back to; each ends in one act."""
+"""Snapshots of a ticket's assets: taken, and looked at again while pending; each ends in one act."""
 
 from collections.abc import Mapping
 
@@ -55,33 +55,12 @@ def _look(ticket: str, snapshot_id: str, makers: Makers, actor: Actor, clock: Cl
     backups.may_look(ticket, taken).require()
     source = backups.source_of(taken.source)
     try:
-        seen = _of(makers, source).look(source, taken.name)
+        seen = maker_of(makers, source).look(source, taken.name)
     except ProductFailed as failed:
-        raise _failed(failed) from failed
-    log = _stored(seen, taken.asset)
+        raise refused_by_product(failed) from failed
+    log = stored_log(seen, taken.asset)
     with evidence.act(actor, clock) as act:
         return backups.record_looked(act, snapshot_id, seen, log)
-
-
-def revert_snapshot(ticket: str, snapshot_id: str, *, makers: Makers, actor: Actor, clock: Clock) -> TakenSnapshot:
-    """Put the asset back to a whole snapshot of this ticket while its work is under way; recorded, good or bad."""
-    with refusals_recorded(actor, clock, "snapshot.revert", ticket=ticket):
-        _may_work(ticket, actor, clock)
-        # It throws away what was written since: no token alone does that (3.7.5[a], 3.5.3).
-        tickets.stepped_up(actor, clock.now()).require()
-        taken = backups.snapshot(snapshot_id)
-        backups.may_revert(ticket, taken).require()
-        source = backups.source_of(taken.source)
-        maker = _of(makers, source)
-        try:
-            seen = maker.look(source, taken.name)
-            if seen.verified:
-                seen = maker.revert(source, taken.name, clock.now())
-        except ProductFailed as failed:
-            raise _failed(failed) from failed
-        log = _stored(seen, taken.asset)
-        with evidence.act(actor, clock) as act:
-            return backups.record_reverted(act, snapshot_id, seen, log)
 
 
 def _take(ticket: str, asset: str, makers: Makers, actor: Actor, clock: Clock) -> TakenSnapshot:
@@ -91,8 +70,8 @@ def _take(ticket: str, asset: str, makers: Makers, actor: Actor, clock: Clock) -
         made = maker.take(source, f"{ticket}-{now:%Y%m%dT%H%M%SZ}", now)
         seen = maker.look(source, made.id)
     except ProductFailed as failed:
-        raise _failed(failed) from failed
-    log = _stored(seen, asset)
+        raise refused_by_product(failed) from failed
+    log = stored_log(seen, asset)
     with evidence.act(actor, clock) as act:
         return backups.record_taken(act, Told(ticket, source, made, seen), log)
 
@@ -115,17 +94,20 @@ def _maker(asset: str, makers: Makers) -> tuple[Source, SnapshotMaker]:
     return source, makers[source.product]
 
 
-def _of(makers: Makers, source: Source) -> SnapshotMaker:
+def maker_of(makers: Makers, source: Source) -> SnapshotMaker:
+    """Return the product that a source names; Refused(snapshot.no_product) when this server has none such."""
     if source.product not in makers:
         raise Refused(refuse("snapshot.no_product", "This server cannot ask that product.", "Install its client here."))
     return makers[source.product]
 
 
-def _failed(failed: ProductFailed) -> Refused:
+def refused_by_product(failed: ProductFailed) -> Refused:
+    """Return what a product could not do as a refusal with a next step."""
     return Refused(refuse("snapshot.not_reached", str(failed), "Correct it and try again."))
 
 
-def _stored(seen: Verification, asset: str) -> ArtifactRef:
+def stored_log(seen: Verification, asset: str) -> ArtifactRef:
+    """Store what a product said as evidence."""
     return evidence.store_artifact(
         seen.log or b"no words\n",
         media_type="text/plain",

@@ -164,18 +164,6 @@ def look(request: HttpRequest, number: str, snapshot: str) -> SnapshotOut:
     )
 
 
-@router.post("/tickets/{number}/snapshots/{snapshot}/revert", response={200: SnapshotOut, **ANSWERS})
-def revert(request: HttpRequest, number: str, snapshot: str) -> SnapshotOut:
-    """Put the asset back to a whole snapshot of this ticket while its work is under way."""
-    actor = actor_of(request, "write")
-    may_read_ticket(actor, number, Reading.BASELINE)
-    return SnapshotOut.of(
-        take_snapshot.revert_snapshot(
-            number, snapshot, makers=wiring.snapshot_makers(), actor=actor, clock=wiring.clock()
-        )
-    )
-
-
 @router.get("/drill-plans", response={200: list[DrillPlanOut], **ANSWERS})
 def list_plans(request: HttpRequest, asset: str = "") -> list[DrillPlanOut]:
     """Return the register of restore drills, what is due first at the top."""

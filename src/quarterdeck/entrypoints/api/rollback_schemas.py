@@ -5,7 +5,8 @@ from datetime import datetime
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
-from quarterdeck.tickets.api import RollbackPlan, RollbackStep, RollbackView, StepKind
+from quarterdeck.tickets.api import RollbackPlan, RollbackStep, StepKind
+from quarterdeck.workflows.read_rollback import CameBack, RollbackStanding
 
 
 class RollbackStepIn(Schema):
@@ -43,7 +44,10 @@ class RollbackPlanIn(Schema):
 
 
 class StepOut(Schema):
-    """A step and what became of it."""
+    """A step and what became of it; `said` is what it does now or how it went, `run` the run that plays its playbook.
+
+    `codes` say which rule refused it, `evidence` is the SHA-256 of what it left as proof.
+    """
 
     number: int
     text: str
@@ -53,10 +57,18 @@ class StepOut(Schema):
     by: str
     at: datetime | None
     captured: bool
+    codes: list[str]
+    said: str
+    run: str
+    evidence: str
 
 
 class RollbackOut(Schema):
-    """A rollback that was begun; `seconds_left` is negative once the time box is overrun."""
+    """A rollback that was begun; `seconds_left` is negative once the time box is overrun.
+
+    `waits`: what comes next by itself was asked for and is not over; `may_repeat`: it can be asked for again.
+    `came_back` and `differences` are what measuring after the last step said against the baseline before.
+    """
 
     ticket: str
     begun_by: str
@@ -64,12 +76,21 @@ class RollbackOut(Schema):
     until: datetime
     ended_at: datetime | None
     seconds_left: int
+    waits: bool
+    may_repeat: bool
+    came_back: CameBack
+    differences: int
     steps: list[StepOut]
 
     @classmethod
-    def of(cls, view: RollbackView, now: datetime) -> "RollbackOut":
-        """Return the view as it goes over the wire."""
+    def of(cls, stands: RollbackStanding, now: datetime) -> "RollbackOut":
+        """Return a rollback as it goes over the wire."""
+        view = stands.view
         return cls(
+            waits=stands.waits,
+            may_repeat=stands.may_repeat,
+            came_back=stands.came_back,
+            differences=stands.differences,
             ticket=view.ticket,
             begun_by=view.begun_by,
             begun_at=view.begun_at,
@@ -86,6 +107,10 @@ class RollbackOut(Schema):
                     by=one.by,
                     at=one.at,
                     captured=one.captured,
+                    codes=list(one.codes),
+                    said=stands.said.get(one.number, ""),
+                    run=stands.runs.get(one.number, ""),
+                    evidence=one.evidence,
                 )
                 for one in view.steps
             ],

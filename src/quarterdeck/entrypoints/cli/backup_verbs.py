@@ -51,13 +51,9 @@ def add(verbs: Group) -> None:
     made = nouns.verb("take", "take a snapshot of an asset of the ticket", take)
     _number(made)
     made.add_argument("asset", help="host name or id of the asset")
-    for name, words, handler in (
-        ("look", "read a snapshot back", look),
-        ("revert", "put the asset back to a snapshot while the work is under way", revert),
-    ):
-        made = nouns.verb(name, words, handler)
-        _number(made)
-        made.add_argument("id", help="id of the snapshot, see `qd snapshots`")
+    made = nouns.verb("look", "read a snapshot back", look)
+    _number(made)
+    made.add_argument("id", help="id of the snapshot, see `qd snapshots`")
     _add_drills(verbs)
 
 
@@ -144,11 +140,6 @@ def take(arguments: argparse.Namespace) -> int:
 def look(arguments: argparse.Namespace) -> int:
     """Read a snapshot back."""
     return _told(as_row(Server().post(f"{ticket_path(arguments.number)}/snapshots/{arguments.id}/look", {})))
-
-
-def revert(arguments: argparse.Namespace) -> int:
-    """Put the asset back."""
-    return _told(as_row(Server().post(f"{ticket_path(arguments.number)}/snapshots/{arguments.id}/revert", {})))
 
 
 def list_drills(arguments: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 """Going back: begin the rollback of a ticket, say what became of its steps, see its clock."""
 
 import argparse
+import time
 
 from quarterdeck.entrypoints.cli.naming import Names
 from quarterdeck.entrypoints.cli.server import Server
@@ -8,6 +9,16 @@ from quarterdeck.entrypoints.cli.showing import JsonValue, clean, confirm, show_
 from quarterdeck.entrypoints.cli.ticket_verbs import ticket_path
 from quarterdeck.entrypoints.cli.verbs import Group, as_list, as_row, as_rows, flag, option, text_of
 
+FOLLOW_SECONDS = 2.0
+WORDS = {
+    "waiting": "Waiting", "clearing": "Sessions on the asset are ended", "under_way": "Under way", "done": "Done",
+    "failed": "Failed",
+}  # fmt: skip
+CAME_BACK = {
+    "not_measured": "Not measured since: end the work, or verify once more.",
+    "as_before": "Measured after: as it was before.",
+    "differs": "Measured after: {} differences from before, see `qd drift`.",
+}
 STEPS = {"Step": "number", "State": "state", "Who": "owner", "Kind": "kind", "What": "text"}
 
 
@@ -18,6 +29,7 @@ def add(verbs: Group) -> None:
     made.add_argument("number", metavar="MT-YYYY-NNNNN", help="the ticket's number")
     made.add_argument("--reason", required=True, help="what went wrong, in a sentence")
     flag(made, "--yes", "begin without asking")
+    flag(made, "--follow", "stay and show the steps until a person's turn comes")
     option(made, "--code", "six digits of your authenticator app, should a fresh second factor be needed")
     made = nouns.verb("show", "show the steps and how much of the time box is left", show)
     made.add_argument("number", metavar="MT-YYYY-NNNNN", help="the ticket's number")
@@ -33,7 +45,11 @@ def add(verbs: Group) -> None:
     made = nouns.verb("tried", "name the ticket under which work or rollback was tried in staging", tried)
     made.add_argument("number", metavar="MT-YYYY-NNNNN", help="the ticket's number")
     made.add_argument("staging", metavar="MT-YYYY-NNNNN", help="the ticket of the staging systems")
-    made = nouns.verb("again", "run the steps that run by themselves once more", again)
+    made = nouns.verb("again", "run what comes next by itself once more", again)
+    made.add_argument("number", metavar="MT-YYYY-NNNNN", help="the ticket's number")
+    flag(made, "--follow", "stay and show the steps until a person's turn comes")
+    option(made, "--code", "six digits of your authenticator app, should a fresh second factor be needed")
+    made = nouns.verb("stop", "stop what runs by itself; a revert that is under way is finished", stop)
     made.add_argument("number", metavar="MT-YYYY-NNNNN", help="the ticket's number")
 
 
@@ -42,8 +58,8 @@ def begin(arguments: argparse.Namespace) -> int:
     if not arguments.yes and not confirm(f"Begin the rollback of {arguments.number}?"):
         return 1
     server = Server(code=arguments.code)
-    _print(server, as_row(server.post(f"{ticket_path(arguments.number)}/rollback", {"reason": arguments.reason})))
-    return 0
+    row = as_row(server.post(f"{ticket_path(arguments.number)}/rollback", {"reason": arguments.reason}))
+    return _follow(server, arguments.number) if arguments.follow else _print(server, row)
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -86,16 +102,45 @@ def tried(arguments: argparse.Namespace) -> int:
 
 
 def again(arguments: argparse.Namespace) -> int:
-    """Run the automated steps once more."""
-    Server().post(f"{ticket_path(arguments.number)}/rollback/again")
-    print("Asked for; see `qd rollback show`.")
+    """Run what comes next by itself once more."""
+    server = Server(code=arguments.code)
+    row = as_row(server.post(f"{ticket_path(arguments.number)}/rollback/again"))
+    return _follow(server, arguments.number) if arguments.follow else _print(server, row)
+
+
+def stop(arguments: argparse.Namespace) -> int:
+    """Stop what runs by itself."""
+    server = Server()
+    _print(server, as_row(server.post(f"{ticket_path(arguments.number)}/rollback/stop")))
     return 0
 
 
-def _print(server: Server, row: dict[str, JsonValue]) -> None:
+def _follow(server: Server, number: str) -> int:
+    """Tell each change of a step until nothing goes on by itself; exit code 1 when a step failed."""
+    told: dict[str, str] = {}
+    while True:
+        row = as_rows(server.get(f"{ticket_path(number)}/rollback"))[0]
+        for step in as_rows(row["steps"]):
+            now = f"{WORDS[text_of(step, 'state')]}. {text_of(step, 'said')}".rstrip()
+            if told.setdefault(text_of(step, "number"), "") != now and text_of(step, "state") != "waiting":
+                print(clean(f"Step {text_of(step, 'number')}: {now}"), flush=True)
+            told[text_of(step, "number")] = now
+        if not row["waits"]:
+            return _print(server, row)
+        time.sleep(FOLLOW_SECONDS)
+
+
+def _print(server: Server, row: dict[str, JsonValue]) -> int:
     names, left = Names(server), int(text_of(row, "seconds_left"))
     minutes, seconds = divmod(abs(left), 60)
     ended = text_of(row, "ended_at")
     word = ("took all but" if left >= 0 else "overran by") if ended else ("left" if left >= 0 else "OVERRUN by")
     print(clean(f"{text_of(row, 'ticket')}: {word} {minutes} min {seconds:02d} s of the time box"))
-    print(table([step | {"owner": names.of(step["owner"])} for step in as_rows(row["steps"])], STEPS))
+    steps = as_rows(row["steps"])
+    print(table([step | {"owner": names.of(step["owner"])} for step in steps], STEPS))
+    for step in steps:
+        if text_of(step, "said"):
+            print(clean(f"Step {text_of(step, 'number')}: {text_of(step, 'said')}"))
+    if ended:
+        print(CAME_BACK[text_of(row, "came_back")].format(text_of(row, "differences")))
+    return 1 if any(text_of(step, "state") == "failed" for step in steps) else 0

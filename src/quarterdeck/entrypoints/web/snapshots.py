@@ -1,6 +1,4 @@
-"""Snapshots of a ticket's assets: taken, looked at again, gone back to."""
-
-from collections.abc import Callable
+"""Snapshots of a ticket's assets: taken and looked at again; a step of the rollback goes back to one."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -41,8 +39,7 @@ def ticket_snapshots(request: HttpRequest, seen: Visitor, number: str) -> HttpRe
     names = Names()
     rows = [
         {"one": one, "asset": names.asset(one.asset), "code": _WORDS[one.state][0], "word": _WORDS[one.state][1],
-         "pending": one.state is SnapshotState.PENDING,
-         "whole": one.state is SnapshotState.COMPLETE}
+         "looks": one.state in (SnapshotState.PENDING, SnapshotState.COMPLETE)}
         for one in backups.snapshots(number)
     ]  # fmt: skip
     assets = [(one.asset_id, names.asset(one.asset_id)) for one in ticket.assets]
@@ -57,9 +54,5 @@ def _act(request: HttpRequest, seen: Visitor, number: str) -> TakenSnapshot:
         return take_snapshot.take_snapshot(
             number, request.POST.get("asset", ""), makers=makers, actor=seen.actor, clock=CLOCK
         )
-    verbs: dict[str, Callable[..., TakenSnapshot]] = {
-        "look": take_snapshot.look_at_snapshot,
-        "revert": take_snapshot.revert_snapshot,
-    }
-    verb = verbs.get(request.POST.get("do", ""), take_snapshot.look_at_snapshot)
-    return verb(number, request.POST.get("snapshot", ""), makers=makers, actor=seen.actor, clock=CLOCK)
+    snapshot = request.POST.get("snapshot", "")
+    return take_snapshot.look_at_snapshot(number, snapshot, makers=makers, actor=seen.actor, clock=CLOCK)

@@ -129,6 +129,7 @@ KINDS: Mapping[str, tuple[str, frozenset[str]]] = {
     "access": ("Access", frozenset({"access"})),
     "sessions": ("Sessions", frozenset({"session", "sessions"})),
     "checks": ("Checks", frozenset({"precheck", "postcheck", "backup", "recorder", "sole_path", "snapshot"})),
+    "rollback": ("Rollback", frozenset({"rollback"})),
     "runs": ("Runs", frozenset({"run", "runbook"})),
     "files": ("Files measured", frozenset({"baseline", "drift"})),
     "other": ("Other", frozenset()),

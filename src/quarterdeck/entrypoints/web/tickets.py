@@ -29,6 +29,7 @@ from quarterdeck.personnel import api as personnel
 from quarterdeck.personnel.api import Role
 from quarterdeck.tickets import api as tickets
 from quarterdeck.tickets.api import ApprovalKind, HoldState, State, TicketAsset, TicketView, Verdict
+from quarterdeck.workflows.read_rollback import ROLL_BACK
 
 MAY_REQUEST = (Role.REQUESTER, Role.TECHNICIAN, Role.IT_LEAD)
 
@@ -130,7 +131,7 @@ def ticket_page(request: HttpRequest, seen: Visitor, number: str) -> HttpRespons
     entries = list(evidence.entries(ticket=number))
     holds = tickets.hold_points(number, seen.now)
     changes = [] if ticket.is_final else _changes(number)
-    jobs = tickets.jobs(number)
+    jobs = _captures(number)
     job = next((one for one in jobs if one.state in ("waiting", "running")), None)
     context = _head(ticket, names) | {
         "steps": ticket_words.steps(ticket, entries),
@@ -156,15 +157,19 @@ def ticket_page(request: HttpRequest, seen: Visitor, number: str) -> HttpRespons
 JOB_WORDS = {
     "prepare": "Preparing: checks, backup, only way in, baseline before",
     "verify": "Verifying: connections gone, baseline after, checks",
-    "roll_back": "Rolling back: the steps that run by themselves",
 }
+
+
+def _captures(number: str) -> list[tickets.JobView]:
+    """Return the ticket's captures, newest first; those of its rollback show on the rollback's own card."""
+    return [one for one in tickets.jobs(number) if one.kind != ROLL_BACK]
 
 
 @page()
 def ticket_job(request: HttpRequest, seen: Visitor, number: str) -> HttpResponse:
     """The progress of a capture, asked for every two seconds; when it is over the page loads anew."""
     ticket = ticket_for(seen, number)
-    job = next((one for one in tickets.jobs(number) if one.state in ("waiting", "running")), None)
+    job = next((one for one in _captures(number) if one.state in ("waiting", "running")), None)
     if job is None:
         return HttpResponse(headers={"HX-Refresh": "true"})
     return render(
