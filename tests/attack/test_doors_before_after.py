@@ -100,6 +100,7 @@ API = {
         "/tickets/{number}/rollback/steps/1", READERS, {"done": True, "said": "Put back."}, does=WORKING
     ),
     "POST /tickets/{number}/rollback/again": Door("/tickets/{number}/rollback/again", WORKING),
+    "POST /tickets/{number}/rollback/stop": Door("/tickets/{number}/rollback/stop", WORKING),
     "POST /tickets/{number}/staging": Door("/tickets/{number}/staging", WORKING, {"ticket": "{number}"}),
     "GET /runbooks": Door("/runbooks", ALL),
     "POST /runbooks": Door(
@@ -134,7 +135,6 @@ API = {
     "GET /tickets/{number}/snapshots": Door("/tickets/{number}/snapshots", READERS),
     "POST /tickets/{number}/snapshots": Door("/tickets/{number}/snapshots", WORKING, {"asset": "{asset}"}),
     "POST /tickets/{number}/snapshots/{snapshot}/look": Door("/tickets/{number}/snapshots/sn_x/look", WORKING),
-    "POST /tickets/{number}/snapshots/{snapshot}/revert": Door("/tickets/{number}/snapshots/sn_x/revert", WORKING),
     "GET /drill-plans": Door("/drill-plans", ALL),
     "POST /drill-plans": Door("/drill-plans", LEAD, {"asset": "{asset}", "scratch": "{scratch}"}),
     "POST /drill-plans/{plan}/ask": Door("/drill-plans/{plan}/ask", LEAD),
@@ -170,6 +170,8 @@ WEB = {
     "rollback_begin": Door("/tickets/{number}/rollback/", WORKING, _REASON),
     "rollback_step": Door("/tickets/{number}/rollback/steps/1/", WORKING, {"became": "done", "said": "Put back."}),
     "rollback_again": Door("/tickets/{number}/rollback/again/", WORKING, {}),
+    "rollback_stop": Door("/tickets/{number}/rollback/stop/", WORKING, {}),
+    "rollback_card": Door("/tickets/{number}/rollback/card/", READERS),
     "ticket_staging": Door("/tickets/{number}/staging/", WORKING, {"ticket": "{number}"}),
     "drift_text": Door("/tickets/{number}/drift/1/text/", READERS),
     "ticket_explain": Door(
