@@ -208,7 +208,8 @@ WEB = {
 }  # fmt: skip
 # Pages that everybody who reads may look at though only some may send.
 LOOKED_AT = {
-    "drift_rules": ALL, "runbook": ALL, "rollback_begin": READERS - {"quinn"}, "ticket_staging": READERS - {"quinn"},
+    "drift_rules": ALL, "runbook": ALL, "rollback_begin": READERS - {"quinn"}, "rollback_again": READERS - {"quinn"},
+    "ticket_staging": READERS - {"quinn"},
     "run_order": READERS - {"quinn"}, "snapshots": READERS - {"quinn"}, "backup_log": READERS - {"quinn"},
 }  # fmt: skip
 WIRE = {"": (captures, checks, wire_backups, wire_backup_logs, runs), "/drift-rules": (drift_rules,),

@@ -9,7 +9,7 @@ from quarterdeck.kernel.actors import Actor
 from quarterdeck.kernel.clock import Clock
 from quarterdeck.kernel.decision import ALLOWED, Decision, Refused
 from quarterdeck.tickets.ports import Reverted
-from quarterdeck.workflows.take_snapshot import Makers, look_at_snapshot, maker_of, refused_by_product, stored_log
+from quarterdeck.workflows.take_snapshot import Makers, look_again, maker_of, refused_by_product, stored_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class SnapshotReverter:
     def _sound(self, ticket: str, asset_id: str) -> tuple[TakenSnapshot, Source, SnapshotMaker]:
         taken = backups.point_of(ticket, asset_id)
         if taken.state is SnapshotState.PENDING:
-            taken = look_at_snapshot(ticket, taken.id, makers=self.makers, actor=self.actor, clock=self.clock)
+            taken = look_again(ticket, taken.id, self.makers, self.actor, self.clock)
         backups.may_revert(ticket, taken).require()
         source = backups.source_of(taken.source)
         maker = maker_of(self.makers, source)

@@ -38,7 +38,7 @@ def snapshot_for_ticket(ticket: str, asset: str, *, makers: Makers, actor: Actor
     """Return the asset's snapshot of this ticket: the one that there is, looked at anew, else a new one."""
     for one in backups.snapshots(ticket):
         if one.asset == asset and one.state in (SnapshotState.PENDING, SnapshotState.COMPLETE):
-            return _look(ticket, one.id, makers, actor, clock)
+            return look_again(ticket, one.id, makers, actor, clock)
     backups.may_take(ticket, asset).require()
     return _take(ticket, asset, makers, actor, clock)
 
@@ -47,10 +47,11 @@ def look_at_snapshot(ticket: str, snapshot_id: str, *, makers: Makers, actor: Ac
     """Read a ticket's snapshot back, for somebody who works on it; a state that moved on is recorded."""
     with refusals_recorded(actor, clock, "snapshot.look", ticket=ticket):
         _may_work(ticket, actor, clock)
-        return _look(ticket, snapshot_id, makers, actor, clock)
+        return look_again(ticket, snapshot_id, makers, actor, clock)
 
 
-def _look(ticket: str, snapshot_id: str, makers: Makers, actor: Actor, clock: Clock) -> TakenSnapshot:
+def look_again(ticket: str, snapshot_id: str, makers: Makers, actor: Actor, clock: Clock) -> TakenSnapshot:
+    """Read a ticket's snapshot back for what already may: preparing a ticket, a rollback that a person began."""
     taken = backups.snapshot(snapshot_id)
     backups.may_look(ticket, taken).require()
     source = backups.source_of(taken.source)
