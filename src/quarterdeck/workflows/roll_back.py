@@ -59,19 +59,22 @@ def say_step(actor: Actor, clock: Clock, number: str, step: int, *, done: bool, 
 
 def ask_again(actor: Actor, clock: Clock, number: str, *, room: RunRoom) -> RollbackView:
     """Ask for what comes next by itself once more, after it failed, was stopped, or waits for a technician."""
-    with refusals_recorded(actor, clock, "rollback.again", number):
-        with _Keys(room, number) as keys, act(actor, clock) as current:
-            # Read under the ticket's lock: of two who press at once the second finds what the first asked for.
-            tickets.lock(current, number)
-            begun = tickets.rollback_of(number)
-            seen = tickets.repeat_steps(current, number, waits=begun is not None and is_asked_for(begun))
-            ordered = {run.rollback_step for run in live_runs(number)}
-            for step in _playbooks(seen):
-                if step == seen.next_step:
+    with (
+        refusals_recorded(actor, clock, "rollback.again", number),
+        _Keys(room, number) as keys,
+        act(actor, clock) as current,
+    ):
+        # Read under the ticket's lock: of two who press at once the second finds what the first asked for.
+        tickets.lock(current, number)
+        begun = tickets.rollback_of(number)
+        seen = tickets.repeat_steps(current, number, waits=begun is not None and is_asked_for(begun))
+        ordered = {run.rollback_step for run in live_runs(number)}
+        for step in _playbooks(seen):
+            if step == seen.next_step:
+                keys.order(current, step)
+            elif step.number not in ordered:
+                with suppress(Refused):
                     keys.order(current, step)
-                elif step.number not in ordered:
-                    with suppress(Refused):
-                        keys.order(current, step)
     go_on(actor, clock, number)
     return _seen(number)
 
