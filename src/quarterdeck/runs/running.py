@@ -58,9 +58,7 @@ def order_run(
     rollback_step: int | None = None,
 ) -> RunView:
     """Queue a run of the actor, a person who has just shown a second factor (3.7.5[a])."""
-    mfa_at = act.actor.mfa_at
-    if mfa_at is None or not act.actor.stepped_up(act.at):
-        raise Refused(refuse("access.step_up", "Ordering a run needs a fresh second factor.", "Show it, then repeat."))
+    mfa_at = _factor_shown(act)
     row = Run(
         id=run_id,
         ticket_id=ticket,
@@ -81,9 +79,7 @@ def order_run(
     row.save(force_insert=True)
     RunProgress.objects.create(run=row)
     _record(
-        act,
-        "run.ordered",
-        row,
+        act, "run.ordered", row,
         unattended=unattended,
         not_before=rfc3339(not_before),
         until=rfc3339(until),
@@ -94,8 +90,14 @@ def order_run(
         mfa_at=rfc3339(mfa_at),
         after=after,
         rollback_step=rollback_step or 0,
-    )
+    )  # fmt: skip
     return view(row)
+
+
+def _factor_shown(act: Act) -> datetime:
+    if act.actor.mfa_at is None or not act.actor.stepped_up(act.at):
+        raise Refused(refuse("access.step_up", "Ordering a run needs a fresh second factor.", "Show it, then repeat."))
+    return act.actor.mfa_at
 
 
 def begin_run(act: Act, run_id: str) -> RunView:

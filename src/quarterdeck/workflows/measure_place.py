@@ -55,10 +55,7 @@ def measure_place(
     cui = inventory.asset(asset_id).handles_cui
     started = clock.now()
     name = f"{asset_id}-{label}"
-    with tempfile.TemporaryFile() as text:
-        facts = scan(collecting, roots, text, known, platform, told)
-        text.seek(0)
-        manifest = _stored(text, "text/plain", "manifest", f"baseline-{name}.mtree", cui=cui)
+    facts, manifest = _scanned(collecting, roots, f"baseline-{name}.mtree", known, platform, told, cui=cui)
     texts = _texts(collecting, roots, name) if with_texts and not cui else None
     posture = _posture(collecting, since, platform)
     account = {"manifest": asdict(facts.header), "posture": asdict(posture.header), "totals": asdict(facts.totals),
@@ -77,6 +74,22 @@ def measure_place(
         texts=texts,
         carried=facts.totals.carried,
     )
+
+
+def _scanned(
+    collecting: Collecting,
+    roots: Sequence[str],
+    name: str,
+    known: Known | None,
+    platform: Platform,
+    told: Told,
+    *,
+    cui: bool,
+) -> tuple[Received, ArtifactRef]:
+    with tempfile.TemporaryFile() as text:
+        facts = scan(collecting, roots, text, known, platform, told)
+        text.seek(0)
+        return facts, _stored(text, "text/plain", "manifest", name, cui=cui)
 
 
 def _stored(source: bytes | BinaryIO, media: str, role: str, name: str, *, cui: bool) -> ArtifactRef:
