@@ -30,7 +30,7 @@ def test_a_step_that_is_done_and_the_clock(web_shop: WebShop) -> None:
         said = shown(page, f"done-{name}")
         assert "time box ends in" in said
         assert "by itself" in said
-        assert page.get_by_role("button", name="Done").count() == 1, "the person's step is theirs to tell"
+        assert page.get_by_role("button", name="Done", exact=True).count() == 1, "the person's step is theirs to tell"
     assert web_shop.trouble == []
 
 
