@@ -107,8 +107,15 @@ def test_the_collector_runs_under_a_grant_of_its_own_that_ends(prepared: Bench, 
 
 def test_other_bytes_than_the_collector_do_not_run(prepared: Bench) -> None:
     with (
+        pytest.raises(baselines.MeasureFailed, match="names another collector"),
+        prepared.channel.run(**prepared.where, arguments=["posture"], stdin=b"print('mine')"),
+    ):
+        pytest.fail("nothing may run")
+    # Bytes that say they are the collector's come as far as the target, which hashes them.
+    claimed = baselines.DeviceCall(baselines.collector_sha256(), "collector")
+    with (
         pytest.raises(baselines.MeasureFailed, match="not the approved bytes"),
-        prepared.channel.run(**prepared.where, arguments=["posture"], stdin=b"print('mine')") as output,
+        prepared.channel.run(**prepared.where, arguments=["posture"], stdin=b"print('mine')", asked=claimed) as output,
     ):
         assert output.read() == b""
     assert access.grants()[0].end_reason == "measure.failed"
@@ -117,7 +124,7 @@ def test_other_bytes_than_the_collector_do_not_run(prepared: Bench) -> None:
 def test_what_was_not_approved_is_not_measured(prepared: Bench) -> None:
     with (
         pytest.raises(baselines.MeasureFailed, match="not approved with the connection"),
-        prepared.channel.run(**prepared.where, arguments=["manifest", "/home"], stdin=b"x"),
+        prepared.channel.run(**prepared.where, arguments=["manifest", "/home"], stdin=baselines.collector_bytes()),
     ):
         pytest.fail("nothing may run")
 

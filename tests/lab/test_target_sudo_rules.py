@@ -179,7 +179,10 @@ def test_the_collector_is_root_by_an_order_and_by_nothing_else(target: RaisedTar
     assert received.header.uid == 0
     with (
         pytest.raises(baselines.MeasureFailed, match="not the approved bytes"),
-        channel.run(**where, arguments=arguments, stdin=b"print('mine')") as output,
+        channel.run(
+            **where, arguments=arguments, stdin=b"print('mine')",
+            asked=baselines.DeviceCall(baselines.collector_sha256(), "collector"),
+        ) as output,
     ):
         assert output.read() == b""
     assert "a password is required" in target.sudo("python3", "-c", "pass").stderr
