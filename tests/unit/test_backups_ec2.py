@@ -14,8 +14,12 @@ from quarterdeck.adapters.ec2_backups import Ec2
 from quarterdeck.backups import rules
 from quarterdeck.backups.api import Product, ProductFailed, Source
 
-NOW = datetime.now(UTC)  # noqa: TID251  the simulator stamps with the machine's clock
 REGION, ACCOUNT = "us-gov-west-1", "123456789012"
+
+
+def now() -> datetime:
+    """Return the machine's time, with which the simulator stamps."""
+    return datetime.now(UTC)  # noqa: TID251  see above
 
 
 @pytest.fixture
@@ -50,28 +54,28 @@ def _state(snapshot: str, state: str) -> None:
 
 def test_a_snapshot_of_a_volume_is_taken_and_complete(volume: Source) -> None:
     assert Ec2().latest_snapshot(volume) is None
-    taken = Ec2().take(volume, "MT-2026-00001", NOW)
+    taken = Ec2().take(volume, "MT-2026-00001", now())
     found = Ec2().latest_snapshot(volume)
     assert found is not None
     assert (found.id, found.size, found.encrypted) == (taken.id, 8 << 30, True)
     verified = Ec2().verify(volume, found)
     assert verified.verified
     assert "not read back" in verified.sentence
-    assert rules.may_rely_on(found, verified, NOW + timedelta(minutes=1), volume.max_age).allowed
+    assert rules.may_rely_on(found, verified, now() + timedelta(minutes=1), volume.max_age).allowed
 
 
 def test_a_snapshot_that_stays_pending_is_neither_good_nor_bad(volume: Source) -> None:
-    taken = Ec2().take(volume, "MT-2026-00001", NOW)
+    taken = Ec2().take(volume, "MT-2026-00001", now())
     _state(taken.id, "pending")
     verified = Ec2().look(volume, taken.id)
     assert (verified.pending, verified.verified) == (True, False)
     found = Ec2().latest_snapshot(volume)
-    assert rules.may_rely_on(found, verified, NOW, volume.max_age).codes == ("backup.pending",)
+    assert rules.may_rely_on(found, verified, now(), volume.max_age).codes == ("backup.pending",)
 
 
 def test_a_complete_one_counts_while_a_newer_is_pending(volume: Source) -> None:
-    first = Ec2().take(volume, "one", NOW)
-    second = Ec2().take(volume, "two", NOW)
+    first = Ec2().take(volume, "one", now())
+    second = Ec2().take(volume, "two", now())
     _state(second.id, "pending")
     found = Ec2().latest_snapshot(volume)
     assert found is not None
@@ -79,7 +83,7 @@ def test_a_complete_one_counts_while_a_newer_is_pending(volume: Source) -> None:
 
 
 def test_a_failed_or_vanished_snapshot_does_not_count(volume: Source, ec2) -> None:
-    taken = Ec2().take(volume, "one", NOW)
+    taken = Ec2().take(volume, "one", now())
     _state(taken.id, "error")
     assert "error" in Ec2().look(volume, taken.id).sentence
     ec2.delete_snapshot(SnapshotId=taken.id)
@@ -94,7 +98,7 @@ def test_snapshots_of_another_volume_do_not_count(volume: Source, ec2) -> None:
 
 def test_a_volume_that_is_not_there_is_a_sentence(ec2, credential: str) -> None:
     with pytest.raises(ProductFailed, match="InvalidVolume"):
-        Ec2().take(_source(Product.EBS, f"ebs:{REGION}/vol-00000000000000000", credential), "x", NOW)
+        Ec2().take(_source(Product.EBS, f"ebs:{REGION}/vol-00000000000000000", credential), "x", now())
 
 
 def test_an_image_of_an_instance_is_taken_and_found_by_its_tag(ec2, credential: str) -> None:
@@ -102,7 +106,7 @@ def test_an_image_of_an_instance_is_taken_and_found_by_its_tag(ec2, credential: 
     made = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
     source = _source(Product.AMI, f"ami:{REGION}/{made}", credential)
     assert Ec2().latest_snapshot(source) is None
-    taken = Ec2().take(source, "MT-2026-00001", NOW)
+    taken = Ec2().take(source, "MT-2026-00001", now())
     found = Ec2().latest_snapshot(source)
     assert found is not None
     assert found.id == taken.id
