@@ -158,7 +158,7 @@ def run_stage() -> Stage:
         config.checkpoints_credentials_file, config.syslog_key_file, config.sealing_agent,
     )  # fmt: skip
     hidden = [config.data_dir, config.sealer_folder, config.signer_folder, config.run_dir, config.objects_dir]
-    hidden += [home / ".ssh", home / ".gnupg", home / ".config" / "quarterdeck", home / ".aws", Path("/run/postgresql")]
+    hidden += [home / ".ssh", home / ".gnupg", home / ".config" / "quarterdeck", home / ".aws"]
     hidden += [path for path in (*secrets, settings_file()) if path is not None]
     playbooks = BoxedAnsible(room.folder, [path.resolve() for path in hidden])
     return Stage(signer(), gate_door, room, RunPrograms(playbooks, DscOverSsh(room.folder)))

@@ -184,6 +184,7 @@ def test_a_playbook_sees_nothing_of_ours_on_the_controller(yard, data_dir):
     seen = yard.run(book["id"], ticket, "check")
     everything = seen["events"] + seen["output"]
     assert "Look around on the controller" in everything, seen["message"]
+    assert "No such file or directory" in everything, "the task did run, and saw nothing"
     for secret in ("PRIVATE KEY", "db.sqlite3", "serial"):
         assert secret not in everything
     assert not (data_dir / "x").exists()

@@ -10,11 +10,13 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -25,7 +27,10 @@ from quarterdeck.runs.api import Order, Played, RunFailed
 MOST_EVENT, MOST_EVENTS = 4 << 20, 512 << 20
 _EVENT_FILE = re.compile(r"([0-9]{1,9})-[0-9a-f-]{1,64}\.json", re.ASCII)
 _BEAT, _IDLE_TELL, _LAST_WORDS = 0.25, 1.0, 500
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SCRATCH = "/dev/shm"  # noqa: S108  of the box alone: bubblewrap makes it anew for each run
+_HOME = f"{_SCRATCH}/home"
+_RESOLVER = "/run/systemd/resolve"
 _OWN_CONFIGURATION = "[defaults]\n"
 
 Tell = Callable[[Mapping[str, object]], bool]
@@ -44,37 +49,41 @@ class BoxedAnsible:
         _lay_out(folder, order)
         program = _program("ansible-runner")
         argv = [*self._box(folder), program, "run", str(folder / "play"), "-p", order.playbook, "-i", order.run, "-q"]
-        events = folder / "events.jsonl"
-        words = folder / "words"
+        events, words, output = (folder / name for name in ("events.jsonl", "words", "output"))
+        artifacts = (folder / "play", "artifacts", order.run)
         with events.open("wb") as kept, words.open("wb") as said:
             process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True, env={}
             )
             try:
-                reader = _Events(folder / "play" / "artifacts" / order.run / "job_events", kept)
-                ended_by = _follow(process, reader, tell, order.seconds)
+                ended_by = _follow(process, _Events((*artifacts, "job_events"), kept), tell, order.seconds)
             finally:
                 _end(process)
-        output = folder / "play" / "artifacts" / order.run / "stdout"
-        if not output.exists():
-            words.replace(words.with_name("output"))
-            output = words.with_name("output")
+        if not _copied(artifacts, "stdout", output):
+            words.replace(output)
         return Played(ended_by, process.returncode, events, output, _versions())
 
     def _box(self, folder: Path) -> list[str]:
-        """Return the bubblewrap command: read-only machine, hidden folders, one writable folder, own processes."""
+        """Return the bubblewrap command: read-only machine, hidden folders, one writable folder, own processes.
+
+        What we keep of the run lies beside the writable folder, where the playbook's own processes can't lay a link.
+        """
+        play = str(folder / "play")
         box = [
             _program("bwrap"), "--die-with-parent", "--new-session", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
             "--cap-drop", "ALL", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc",
+            "--dir", _HOME,
         ]  # fmt: skip
+        # Sockets of the machine's services lie there, and some believe whoever has this user's number.
+        box += ["--tmpfs", "/run", "--ro-bind-try", _RESOLVER, _RESOLVER]
         for path in sorted(set(self._hidden)):
             if path.is_dir():
                 box += ["--tmpfs", str(path)]
             elif path.exists():
                 box += ["--ro-bind", "/dev/null", str(path)]
-        box += ["--bind", str(folder), str(folder), "--chdir", str(folder), "--clearenv"]
+        box += ["--ro-bind", str(folder), str(folder), "--bind", play, play, "--chdir", play, "--clearenv"]
         search = os.pathsep.join((str(Path(_program("ansible-playbook")).parent), "/usr/local/bin", "/usr/bin", "/bin"))
-        named = {"PATH": search, "HOME": f"{_SCRATCH}/home", "TMPDIR": _SCRATCH, "LC_ALL": "C.UTF-8"}
+        named = {"PATH": search, "HOME": _HOME, "TMPDIR": _SCRATCH, "LC_ALL": "C.UTF-8"}
         for name, value in named.items():
             box += ["--setenv", name, value]
         return [*box, "--"]
@@ -83,37 +92,86 @@ class BoxedAnsible:
 class _Events:
     """The events that the runner lays down as files: read in their order, kept as lines, removed."""
 
-    def __init__(self, place: Path, kept: BinaryIO) -> None:
+    def __init__(self, place: tuple[Path, *tuple[str, ...]], kept: BinaryIO) -> None:
         self._place = place
         self._kept = kept
         self.size = 0
 
     def new(self) -> Iterator[Mapping[str, object]]:
-        try:
-            names = os.listdir(self._place)
-        except OSError:
+        folder = _descend(*self._place)
+        if folder < 0:
             return
-        found = sorted((int(match[1]), name) for name in names if (match := _EVENT_FILE.fullmatch(name)))
-        for counter, name in found:
-            raw = self._taken(self._place / name)
-            if raw is None:
-                continue
-            if len(raw) > MOST_EVENT:
-                raw = json.dumps({"counter": counter, "event": "cut", "size": len(raw)}).encode()
-            self._kept.write(raw.replace(b"\n", b" ") + b"\n")
-            self.size += len(raw)
-            yield _document(raw)
+        try:
+            names = os.listdir(folder)
+            found = sorted((int(match[1]), name) for name in names if (match := _EVENT_FILE.fullmatch(name)))
+            for counter, name in found:
+                raw = self._taken(folder, name)
+                if raw is None:
+                    continue
+                if len(raw) > MOST_EVENT:
+                    raw = json.dumps({"counter": counter, "event": "cut", "size": len(raw)}).encode()
+                self._kept.write(raw.replace(b"\n", b" ") + b"\n")
+                self.size += len(raw)
+                yield _document(raw)
+        finally:
+            os.close(folder)
 
     @staticmethod
-    def _taken(path: Path) -> bytes | None:
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        except OSError:
+    def _taken(folder: int, name: str) -> bytes | None:
+        file = _opened(folder, name)
+        if file is None:
             return None
-        with os.fdopen(descriptor, "rb") as file:
+        with file:
             raw = file.read(MOST_EVENT + 1)
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            os.unlink(name, dir_fd=folder)
         return raw
+
+
+def _descend(base: Path, *parts: str) -> int:
+    """Open a folder without following a link on the way, -1 when it is none: the playbook may write on this way."""
+    at = os.open(base, _FOLDER)
+    for part in parts:
+        try:
+            below = os.open(part, _FOLDER, dir_fd=at)
+        except OSError:
+            below = -1
+        os.close(at)
+        if below < 0:
+            return -1
+        at = below
+    return at
+
+
+def _opened(folder: int, name: str) -> BinaryIO | None:
+    """Open a plain file in a folder; a link, a pipe or a device that somebody laid there is not waited for."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return None
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    return None
+
+
+def _copied(place: tuple[Path, *tuple[str, ...]], name: str, target: Path) -> bool:
+    """Copy what the runner wrote to where the playbook can't reach; False when there is no such file."""
+    folder = _descend(*place)
+    if folder < 0:
+        return False
+    try:
+        file = _opened(folder, name)
+    finally:
+        os.close(folder)
+    if file is None:
+        return False
+    left = MOST_EVENTS
+    with file, target.open("xb") as out:
+        while left > 0 and (data := file.read(min(left, 1 << 20))):
+            out.write(data)
+            left -= len(data)
+    return True
 
 
 def _document(raw: bytes) -> Mapping[str, object]:
@@ -165,6 +223,9 @@ def _lay_out(folder: Path, order: Order) -> None:
     for name, text in order.files.items():
         _write(folder / name, text)
     _write(play / "inventory" / "hosts", order.inventory)
+    # Tasks on the controller itself want a place for their files, and nothing but the scratch place can be written.
+    (play / "inventory" / "host_vars").mkdir(mode=0o700)
+    _write(play / "inventory" / "host_vars" / "localhost.json", json.dumps({"ansible_remote_tmp": f"{_HOME}/files"}))
     # The repository's own ansible.cfg would be found first and could lead past the gate's configuration.
     _write(play / "env" / "ansible.cfg", _OWN_CONFIGURATION)
     _write(play / "env" / "cmdline", "--check --diff" if order.check else "--diff")
