@@ -10,7 +10,7 @@ import pytest
 from tests.ports import free_port
 
 from quarterdeck.adapters.playbook_program import BoxedAnsible
-from quarterdeck.runs.api import Order, Played
+from quarterdeck.runs.api import Order, Played, RunFailed
 
 pytestmark = pytest.mark.slow
 RUN = "ru_aaaaaaaaaaaaaaaa"
@@ -51,7 +51,10 @@ class Box:
             member = tarfile.TarInfo("play.yml")
             member.size = len(text.encode())
             tar.addfile(member, io.BytesIO(text.encode()))
-        order = Order(RUN, out.getvalue(), "play.yml", False, {}, "[unused]\n", seconds)
+        return self.play_archive(out.getvalue(), seconds)
+
+    def play_archive(self, archive: bytes, seconds: float = 120) -> Played:
+        order = Order(RUN, archive, "play.yml", False, {}, "[unused]\n", seconds)
         return BoxedAnsible(lambda run: self.run, [self.hidden]).play(order, self.told)
 
     def told(self, event: Mapping[str, object]) -> bool:
@@ -145,6 +148,28 @@ sleep 1; echo begun
         with pytest.raises(TimeoutError):
             pause.accept()
     assert (box.run / "play" / "alive").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "link"),
+    [
+        ("../out", tarfile.REGTYPE, ""),
+        ("/out", tarfile.REGTYPE, ""),
+        ("in", tarfile.SYMTYPE, "../../out"),
+        ("in", tarfile.SYMTYPE, "/etc/passwd"),
+        ("in", tarfile.LNKTYPE, "play.yml"),
+        ("in", tarfile.FIFOTYPE, ""),
+    ],
+)
+def test_an_archive_that_leads_out_is_not_laid_out(box: Box, name: str, kind: bytes, link: str) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        member = tarfile.TarInfo(name)
+        member.type, member.linkname = kind, link
+        tar.addfile(member)
+    with pytest.raises(RunFailed, match="laid out nowhere"):
+        box.play_archive(out.getvalue())
+    assert not (box.run / "play" / "out").exists()
 
 
 def test_a_playbook_that_outstays_its_time_is_ended(box: Box) -> None:

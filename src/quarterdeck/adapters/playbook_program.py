@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from io import BytesIO
-from pathlib import Path
-from typing import BinaryIO
+from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO, cast
 
 from quarterdeck.runs.api import Order, Played, RunFailed
 
@@ -218,8 +218,7 @@ def _lay_out(folder: Path, order: Order) -> None:
     play = folder / "play"
     for part in ("project", "inventory", "env"):
         (play / part).mkdir(parents=True, mode=0o700)
-    with tarfile.open(fileobj=BytesIO(order.archive), mode="r:") as tar:
-        tar.extractall(play / "project", filter="data")
+    _unpack(order.archive, play / "project")
     for name, text in order.files.items():
         _write(folder / name, text)
     _write(play / "inventory" / "hosts", order.inventory)
@@ -231,6 +230,24 @@ def _lay_out(folder: Path, order: Order) -> None:
     _write(play / "env" / "cmdline", "--check --diff" if order.check else "--diff")
     _write(play / "env" / "envvars", json.dumps(_variables(play)))
     _write(play / "env" / "settings", json.dumps({"job_timeout": int(order.seconds) + 60, "suppress_env_files": True}))
+
+
+def _unpack(archive: bytes, folder: Path) -> None:
+    """Lay the files of a runbook out; by hand, because Python before 3.11.4 (Debian 12) knows no filter for this."""
+    with tarfile.open(fileobj=BytesIO(archive), mode="r:") as tar:
+        for member in tar:
+            parts = [PurePosixPath(name) for name in (member.name, member.linkname)]
+            outside = any(one.is_absolute() or ".." in one.parts for one in parts)
+            if outside or not (member.isreg() or member.issym()):
+                raise RunFailed(f"The runbook's archive holds {member.name}, which is laid out nowhere.")
+            place = folder / parts[0]
+            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if member.issym():
+                place.symlink_to(member.linkname)
+                continue
+            descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, member.mode & 0o700)
+            with os.fdopen(descriptor, "wb") as out, cast("IO[bytes]", tar.extractfile(member)) as source:
+                shutil.copyfileobj(source, out)
 
 
 def _variables(play: Path) -> dict[str, str]:
