@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.lab.boxes import needs_box
 from tests.lab.btrfs_volume import volume
 from tests.lab.gate_lab import wait_for
 from tests.lab.test_runbooks import Yard, ended
@@ -111,6 +112,7 @@ def test_a_btrfs_snapshot_is_taken_and_reverted_by_a_rollback(deck: Deck, volume
 
 
 @pytest.mark.slow
+@needs_box
 def test_a_playbook_of_the_rollback_puts_the_target_back_through_the_gate(deck: Deck) -> None:
     page = deck.there / "index.html"
     (deck.there / "limits").unlink()

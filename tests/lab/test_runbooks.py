@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.lab.boxes import needs_box
 from tests.lab.gate_lab import wait_for
 from tests.lab.whole_gate import ROOT, WholeGate
 
+pytestmark = [pytest.mark.slow, needs_box]
 PLAY = """
 - name: Patch the web server
   hosts: all
@@ -95,7 +97,6 @@ def ended(yard: Yard, ticket: str):
     return found
 
 
-@pytest.mark.slow
 def test_a_playbook_patches_a_target_through_the_gate_and_the_drift_agrees(yard):
     book = yard.propose(yard.play())
     yard.ask("watch", root=str(yard.there))
@@ -132,7 +133,6 @@ def test_a_playbook_patches_a_target_through_the_gate_and_the_drift_agrees(yard)
     assert told["sessions"]
 
 
-@pytest.mark.slow
 def test_the_same_playbook_edited_after_approval_is_refused(yard):
     book = yard.propose(yard.play())
     ticket = yard.ask("ticket", items=[book["item"]])["ticket"]
@@ -141,7 +141,6 @@ def test_the_same_playbook_edited_after_approval_is_refused(yard):
     assert yard.ask("order", runbook=edited["id"], ticket=ticket) == {"refused": ["run.not_named"]}
 
 
-@pytest.mark.slow
 def test_a_queued_run_opens_its_ticket_runs_and_reports(yard):
     book = yard.propose(yard.play())
     yard.ask("watch", root=str(yard.there))
@@ -175,7 +174,6 @@ HIDDEN = """
 """
 
 
-@pytest.mark.slow
 def test_a_playbook_sees_nothing_of_ours_on_the_controller(yard, data_dir):
     signer = data_dir.with_name(data_dir.name + "-signer")
     assert (signer / "target_ca").exists()
@@ -190,7 +188,6 @@ def test_a_playbook_sees_nothing_of_ours_on_the_controller(yard, data_dir):
     assert not (data_dir / "x").exists()
 
 
-@pytest.mark.slow
 def test_an_unreachable_host_and_a_connection_cut_in_the_middle_fail_clearly(yard):
     cut = """
 - hosts: all
@@ -216,7 +213,6 @@ def test_an_unreachable_host_and_a_connection_cut_in_the_middle_fail_clearly(yar
     assert yard.ask("order", runbook=book["id"], ticket=ticket, mode="real") == {"refused": ["run.check_not_passed"]}
 
 
-@pytest.mark.slow
 def test_cancel_cuts_a_run_that_goes_on(yard):
     slow = (
         "- hosts: all\n  gather_facts: false\n  tasks:\n    - {ansible.builtin.command: sleep 200, check_mode: false}\n"
@@ -231,7 +227,6 @@ def test_cancel_cuts_a_run_that_goes_on(yard):
     assert not seen["folder"]
 
 
-@pytest.mark.slow
 def test_signed_commits_are_recognised(yard, monkeypatch, tmp_path):
     key = tmp_path / "signing"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from tests.lab.boxes import needs_box
 from tests.ports import free_port
 
 from quarterdeck.adapters.playbook_program import BoxedAnsible
 from quarterdeck.runs.api import Order, Played, RunFailed
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, needs_box]
 RUN = "ru_aaaaaaaaaaaaaaaa"
 SECRET = "what only the service may read"
 PLAY = """
