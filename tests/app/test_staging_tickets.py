@@ -1,6 +1,7 @@
 """What was tried in staging: under a ticket of its own, on staging systems alone, with the same tools."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests import ticket_steps
@@ -9,6 +10,7 @@ from tests.shop import FAST_HASHER
 from tests.ticket_steps import BEFORE_OPEN, bring, to_window
 from tests.ticket_yard import Yard, build_yard
 
+from quarterdeck.adapters.run_room import RunFolders
 from quarterdeck.evidence.api import Grade, facts
 from quarterdeck.inventory import api as inventory
 from quarterdeck.kernel.decision import Refused
@@ -17,6 +19,7 @@ from quarterdeck.tickets.api import Risk, RollbackPlan, RollbackStep
 from quarterdeck.workflows import close_ticket, open_window, record_staging, roll_back
 
 pytestmark = pytest.mark.django_db(transaction=True)
+ROOM = RunFolders(Path("/nonexistent"))  # no step of these plans plays a playbook
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def tried(yard: Yard, *, back: bool, text: str = "Put smb.conf back") -> str:
     bring(yard, number, BEFORE_OPEN)
     open_window.open_ticket(yard.actor("max"), yard.clock, number)
     if back:
-        roll_back.begin(yard.actor("max"), yard.clock, number, reason="To try the rollback.")
+        roll_back.begin(yard.actor("max"), yard.clock, number, reason="To try the rollback.", room=ROOM)
         roll_back.say_step(yard.actor("max"), yard.clock, number, 1, done=True, said="It is back.")
     ticket_steps.verified(yard, number)
     close_ticket.close(
