@@ -7,27 +7,22 @@ what keeps it from the keys. The network stays, since the gate is reached by it.
 
 import json
 import os
-import re
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO, cast
+from typing import IO, cast
 
+from quarterdeck.adapters.runner_events import MOST_EVENTS, RunnerEvents, copied
 from quarterdeck.runs.api import Order, Played, RunFailed
 
-MOST_EVENT, MOST_EVENTS = 4 << 20, 512 << 20
-_EVENT_FILE = re.compile(r"([0-9]{1,9})-[0-9a-f-]{1,64}\.json", re.ASCII)
 _BEAT, _IDLE_TELL, _LAST_WORDS = 0.25, 1.0, 500
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SCRATCH = "/dev/shm"  # noqa: S108  of the box alone: bubblewrap makes it anew for each run
 _HOME = f"{_SCRATCH}/home"
 _RESOLVER = "/run/systemd/resolve"
@@ -56,10 +51,10 @@ class BoxedAnsible:
                 argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True, env={}
             )
             try:
-                ended_by = _follow(process, _Events((*artifacts, "job_events"), kept), tell, order.seconds)
+                ended_by = _follow(process, RunnerEvents((*artifacts, "job_events"), kept), tell, order.seconds)
             finally:
                 _end(process)
-        if not _copied(artifacts, "stdout", output):
+        if not copied(artifacts, "stdout", output):
             words.replace(output)
         return Played(ended_by, process.returncode, events, output, _versions())
 
@@ -89,100 +84,7 @@ class BoxedAnsible:
         return [*box, "--"]
 
 
-class _Events:
-    """The events that the runner lays down as files: read in their order, kept as lines, removed."""
-
-    def __init__(self, place: tuple[Path, *tuple[str, ...]], kept: BinaryIO) -> None:
-        self._place = place
-        self._kept = kept
-        self.size = 0
-
-    def new(self) -> Iterator[Mapping[str, object]]:
-        folder = _descend(*self._place)
-        if folder < 0:
-            return
-        try:
-            names = os.listdir(folder)
-            found = sorted((int(match[1]), name) for name in names if (match := _EVENT_FILE.fullmatch(name)))
-            for counter, name in found:
-                raw = self._taken(folder, name)
-                if raw is None:
-                    continue
-                if len(raw) > MOST_EVENT:
-                    raw = json.dumps({"counter": counter, "event": "cut", "size": len(raw)}).encode()
-                self._kept.write(raw.replace(b"\n", b" ") + b"\n")
-                self.size += len(raw)
-                yield _document(raw)
-        finally:
-            os.close(folder)
-
-    @staticmethod
-    def _taken(folder: int, name: str) -> bytes | None:
-        file = _opened(folder, name)
-        if file is None:
-            return None
-        with file:
-            raw = file.read(MOST_EVENT + 1)
-        with suppress(OSError):
-            os.unlink(name, dir_fd=folder)
-        return raw
-
-
-def _descend(base: Path, *parts: str) -> int:
-    """Open a folder without following a link on the way, -1 when it is none: the playbook may write on this way."""
-    at = os.open(base, _FOLDER)
-    for part in parts:
-        try:
-            below = os.open(part, _FOLDER, dir_fd=at)
-        except OSError:
-            below = -1
-        os.close(at)
-        if below < 0:
-            return -1
-        at = below
-    return at
-
-
-def _opened(folder: int, name: str) -> BinaryIO | None:
-    """Open a plain file in a folder; a link, a pipe or a device that somebody laid there is not waited for."""
-    try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    except OSError:
-        return None
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return os.fdopen(descriptor, "rb")
-    os.close(descriptor)
-    return None
-
-
-def _copied(place: tuple[Path, *tuple[str, ...]], name: str, target: Path) -> bool:
-    """Copy what the runner wrote to where the playbook can't reach; False when there is no such file."""
-    folder = _descend(*place)
-    if folder < 0:
-        return False
-    try:
-        file = _opened(folder, name)
-    finally:
-        os.close(folder)
-    if file is None:
-        return False
-    left = MOST_EVENTS
-    with file, target.open("xb") as out:
-        while left > 0 and (data := file.read(min(left, 1 << 20))):
-            out.write(data)
-            left -= len(data)
-    return True
-
-
-def _document(raw: bytes) -> Mapping[str, object]:
-    try:
-        told = json.loads(raw)
-    except (ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
-def _follow(process: subprocess.Popen[bytes], reader: _Events, tell: Tell, seconds: float) -> str:
+def _follow(process: subprocess.Popen[bytes], reader: RunnerEvents, tell: Tell, seconds: float) -> str:
     """Tell events until the process ends or has to be ended; return by what it ended."""
     deadline, quiet_until = time.monotonic() + seconds, 0.0
     while True:
