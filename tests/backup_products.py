@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,7 +63,7 @@ def _digest_of(content: bytes | str) -> str:
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
 
 
-class Setup:
+class Setup(ABC):
     """One product with an empty repository, a folder to back up, and ways to fill and to damage it."""
 
     def __init__(self, folder: Path) -> None:
@@ -77,8 +78,9 @@ class Setup:
         self.credential.chmod(0o600)
 
     @property
+    @abstractmethod
     def product(self) -> BackupProduct:
-        raise NotImplementedError
+        """Return the product."""
 
     def source(self, host: str = "fs01.example.test", **changes: object) -> Source:
         plain = {
@@ -87,8 +89,9 @@ class Setup:
         }  # fmt: skip
         return Source(**(plain | changes))  # type: ignore[arg-type]
 
+    @abstractmethod
     def backup(self, host: str, taken_at: datetime) -> None:
-        raise NotImplementedError
+        """Take a backup of the folder in the name of `host`."""
 
     def damage(self) -> None:
         """Change one byte of stored data."""

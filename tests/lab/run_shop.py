@@ -6,7 +6,6 @@ The shop is that of `whole_shop`: one real target behind the real gate. Each ver
 import json
 import sys
 import threading
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +15,7 @@ django.setup()
 
 from django.db import connection  # noqa: E402  the models need Django first
 from tests.access_shop import Shop, approved_ticket  # noqa: E402
+from tests.waiting import wait_for  # noqa: E402
 
 from quarterdeck import wiring  # noqa: E402
 from quarterdeck.access import api as access  # noqa: E402
@@ -115,8 +115,7 @@ def cancel_meanwhile(told: Told) -> Told:
     run = str(told["run"])
 
     def stop() -> None:
-        while runs.progress(run).events < int(str(told["after"])):
-            time.sleep(0.1)
+        wait_for(lambda: runs.progress(run).events >= int(str(told["after"])), 180, "the run's first events", 0.1)
         order_runs.cancel_run(actor("sam"), CLOCK, run, wiring.run_room())
         connection.close()
 
